@@ -1,0 +1,312 @@
+"""The command line: python -m core list | show | run | diagnose | store."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import core
+from core.registry import unknown
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from core.jobs import Job
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, whose mistakes read like all our others."""
+
+    def error(self, message: str) -> NoReturn:
+        """One sentence and exit code 2."""
+        raise ValueError(
+            f"{message} (see python -m core {self.prog.split('core', 1)[-1].strip()} --help)".replace("  ", " ")
+        )
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m core", description="Gradient Lab: see, measure and repair how gradients flow.")
+    parser.add_argument("--version", action="version", version=f"Gradient Lab {core.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("list", help="experiments, and the parts of every registry").set_defaults(act=_list)
+    show = commands.add_parser("show", help="an experiment's question, settings and columns")
+    show.add_argument("experiment")
+    show.set_defaults(act=_show)
+    run = commands.add_parser("run", help="run a sweep: python -m core run vanishing depth=5,20 seeds=20 --out a.csv")
+    run.add_argument("experiment")
+    run.add_argument(
+        "settings", nargs="*", metavar="name=value,...", help="seeds=20, depth=2:50:4, activation=tanh,relu"
+    )
+    _output(run)
+    run.add_argument("--workers", type=int, help="worker processes (default: one per core)")
+    run.add_argument("--executor", default="local", metavar="local|inline", help="where to compute (default: local)")
+    run.add_argument("--device", default="cpu", metavar="cpu|cuda", help="what to compute on (default: cpu)")
+    run.add_argument("--fresh", action="store_true", help="compute again what the store holds")
+    run.add_argument("--summary", nargs="?", const="settings", metavar="runs", help="the summary instead of the frame")
+    run.add_argument("--dry-run", action="store_true", help="say what it would cost; compute nothing")
+    run.add_argument("--yes", action="store_true", help="run even what seems too large for this machine")
+    run.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    run.set_defaults(act=_run)
+    diagnose = commands.add_parser("diagnose", help="findings for a frame: what is wrong, and what to change")
+    diagnose.add_argument("file", help="a CSV or Parquet file that run wrote")
+    diagnose.add_argument("--findings", metavar="FILE.json", help="write the findings as JSON as well")
+    diagnose.set_defaults(act=_diagnose)
+    store = commands.add_parser("store", help="finished runs: list, export, verify, prune")
+    actions = store.add_subparsers(dest="action", required=True, metavar="list|export|verify|prune")
+    listing = actions.add_parser("list", help="sweeps that were asked for, and what is there")
+    listing.set_defaults(act=_store_list)
+    export = actions.add_parser("export", help="stored runs of an experiment as one frame")
+    export.add_argument("experiment")
+    export.add_argument("settings", nargs="*", metavar="name=value,...", help="only runs with these settings and seeds")
+    _output(export)
+    export.set_defaults(act=_store_export)
+    verify = actions.add_parser("verify", help="check every row's checksum; exit code 1 if rows are damaged")
+    verify.set_defaults(act=_store_verify)
+    prune = actions.add_parser("prune", help="delete rows that are damaged or were made by other versions")
+    prune.add_argument("--older-than", type=float, metavar="DAYS", help="also rows made more than so many days ago")
+    prune.add_argument("--all", action="store_true", help="everything")
+    prune.set_defaults(act=_store_prune)
+    for command in (run, listing, export, verify, prune):
+        command.add_argument(
+            "--store", metavar="PATH", help="the store (default: $GRADIENT_LAB_STORE or .gradient_lab)"
+        )
+    return parser
+
+
+def _output(parser: Parser) -> None:
+    parser.add_argument(
+        "--out", default="-", metavar="FILE", help=".csv or .parquet; - or none: CSV on standard output"
+    )
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    print("Experiments")
+    for name in core.NAMES:
+        print(f"  {name:16}{core.experiment(name).question}")
+    for title, registry in core.REGISTRIES.items():
+        print(f"\n{title.capitalize()}")
+        for entry in registry:
+            print(f"  {_signature(entry):44}{entry.label}: {entry.source}")
+
+
+def _signature(entry: Any) -> str:
+    inner = ", ".join(f"{argument.name}={_written(argument.default)}" for argument in entry.arguments)
+    return f"{entry.name}({inner})" if inner else entry.name
+
+
+def _written(default: object) -> str:
+    return "" if default is None else str(default)
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    kind = core.experiment(arguments.experiment)
+    print(f"{kind.title} ({kind.name}, version {kind.version})\n\n{kind.question}\n\n{kind.story}\n\nSettings")
+    defaults = kind.settings.defaults()
+    for name, limits in kind.settings.limits.items():
+        column = core.COLUMNS[name]
+        unit = f" [{column.unit}]" if column.unit else ""
+        print(f"  {name:14}{limits.kind.__name__:7}default {defaults[name]!s:15}{column.meaning}{unit}")
+        if limits.registry is None:
+            print(f"{'':23}{limits.allowed()}")
+            continue
+        for entry in limits.registry:
+            print(f"{'':23}{_signature(entry)}")
+            for argument in entry.arguments:
+                print(f"{'':27}{argument.name}: {argument.meaning}; {argument.allowed()}")
+    print(
+        f"  {'seeds':14}{'int':7}default {1!s:15}how many seeds (20), a half-open range (3:7) or a list (3,5)\n\nColumns"
+    )
+    for name in kind.columns:
+        column = core.COLUMNS[name]
+        print(f"  {name:18}{column.dtype:9}{column.meaning}{f' [{column.unit}]' if column.unit else ''}")
+    print("\nPresets")
+    for preset in kind.presets:
+        command = " ".join(f"{name}={value}" for name, value in preset.settings.items())
+        print(f"  {preset.name}\n    {preset.note}\n    python -m core run {kind.name} {command}")
+
+
+def _assignments(written: Sequence[str]) -> dict[str, str]:
+    """``name=value`` arguments by name; ValueError for anything else and for a name given twice."""
+    given: dict[str, str] = {}
+    for item in written:
+        name, equals, value = item.partition("=")
+        if not equals:
+            raise ValueError(f"settings are written name=value, but got {item!r}")
+        if name in given:
+            raise ValueError(f"{name}: is given twice")
+        given[name] = value
+    return given
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from core import jobs, tables
+    from core.store import Store
+
+    if arguments.summary not in (None, "settings", "runs"):
+        raise ValueError(unknown("choice of --summary", arguments.summary, ["runs"]))
+    kind = core.experiment(arguments.experiment)
+    sweep = kind.sweep(_assignments(arguments.settings))
+    make = jobs.executor_maker(arguments.executor, arguments.workers)
+    refusal = None if arguments.yes else jobs.too_large(sweep, arguments.workers)
+    if refusal:
+        raise ValueError(f"{refusal}; or run it all the same with --yes")
+    if arguments.dry_run:
+        cost = jobs.estimate(sweep, arguments.workers)
+        print(
+            f"{cost.runs:,} runs, {cost.rows:,} rows, about {_duration(cost.seconds)}, about {cost.bytes / 1e9:.1f} GB"
+        )
+        return
+    sweep.points  # noqa: B018  # an impossible combination is refused before anything is opened
+    target = None if arguments.out == "-" else tables.check_output(arguments.out)
+    store = Store(arguments.store, jobs.checked_device(arguments.device))
+    workers = jobs.Workers(make)
+    try:
+        job = jobs.Jobs(workers).submit(sweep, store, arguments.fresh)
+        core.run_job(job, None if arguments.quiet else _Reporter())
+        runs, frames = jobs.finished(sweep, store)
+        table = tables.assemble(runs, frames, kind.settings.names(), (*kind.places, *kind.measures))
+        if arguments.summary:
+            summary = kind.run_summary if arguments.summary == "runs" else kind.summary
+            table = tables.from_frame(summary(tables.to_frame(table)))
+        _deliver(table, target)
+    finally:
+        workers.stop()
+        store.close()
+
+
+class _Reporter:
+    """Progress on standard error: one line that renews itself on a terminal, a line now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+        self._terminal = sys.stderr.isatty()
+
+    def __call__(self, job: Job) -> None:
+        progress, now = job.progress, time.monotonic()
+        if job.running and now - self._last < (0.2 if self._terminal else 5.0):
+            return
+        self._last = now
+        text = f"{progress.finished:,} of {progress.total:,} runs"
+        if job.running and progress.seconds_left is not None:
+            text += f", about {_duration(progress.seconds_left)} left"
+        elif not job.running:
+            text += f": {progress.stored:,} from the store, {progress.computed:,} computed in {progress.seconds:.1f} s"
+            text += f"; {progress.damaged:,} damaged rows replaced" if progress.damaged else ""
+        end = "\r" if self._terminal and job.running else "\n"
+        print(f"{text:79}" if self._terminal else text, end=end, file=sys.stderr, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _deliver(table: pa.Table, target: Path | None) -> None:
+    from core import tables
+
+    if target is None:
+        sys.stdout.buffer.write(tables.csv(table))
+        sys.stdout.buffer.flush()
+    else:
+        tables.write(tables.parquet(table) if target.suffix.lower() == ".parquet" else tables.csv(table), target)
+
+
+def _diagnose(arguments: argparse.Namespace) -> None:
+    from core import tables
+
+    if arguments.findings is not None and Path(arguments.findings).suffix != ".json":
+        raise ValueError(f"--findings: must end in .json, but got {arguments.findings}")
+    found = core.findings(tables.read(arguments.file))
+    for finding in found:
+        print(f"{finding.severity}: {finding.message}\n  {finding.remedy}")
+    if not found:
+        print("No fault found: gradients keep their size, units give derivatives.")
+    if arguments.findings is not None:
+        text = json.dumps([finding.as_dict() for finding in found], indent=2, ensure_ascii=False)
+        tables.write(text.encode(), Path(arguments.findings))
+
+
+def _store_list(arguments: argparse.Namespace) -> None:
+    store = core.Store(arguments.store)
+    for name, (runs, size) in store.counts().items():
+        print(f"{name}: {runs:,} runs, {size / 1e6:,.1f} MB")
+    for stored in store.sweeps():
+        sweep = core.experiment(stored.experiment).sweep(stored.link)
+        there = store.count(list(sweep.run_ids()))
+        made = time.strftime("%Y-%m-%d %H:%M", time.localtime(stored.created))
+        print(f"{made}  {there:,} of {stored.runs:,} runs  {sweep.text()}")
+    if not store.counts():
+        print(f"{store.path} holds no runs yet; fill it with python -m core run vanishing")
+
+
+def _store_export(arguments: argparse.Namespace) -> None:
+    from core import jobs, tables
+
+    kind = core.experiment(arguments.experiment)
+    target = None if arguments.out == "-" else tables.check_output(arguments.out)
+    store = core.Store(arguments.store)
+    runs, frames = jobs.stored_runs(kind.name, store, _assignments(arguments.settings))
+    if not runs:
+        raise ValueError(f"{store.path} holds no such runs of {kind.name}; see python -m core store list")
+    _deliver(tables.assemble(runs, frames, kind.settings.names(), (*kind.places, *kind.measures)), target)
+
+
+def _store_verify(arguments: argparse.Namespace) -> int:
+    store = core.Store(arguments.store)
+    damaged, total = store.damaged(), sum(runs for runs, _ in store.counts().values())
+    print(f"{total:,} rows checked, {len(damaged):,} damaged" + (": they will be computed again" if damaged else ""))
+    for id in damaged:
+        print(id)
+    return FAILED if damaged else DONE
+
+
+def _store_prune(arguments: argparse.Namespace) -> None:
+    if arguments.older_than is not None and not arguments.older_than >= 0:
+        raise ValueError(f"--older-than: must be 0 or more days, but got {arguments.older_than}")
+    store = core.Store(arguments.store)
+    doomed = {*store.damaged(), *store.stale()}
+    if arguments.older_than is not None or arguments.all:
+        doomed |= set(store.older_than(0.0 if arguments.all else arguments.older_than))
+    store.delete(sorted(doomed))
+    if arguments.all:
+        store.forget([sweep.key for sweep in store.sweeps()])
+    store.shrink()
+    print(f"{len(doomed):,} rows deleted from {store.path}")
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main(written: Sequence[str] | None = None) -> int:
+    """Runs one command; its exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        arguments = _parser().parse_args(written)
+        act: Callable[[argparse.Namespace], int | None] = arguments.act
+        code = act(arguments) or DONE
+        sys.stdout.flush()
+        return code
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("interrupted; finished runs are kept, the same command goes on from there", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while it ends
+        return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

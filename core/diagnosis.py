@@ -1,0 +1,247 @@
+"""From a frame to findings: what is wrong, by which evidence, and what to change.
+
+Verdicts are relative: how the gradient changes per layer, with its interval over seeds; shares of units. A sound run
+gets no error and no warning.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from core import profiles
+from core.charts import three_digits
+from core.experiments import NAMES, experiment
+from core.experiments.vanishing import Vanishing
+from core.parts.activations import ACTIVATIONS
+
+Severity = Literal["error", "warning", "info"]
+ORDER = {"error": 0, "warning": 1, "info": 2}
+PAGE = "/Vanishing_gradients"
+
+FAINT, LOST = 1 / 30, 1 / 1000  # gradient of the first layer over that of the last: worth a warning, an error
+MANY, MOST = 0.6, 0.9  # share of units: worth a warning, an error
+FEWEST_ROWS = 32  # below, whether a unit is dead says little: half the units of a ReLU layer are, at one row
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault: its code, how bad it is, a sentence, the numbers behind it, and what to change."""
+
+    code: str
+    severity: Severity
+    message: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The finding for JSON; numbers that JSON lacks become None."""
+        clean = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in self.evidence.items()
+        }
+        return asdict(self) | {"evidence": clean}
+
+
+def findings(frame: pd.DataFrame) -> list[Finding]:
+    """The findings of a frame, the worst first; ValueError where it is no frame of the lab's."""
+    return sorted(_DIAGNOSES[experiment_of(frame)](frame), key=lambda finding: ORDER[finding.severity])
+
+
+def experiment_of(frame: pd.DataFrame) -> str:
+    """The experiment that a frame came from, by its columns; ValueError where none fits."""
+    for name in NAMES:
+        if set(experiment(name).columns) <= set(frame.columns):
+            return name
+    lacking = sorted(set(experiment(NAMES[0]).columns) - set(frame.columns))
+    raise ValueError(f"this is no frame of {' or '.join(NAMES)}: it lacks the columns {', '.join(lacking)}")
+
+
+def _vanishing(frame: pd.DataFrame) -> list[Finding]:
+    if frame.empty:
+        return []
+    _check_numbers(frame)
+    names = Vanishing.names()
+    found = []
+    decays = profiles.decay_table(frame, names)
+    number, table = profiles.points(frame, names)
+    first = frame["step"] == 0
+    for point, settings in table.iterrows():
+        label = settings["label"]
+        rows = frame[(number == point) & first]
+        runs = decays[decays["point"] == point]
+        found += _units(rows, settings, label)
+        no_gradient = _no_gradient(rows, settings, label)
+        found += no_gradient or _decay(rows, runs, settings, label)
+    return found
+
+
+def _check_numbers(frame: pd.DataFrame) -> None:
+    for name in ("step", "layer", "depth", "seed", "grad_rms", "dead", "saturated", "theory_grad_rms"):
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            bad = pd.to_numeric(frame[name], errors="coerce").isna() & frame[name].notna()
+            raise ValueError(f"{name}: must hold numbers, but one cell is {frame.loc[bad, name].iloc[0]!r}")
+
+
+def _no_gradient(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
+    """A finding where the gradient is zero by construction, so that its decay means nothing."""
+    # batch and layer norm fix the sum of what they give; with no φ behind the last one, that sum is the loss
+    fixed = {"batch": ("sum", "projection"), "layer": ("sum",)}.get(str(settings["norm"]), ())
+    if settings["activation"] == "identity" and settings["residual"] == "none" and settings["loss"] in fixed:
+        return [
+            Finding(
+                "zero_gradient",
+                "info",
+                f"{label}: the gradient is zero by construction: the network ends in a norm, whose outputs have a fixed sum.",
+                {"loss": str(settings["loss"]), "norm": str(settings["norm"])},
+                "Use a training loss (cross_entropy), or an activation behind the norm.",
+            )
+        ]
+    first = rows.loc[rows["layer"] == 1, "grad_rms"]
+    if settings["init"] == "zeros" and (first == 0).all():
+        return [
+            Finding(
+                "zero_gradient",
+                "error",
+                f"{label}: layer 1 has no gradient at all, because all weights start at zero.",
+                {"init": "zeros", "runs": int(rows["run"].nunique())},
+                "Draw the weights at random: init=he_normal for ReLU and its kin, xavier_normal for tanh. "
+                f"See it work: {_compared(settings, init='zeros,xavier_normal')}",
+            )
+        ]
+    return []
+
+
+def _decay(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
+    """Vanishing or exploding: a geometric change towards the input that the spread over seeds does not explain."""
+    logs = np.log(runs["decay_factor"].to_numpy(float))
+    logs = logs[np.isfinite(logs)]
+    depth = int(settings["depth"])
+    if not len(logs) or depth < 2:
+        return []
+    mean = float(logs.mean())
+    margin = 2.0 * float(logs.std(ddof=1)) / math.sqrt(len(logs)) if len(logs) > 1 else _fit_error(rows, mean)
+    nearest = min(abs(mean - margin), abs(mean + margin)) if abs(mean) > margin else 0.0
+    ratio = math.exp(-nearest * (depth - 1))  # the change over the whole network that the data are sure of
+    if ratio >= FAINT:
+        return []
+    factor, across = math.exp(mean), math.exp(mean * (depth - 1))
+    evidence = {
+        "decay_factor": factor,
+        "ci_low": math.exp(mean - margin),
+        "ci_high": math.exp(mean + margin),
+        "decay_factor_theory": float(runs["decay_factor_theory"].mean()),
+        "first_over_last": across,
+        "runs": len(logs),
+        "underflow_share": float(rows["underflow"].astype(float).mean()),
+    }
+    severity: Severity = "error" if ratio < LOST else "warning"
+    theory = evidence["decay_factor_theory"]
+    beside = f" (theory {three_digits(theory)}×)" if math.isfinite(theory) else ""
+    if mean < 0:
+        lost = " In this number format some layers get nothing but zeros." if evidence["underflow_share"] > 0 else ""
+        message = (
+            f"{label}: gradients vanish, by {three_digits(factor)}× a layer towards the input{beside}; "
+            f"layer 1 gets {three_digits(across)} of what layer {depth} gets.{lost}"
+        )
+        return [Finding("vanishing_gradients", severity, message, evidence, _vanishing_remedy(settings))]
+    message = (
+        f"{label}: gradients explode, by {three_digits(factor)}× a layer towards the input{beside}; "
+        f"layer 1 gets {three_digits(across)} times what layer {depth} gets."
+    )
+    return [Finding("exploding_gradients", severity, message, evidence, _exploding_remedy(settings))]
+
+
+def _fit_error(rows: pd.DataFrame, slope: float) -> float:
+    """Twice the standard error of one run's fit, where no second seed shows the spread."""
+    hidden = rows[(rows["layer"] <= rows["depth"]) & (rows["grad_rms"] > 0)]
+    x, y = hidden["layer"].to_numpy(float), np.log(hidden["grad_rms"].to_numpy(float))
+    if len(x) < 3:
+        return math.inf
+    residuals = (y - y.mean()) + slope * (x - x.mean())
+    return 2.0 * math.sqrt(float((residuals**2).sum()) / (len(x) - 2) / float(((x - x.mean()) ** 2).sum()))
+
+
+def _compared(settings: pd.Series, **changes: str) -> str:
+    fields = {"activation": settings["activation"], "init": settings["init"], "norm": "none", "residual": "none"}
+    fields |= {"depth": settings["depth"], "width": max(32, int(settings["width"])), "batch_size": 32}
+    fields |= {"loss": "projection", "seeds": 10, **changes}
+    return f"{PAGE}?" + "&".join(f"{name}={value}".replace(" ", "") for name, value in fields.items())
+
+
+def _vanishing_remedy(settings: pd.Series) -> str:
+    activation = str(settings["activation"])
+    if activation.startswith("sigmoid"):
+        link = _compared(settings, activation="sigmoid,relu", init="he_normal")
+        return f"Replace sigmoid, whose φ' is at most 1/4, by ReLU with init=he_normal, or add BatchNorm. See it work: {link}"
+    better = "xavier_normal" if activation.startswith("tanh") else "he_normal"
+    if str(settings["init"]) != better:
+        link = _compared(settings, init=f"{settings['init']},{better}")
+        return f"Initialize with {better}, whose variance makes up for what {activation} takes. See it work: {link}"
+    link = _compared(settings, residual="none,identity")
+    return f"Add a residual connection around each layer (residual=identity), or fewer layers. See it work: {link}"
+
+
+def _exploding_remedy(settings: pd.Series) -> str:
+    if settings["norm"] == "batch":
+        link = _compared(settings, norm="batch", residual="none,identity")
+        return (
+            "BatchNorm in a deep plain network makes gradients grow by itself, about 1.21 a layer with ReLU: "
+            f"add residual connections. See it work: {link}"
+        )
+    better = "xavier_normal" if ACTIVATIONS.parse(str(settings["activation"])).entry.bounded else "he_normal"
+    link = _compared(settings, init=f"{settings['init']},{better}")
+    return f"Initialize with {better}, or smaller weights; clip the gradient's norm while training. See it work: {link}"
+
+
+def _units(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
+    """Dead units, from batches of 32; saturated ones, where φ is bounded."""
+    found = []
+    by_layer = rows[rows["layer"] <= rows["depth"]].groupby("layer")[["dead", "saturated"]].mean()
+    if not len(by_layer):
+        return []
+    runs = int(rows["run"].nunique())
+    worst, share = by_layer["dead"].idxmax(), float(by_layer["dead"].max())
+    if settings["batch_size"] >= FEWEST_ROWS and share > MANY:
+        found.append(
+            Finding(
+                "dead_units",
+                "error" if share > MOST else "warning",
+                f"{label}: {share:.0%} of the units of layer {worst} give no derivative on any row of the batch.",
+                {"layer": int(worst), "dead": share, "runs": runs},
+                "Use an activation with a slope on both sides (leaky_relu, gelu), or a norm before the activation. "
+                f"See it work: {_compared(settings, activation=_pair(settings, 'leaky_relu'))}",
+            )
+        )
+    bounded = ACTIVATIONS.parse(str(settings["activation"])).entry.bounded
+    worst, share = by_layer["saturated"].idxmax(), float(by_layer["saturated"].max())
+    if bounded and share > MANY:
+        found.append(
+            Finding(
+                "saturated_units",
+                "error" if share > MOST else "warning",
+                f"{label}: {share:.0%} of the outputs of layer {worst} sit on the flat part of {settings['activation']}.",
+                {"layer": int(worst), "saturated": share, "runs": runs},
+                "Smaller weights (init=xavier_normal) or a norm before the activation keep units off the flat part. "
+                f"See it work: {_compared(settings, init=_other_init(settings))}",
+            )
+        )
+    return found
+
+
+def _pair(settings: pd.Series, other: str) -> str:
+    activation = str(settings["activation"])
+    return f"{activation},{other}" if activation != other else other
+
+
+def _other_init(settings: pd.Series) -> str:
+    init = str(settings["init"])
+    return f"{init},xavier_normal" if init != "xavier_normal" else init
+
+
+_DIAGNOSES: dict[str, Callable[[pd.DataFrame], list[Finding]]] = {"vanishing": _vanishing}

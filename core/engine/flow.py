@@ -1,0 +1,230 @@
+"""Gradient flow of a stack of networks: every layer measured, at initialization and while it trains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.engine import draws, losses, padded
+from core.engine.batches import batches
+from core.engine.network import LayerGradient, Network, Parameters, Trace, Workspace, backward, forward, powers
+from core.engine.statistics import gradient_sizes, root_mean_square, unit_shares
+from core.parts.datasets import Dataset
+from core.parts.norms import NORMS
+from core.parts.optimizers import Optimizer
+from core.registry import Part
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+SAFE_EXPONENT = {torch.float32: -120, torch.float64: -1000}  # a plain pass at this size can't come out all zero
+MEASURES = (
+    "train_loss",
+    "grad_mean_abs",
+    "grad_rms",
+    "grad_norm",
+    "weight_rms",
+    "activation_rms",
+    "saturated",
+    "dead",
+    "update_ratio",
+    "underflow",
+)
+
+Head = Callable[[Tensor, int], tuple[Tensor, Tensor]]  # (last signal, its real size) -> loss, gradient
+
+
+@dataclass(frozen=True)
+class Stack:
+    """R runs of one shape; (init, learning rate, seed) for each of ``runs``, the rest shared.
+
+    The learning rate and ``optimizer`` are None where ``steps`` is 0.
+    """
+
+    network: Network
+    dataset: Part[Dataset]
+    batch_size: int
+    loss: str
+    steps: int
+    optimizer: Part[Optimizer] | None
+    dtype: str
+    runs: tuple[tuple[str, float | None, int], ...]
+
+
+def gradient_flow(stack: Stack, device: str = "cpu") -> dict[str, np.ndarray]:
+    """Every measure of ``MEASURES``, (R, steps + 1, layers) in float64; NaN where a measure does not apply.
+
+    Row s is measured before update s. Once a run's loss is not finite while it trains, all its rows are NaN from
+    there on. ``underflow`` is 0 or 1.
+    """
+    networks = _Networks(stack, device)
+    shape = (len(stack.runs), stack.steps + 1, len(stack.network.fans))
+    measured = {name: np.full(shape, math.nan) for name in MEASURES}
+    seeds = [seed for _, _, seed in stack.runs]
+    seen = batches(stack.dataset, stack.batch_size, stack.network.features, seeds, stack.steps + 1)
+    for step, (inputs, labels) in enumerate(seen):
+        rows = {name: values[:, step] for name, values in measured.items()}
+        networks.measure(inputs, labels, rows, update=step if step < stack.steps else None)
+    if stack.steps:
+        alive = np.logical_and.accumulate(np.isfinite(measured["train_loss"][:, :, :1]), axis=1)
+        measured = {name: np.where(alive, values, math.nan) for name, values in measured.items()}
+    return measured
+
+
+class _Networks:
+    """R networks with their parameters, optimizer states and scratch memory."""
+
+    def __init__(self, stack: Stack, device: str) -> None:
+        self.stack, self.network, self.device = stack, stack.network, device
+        self.dtype = DTYPES[stack.dtype]
+        drawn = tuple((init, seed) for init, _, seed in stack.runs)
+        initial = draws.linears(stack.network.fans, drawn, self.dtype, device)
+        self.parameters = _parameters(stack.network, initial, trained=stack.steps > 0)
+        self.unbiased: np.ndarray = np.array(initial.unbiased)
+        self.workspace = _workspace(self.dtype, device)
+        self.readout = self._fixed_readout()
+        self.states: dict[tuple[int, str], dict[str, Tensor]] = {}
+        rates = [lr or 0.0 for _, lr, _ in stack.runs]
+        self.lr = torch.tensor(rates, dtype=self.dtype, device=device).view(-1, 1, 1)
+
+    def measure(self, inputs: Tensor, labels: Tensor, rows: dict[str, np.ndarray], update: int | None) -> None:
+        """Fills ``rows``, (R, layers) each, from one forward and backward pass; then makes update number ``update``."""
+        stack, network, parameters = self.stack, self.network, self.parameters
+        inputs, head = inputs.to(self.device, self.dtype), self._head(labels.to(self.device))
+        trace = forward(network, parameters, inputs, stack.batch_size, self.workspace, self.unbiased)
+        loss, gradient = self._loss(trace, head)
+        rows["train_loss"][:] = loss.cpu().numpy()[:, None]
+        bound = network.activation.entry.slope_bound(**network.activation.arguments)
+        smallest = np.full(len(loss), np.iinfo(np.int64).max)
+        waiting: list[LayerGradient] = []
+        for layer in backward(network, parameters, trace, gradient, self.workspace):
+            index = layer.layer - 1
+            fan_out, fan_in = network.fans[index]
+            sizes = gradient_sizes(layer.weight, fan_out * fan_in, layer.weight_exponent)
+            rows["grad_mean_abs"][:, index], rows["grad_rms"][:, index], rows["grad_norm"][:, index] = sizes
+            smallest = np.minimum(np.minimum(smallest, layer.exponent), _exponent(sizes[1]))
+            rows["weight_rms"][:, index] = root_mean_square(parameters.weights[index], fan_out * fan_in)
+            if layer.slope is not None:
+                signal, exponent = trace.outputs[index + 1], trace.exponents[index + 1]
+                rows["activation_rms"][:, index] = root_mean_square(signal, network.width * stack.batch_size, exponent)
+                shares = unit_shares(layer.slope, network.width, stack.batch_size, bound)
+                rows["saturated"][:, index], rows["dead"][:, index] = shares
+            else:
+                logits = self._logits(trace)
+                rows["activation_rms"][:, index] = root_mean_square(
+                    logits[:, :fan_out, : stack.batch_size], fan_out * stack.batch_size
+                )
+            if update is not None:
+                waiting.append(replace(layer, weight=layer.weight.clone(), slope=None))
+        rows["underflow"][:] = 0.0
+        doubtful = np.flatnonzero(smallest < SAFE_EXPONENT[self.dtype])
+        if len(doubtful):
+            rows["underflow"][doubtful] = self._all_zero(inputs, head)[doubtful]
+        for layer in waiting:
+            assert update is not None
+            rows["update_ratio"][:, layer.layer - 1] = self._update(layer, update)
+        self.unbiased = self.unbiased & (update is None)
+
+    def _logits(self, trace: Trace) -> Tensor:
+        """W h + b of the trained readout, (R, C, B)."""
+        signal, exponent = trace.outputs[-1], trace.exponents[-1]
+        logits = torch.bmm(self.parameters.weights[-1], signal)
+        if exponent.any():
+            logits.mul_(powers(exponent, logits))
+        bias = self.parameters.biases[-1]
+        return logits if bias is None else logits.add_(bias)
+
+    def _loss(self, trace: Trace, head: Head) -> tuple[Tensor, Tensor]:
+        """Each run's loss (R,), in float64, and the gradient that starts the backward pass."""
+        if self.network.classes:
+            return head(self._logits(trace), self.network.classes)
+        signal, exponent = trace.outputs[-1], trace.exponents[-1]
+        loss, gradient = head(signal, self.network.width)
+        return loss * torch.from_numpy(np.ldexp(1.0, exponent)).to(loss), gradient
+
+    def _head(self, labels: Tensor) -> Head:
+        rows = self.stack.batch_size
+        if self.stack.loss == "cross_entropy":
+            return lambda signal, size: losses.cross_entropy(signal, labels, size, rows)
+        if self.stack.loss == "mse":
+            return lambda signal, size: losses.mse(signal, labels, size, rows)
+        return lambda signal, size: losses.projection(signal, self.readout, size, rows)
+
+    def _fixed_readout(self) -> Tensor:
+        """v of the loss Σ v · h, (R, H, 1): all ones for ``sum``, drawn for ``projection``."""
+        width = self.network.width
+        readout = torch.zeros(len(self.stack.runs), padded(width), 1, dtype=self.dtype, device=self.device)
+        readout[:, :width] = 1.0
+        if self.stack.loss == "projection":
+            drawn = torch.stack([draws.normal(seed, "projection", width) for _, _, seed in self.stack.runs])
+            readout[:, :width, 0] = drawn.to(self.device, self.dtype)
+        return readout
+
+    def _all_zero(self, inputs: Tensor, head: Head) -> np.ndarray:
+        """(R, layers): whether a plain pass, as PyTorch makes it, gives nothing but zeros for a layer's weights."""
+        workspace = Workspace(self.dtype, self.device)
+        trace = forward(self.network, self.parameters, inputs, self.stack.batch_size, workspace, None)
+        _, gradient = self._loss(trace, head)
+        zeros = np.zeros((len(self.stack.runs), len(self.network.fans)), bool)
+        for layer in backward(self.network, self.parameters, trace, gradient, workspace, scaled=False):
+            zeros[:, layer.layer - 1] = (layer.weight.flatten(1).abs().amax(1) == 0).cpu().numpy()
+        return zeros
+
+    def _update(self, layer: LayerGradient, step: int) -> np.ndarray:
+        """One optimizer step on one layer's parameters, in place; ‖ΔW‖ / ‖W‖ of each run."""
+        assert self.stack.optimizer is not None
+        rule, index = self.stack.optimizer, layer.layer - 1
+        weight = self.parameters.weights[index]
+        before = weight.clone()
+        held = {
+            "weight": (weight, layer.weight, layer.weight_exponent),
+            "bias": (self.parameters.biases[index], layer.bias, layer.exponent),
+            "gain": (self.parameters.gains[index], layer.gain, layer.exponent),
+            "shift": (self.parameters.shifts[index], layer.shift, layer.exponent),
+        }
+        for name, (parameter, gradient, exponent) in held.items():
+            if parameter is None or gradient is None:
+                continue
+            true = gradient * powers(exponent, gradient) if exponent.any() else gradient
+            state = self.states.setdefault((index, name), {})
+            rule.entry.update(parameter, true, state, step, self.lr, **rule.arguments)
+        size = torch.linalg.vector_norm(before.flatten(1), dim=1, dtype=torch.float64)
+        change = torch.linalg.vector_norm(before.sub_(weight).flatten(1), dim=1, dtype=torch.float64)
+        return (change / size).cpu().numpy()
+
+
+def _exponent(size: np.ndarray) -> np.ndarray:
+    """e with size in [2^(e-1), 2^e); very low for 0, very high for what is not finite."""
+    exponents = np.frexp(size)[1].astype(np.int64)
+    return np.where(size == 0, -(2**31), np.where(np.isfinite(size), exponents, 2**31))
+
+
+_WORKSPACES: dict[tuple[torch.dtype, str], Workspace] = {}
+
+
+def _workspace(dtype: torch.dtype, device: str) -> Workspace:
+    """This process's scratch memory; a process computes one stack at a time."""
+    return _WORKSPACES.setdefault((dtype, device), Workspace(dtype, device))
+
+
+def _parameters(network: Network, initial: draws.Linears, trained: bool) -> Parameters:
+    """The stack's initial parameters; copies of their own where they will be trained."""
+    weights, biases = list(initial.weights), list(initial.biases)
+    if trained:
+        weights = [weight.clone() for weight in weights]
+        biases = [
+            torch.zeros_like(weight[:, :, :1]) if bias is None else bias.clone()
+            for weight, bias in zip(weights, biases, strict=True)
+        ]
+    gains: list[Tensor | None] = [None] * len(weights)
+    shifts: list[Tensor | None] = [None] * len(weights)
+    for index, form in enumerate(network.forms):
+        norm = NORMS[form.norm]
+        if norm.forward is not None:
+            gains[index] = torch.ones_like(weights[index][:, :, :1])
+            if norm.has_shift:
+                shifts[index] = torch.zeros_like(weights[index][:, :, :1])
+    return Parameters(weights, biases, gains, shifts)

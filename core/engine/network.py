@@ -1,0 +1,331 @@
+"""Forward and backward through R networks of one shape.
+
+Neither direction underflows. The backward signal is multiplied, per run and layer, by a power of two, which is exact;
+the exponent is carried along and put back in float64. The forward signal is treated likewise where it becomes so small
+that φ is a straight line on either side of 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from core.engine import padded
+from core.parts.activations import Activation
+from core.parts.norms import NORMS
+from core.parts.residuals import LayerForm
+from core.registry import Part
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CALM = 20  # signals within 2^±20 are left as they are
+LINEAR_BELOW = {torch.float32: -40, torch.float64: -400}  # exponent of |z| below which φ is taken as straight
+
+
+@dataclass(frozen=True)
+class Network:
+    """One shape: ``features`` inputs, hidden layers as ``forms`` says, and a trained readout where classes > 0."""
+
+    features: int
+    width: int
+    classes: int
+    activation: Part[Activation]
+    forms: tuple[LayerForm, ...]
+
+    @property
+    def depth(self) -> int:
+        """Hidden layers."""
+        return len(self.forms)
+
+    @property
+    def fans(self) -> tuple[tuple[int, int], ...]:
+        """(fan_out, fan_in) of every Linear layer, the readout last."""
+        hidden = ((self.width, self.features),) + ((self.width, self.width),) * (self.depth - 1)
+        return hidden + (((self.classes, self.width),) if self.classes else ())
+
+
+@dataclass
+class Parameters:
+    """All parameters of a stack, by Linear layer; (R, fan_out, fan_in) for weights, (R, fan_out, 1) for the others."""
+
+    weights: list[Tensor]
+    biases: list[Tensor | None]
+    gains: list[Tensor | None]
+    shifts: list[Tensor | None]
+
+
+class Workspace:
+    """Large scratch tensors that outlive a pass, so that their memory is not asked for again and again."""
+
+    def __init__(self, dtype: torch.dtype, device: str) -> None:
+        self.dtype, self.device = dtype, device
+        self._tensors: dict[str, Tensor] = {}
+
+    def take(self, name: str, *shape: int) -> Tensor:
+        """The scratch tensor ``name``, of this shape, its contents undefined."""
+        tensor = self._tensors.get(name)
+        if tensor is None or tensor.shape != shape:
+            tensor = torch.empty(shape, dtype=self.dtype, device=self.device)
+            self._tensors[name] = tensor
+        return tensor
+
+
+@dataclass
+class Trace:
+    """What the backward pass needs of the forward pass. Lists run over layers; outputs[0] is the input.
+
+    outputs     h_l, (R, H, B), to be multiplied by 2^exponents[l]
+    inputs      z, what φ was applied to; None where φ' follows from φ
+    values      u = φ(z)
+    exponents   per layer, (R,) whole numbers
+    straight    per layer, the runs for which φ was taken as two straight lines
+    normals     normalized z and inverse scale, where the layer has a norm
+    """
+
+    rows: int
+    outputs: list[Tensor]
+    inputs: list[Tensor | None] = field(default_factory=list)
+    values: list[Tensor] = field(default_factory=list)
+    exponents: list[np.ndarray] = field(default_factory=list)
+    straight: list[list[int]] = field(default_factory=list)
+    normals: list[tuple[Tensor, Tensor] | None] = field(default_factory=list)
+
+
+@dataclass
+class LayerGradient:
+    """Gradients of one Linear layer, each to be multiplied by a power of two per run.
+
+    layer            counted from 1
+    weight           (R, fan_out, fan_in), times 2^weight_exponent; a scratch tensor: use it before the next layer
+    bias, gain, shift  (R, fan_out, 1), times 2^exponent; None where the layer has none
+    slope            φ'(z), (R, H, B); None for the readout; a scratch tensor
+    """
+
+    layer: int
+    weight: Tensor
+    bias: Tensor | None
+    gain: Tensor | None
+    shift: Tensor | None
+    slope: Tensor | None
+    exponent: np.ndarray
+    weight_exponent: np.ndarray
+
+
+def powers(exponents: np.ndarray, like: Tensor) -> Tensor:
+    """2^exponents as (R, 1, 1) in the dtype of ``like``; exact, 0 below what the dtype can hold."""
+    return torch.from_numpy(np.ldexp(1.0, exponents)).to(like).view(-1, 1, 1)
+
+
+def _magnitude_exponents(signal: Tensor) -> np.ndarray:
+    """Per run, e with max |signal| in [2^(e-1), 2^e); 0 where it is zero or not finite."""
+    flat = signal.flatten(1)
+    largest = torch.maximum(flat.amax(1), flat.amin(1).neg_()).cpu().numpy()
+    exponents = np.frexp(largest)[1].astype(np.int64)
+    return np.where(np.isfinite(largest) & (largest > 0), exponents, 0)
+
+
+def forward(
+    network: Network,
+    parameters: Parameters,
+    inputs: Tensor,
+    rows: int,
+    workspace: Workspace,
+    unbiased: np.ndarray | None,
+) -> Trace:
+    """One forward pass through the hidden layers.
+
+    inputs    (R, D, B), padded; ``rows`` of B are real
+    unbiased  (R,) runs whose biases are all zero, whose signal may be rescaled; None: the plain pass, as PyTorch's
+    """
+    runs, _, columns = inputs.shape
+    width, phi = network.width, network.activation
+    trace = Trace(rows, [inputs], exponents=[np.zeros(runs, np.int64)])
+    size = (network.depth, runs, padded(width), columns)
+    outputs = workspace.take("outputs", *size)
+    kept = None if phi.entry.from_output else workspace.take("inputs", *size)
+    skips = any(form.scale for form in network.forms)
+    values = workspace.take("values", *size) if skips else outputs
+    plain = all(form.norm == "none" and not form.before and not form.scale for form in network.forms)
+    at_zero = phi.entry.at_zero(**phi.arguments)
+    rescale = unbiased is not None and bool(unbiased.any()) and plain and at_zero is not None
+    for index, form in enumerate(network.forms):
+        h, u = trace.outputs[-1], values[index]
+        z = u if kept is None else kept[index]
+        torch.bmm(parameters.weights[index], h, out=z)
+        bias = parameters.biases[index]
+        if bias is not None:
+            z.add_(bias)
+        trace.normals.append(_normalize(z, form, parameters, index, width, rows))
+        if form.before:
+            z.add_(trace.outputs[index + 1 - form.before])
+        exponents, lines = trace.exponents[-1], None
+        straight: list[int] = []
+        if rescale:
+            assert unbiased is not None and at_zero is not None
+            exponents, straight = _rescaled(z, exponents, unbiased)
+            if straight:
+                signal = z[straight]
+                lines = torch.where(signal > 0, at_zero[1] * signal, at_zero[0] * signal)
+        phi.entry.apply(z, u, **phi.arguments)
+        if lines is not None:
+            u[straight] = lines
+        _clear_padding(u, width, rows)
+        if form.scale:
+            torch.add(h, u, alpha=form.scale, out=outputs[index])
+        elif skips:
+            outputs[index].copy_(u)
+        trace.outputs.append(outputs[index])
+        trace.inputs.append(None if kept is None else z)
+        trace.values.append(u)
+        trace.exponents.append(exponents)
+        trace.straight.append(straight)
+    return trace
+
+
+def _rescaled(z: Tensor, exponents: np.ndarray, unbiased: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Scales z, which stands for z · 2^exponents, in place; its new exponents, and the runs where φ is straight."""
+    own = _magnitude_exponents(z)
+    straight = unbiased & (exponents + own < LINEAR_BELOW[z.dtype]) & (own != 0)
+    factors = np.where(straight, -own, exponents)
+    if factors.any():
+        z.mul_(powers(factors, z))
+    return np.where(straight, exponents + own, 0), np.flatnonzero(straight).tolist()
+
+
+def _clear_padding(tensor: Tensor, width: int, rows: int) -> None:
+    if width < tensor.shape[1]:
+        tensor[:, width:] = 0
+    if rows < tensor.shape[2]:
+        tensor[:, :, rows:] = 0
+
+
+def _normalize(
+    z: Tensor, form: LayerForm, parameters: Parameters, index: int, width: int, rows: int
+) -> tuple[Tensor, Tensor] | None:
+    norm = NORMS[form.norm]
+    if norm.forward is None:
+        return None
+    gain, shift = parameters.gains[index], parameters.shifts[index]
+    assert gain is not None
+    normal, inverse = norm.forward(z[:, :width, :rows])
+    z.zero_()
+    scaled = torch.mul(normal, gain[:, :width], out=z[:, :width, :rows])
+    if shift is not None:
+        scaled.add_(shift[:, :width])
+    return normal, inverse
+
+
+def backward(
+    network: Network,
+    parameters: Parameters,
+    trace: Trace,
+    gradient: Tensor,
+    workspace: Workspace,
+    scaled: bool = True,
+) -> Iterator[LayerGradient]:
+    """The gradients of every Linear layer, from the last to the first.
+
+    gradient  ∂L/∂logits (R, C, B) where there is a readout, else ∂L/∂h of the last layer (R, H, B)
+    scaled    False: the plain pass, as PyTorch's, which may underflow
+
+    Parameters of a layer may be changed once it has been yielded.
+    """
+    runs = gradient.shape[0]
+    exponent = np.zeros(runs, np.int64)
+    if network.classes:
+        index = network.depth
+        weight, h = parameters.weights[index], trace.outputs[index]
+        passed = torch.bmm(weight.transpose(1, 2), gradient)  # ∂L/∂h = Wᵀ ∂L/∂logits
+        yield _linear(index, parameters, trace, gradient, h, None, (None, None), exponent, workspace)
+        gradient = passed
+    pending: dict[int, Tensor] = {}
+    for index in reversed(range(network.depth)):
+        form = network.forms[index]
+        if index + 1 in pending:
+            gradient.add_(pending.pop(index + 1))
+        if scaled:
+            exponent = _calm(gradient, pending, exponent)
+        slope = _slope(network, trace, index, workspace)
+        if form.scale:
+            local = torch.mul(gradient, slope).mul_(form.scale)  # ∂L/∂z = s · ∂L/∂h ⊙ φ'(z)
+        else:
+            local = gradient.mul_(slope)  # ∂L/∂z = ∂L/∂h ⊙ φ'(z)
+        earlier = index + 1 - form.before
+        if form.before and earlier:  # the gradient of the inputs themselves is not needed
+            pending[earlier] = pending[earlier].add_(local) if earlier in pending else local.clone()
+        delta, gain_and_shift = _norm_backward(local, form, parameters, trace, index, network.width)
+        if index:
+            passed = workspace.take(f"passed {index % 2}", *trace.outputs[index].shape)
+            torch.bmm(parameters.weights[index].transpose(1, 2), delta, out=passed)  # ∂L/∂h_{l-1} = Wᵀ δ
+            if form.scale:
+                passed.add_(gradient)
+            gradient = passed
+        h = trace.outputs[index]
+        yield _linear(index, parameters, trace, delta, h, slope, gain_and_shift, exponent, workspace)
+
+
+def _calm(gradient: Tensor, pending: dict[int, Tensor], exponent: np.ndarray) -> np.ndarray:
+    """Brings runs whose signal has left 2^±CALM back to about 1, in place; the new exponents."""
+    own = _magnitude_exponents(gradient)
+    # a factor must fit the dtype: one step of at most 2^126, the rest in the layers to come
+    shift = np.where(abs(own) > CALM, own.clip(-126, 126), 0)
+    if shift.any():
+        factors = powers(-shift, gradient)
+        gradient.mul_(factors)
+        for waiting in pending.values():
+            waiting.mul_(factors)
+    return exponent + shift
+
+
+def _slope(network: Network, trace: Trace, index: int, workspace: Workspace) -> Tensor:
+    """φ'(z) of one layer, (R, H, B)."""
+    phi, z, u = network.activation, trace.inputs[index], trace.values[index]
+    slope = workspace.take("slope", *u.shape)
+    phi.entry.derivative(z, u, slope, **phi.arguments)
+    straight = trace.straight[index]
+    if straight:
+        lines = phi.entry.at_zero(**phi.arguments)
+        assert lines is not None
+        slope[straight] = torch.where(u[straight] > 0, lines[1], lines[0]).to(slope)
+    return slope
+
+
+def _norm_backward(
+    gradient: Tensor, form: LayerForm, parameters: Parameters, trace: Trace, index: int, width: int
+) -> tuple[Tensor, tuple[Tensor | None, Tensor | None]]:
+    """∂L/∂z before the norm, and the gradients of its gain and shift."""
+    norm, saved = NORMS[form.norm], trace.normals[index]
+    if norm.backward is None or saved is None:
+        return gradient, (None, None)
+    gain = parameters.gains[index]
+    assert gain is not None
+    normal, inverse = saved
+    real = gradient[:, :width, : trace.rows]
+    gain_gradient, shift_gradient = torch.zeros_like(gain), torch.zeros_like(gain)
+    gain_gradient[:, :width] = (real * normal).sum(2, keepdim=True)  # ∂L/∂γ = Σ g ẑ
+    shift_gradient[:, :width] = real.sum(2, keepdim=True)  # ∂L/∂β = Σ g
+    before = torch.zeros_like(gradient)
+    before[:, :width, : trace.rows] = norm.backward(real * gain[:, :width], normal, inverse)
+    return before, (gain_gradient, shift_gradient if norm.has_shift else None)
+
+
+def _linear(
+    index: int,
+    parameters: Parameters,
+    trace: Trace,
+    delta: Tensor,
+    h: Tensor,
+    slope: Tensor | None,
+    gain_and_shift: tuple[Tensor | None, Tensor | None],
+    exponent: np.ndarray,
+    workspace: Workspace,
+) -> LayerGradient:
+    weight = workspace.take(f"weight {index == 0} {slope is None}", *parameters.weights[index].shape)
+    torch.bmm(delta, h.transpose(1, 2), out=weight)  # ∂L/∂W = δ h_{l-1}ᵀ
+    bias = delta.sum(2, keepdim=True) if parameters.biases[index] is not None else None  # ∂L/∂b = Σ δ
+    return LayerGradient(index + 1, weight, bias, *gain_and_shift, slope, exponent, exponent + trace.exponents[index])

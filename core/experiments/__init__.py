@@ -1,0 +1,87 @@
+"""Experiments by name. One question, one file; this page holds what they have in common."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from core.registry import unknown
+from core.settings import Run, Settings, Sweep
+
+if TYPE_CHECKING:
+    import altair as alt
+    import numpy as np
+    import pandas as pd
+
+NAMES = ("vanishing",)
+
+
+class Cost(NamedTuple):
+    """What a point of a sweep costs per seed: seconds on one core, bytes of a worker's memory, rows of the frame."""
+
+    seconds: float
+    bytes: float
+    rows: int
+
+
+class Preset(NamedTuple):
+    """A sweep worth looking at: its name, one sentence on what to see, and its settings as text."""
+
+    name: str
+    note: str
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question the lab can ask.
+
+    version      goes into run ids: raise it when the same settings give other numbers
+    story        Markdown with LaTeX: the page's explanation
+    places       columns that say where in the run a row was measured
+    measures     columns that were measured
+    tasks        runs -> runs grouped for the workers
+    compute      (runs of one task, device) -> per run its place and measured columns
+    cost         a point's cost per seed
+    expected     a sweep's frame as theory has it, nothing measured; its measured columns are empty
+    summary      frame -> a row per setting and measure
+    run_summary  frame -> a row per run
+    charts       frame -> charts by name
+    """
+
+    name: str
+    version: int
+    title: str
+    question: str
+    story: str
+    settings: type[Settings]
+    places: tuple[str, ...]
+    measures: tuple[str, ...]
+    presets: tuple[Preset, ...]
+    tasks: Callable[[Iterable[Run]], list[list[Run]]]
+    compute: Callable[[Sequence[Run], str], list[dict[str, np.ndarray]]]
+    cost: Callable[[Settings], Cost]
+    expected: Callable[[Sweep], pd.DataFrame]
+    summary: Callable[[pd.DataFrame], pd.DataFrame]
+    run_summary: Callable[[pd.DataFrame], pd.DataFrame]
+    charts: Callable[[pd.DataFrame], dict[str, alt.Chart]]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The frame's columns, in order."""
+        return ("run", *self.settings.names(), "seed", *self.places, *self.measures)
+
+    def sweep(self, given: Mapping[str, object]) -> Sweep:
+        """The sweep that ``given`` describes, by setting; ValueError says what is wrong with it."""
+        return Sweep.read(self.name, self.version, self.settings, given)
+
+
+def experiment(name: str) -> Experiment:
+    """The experiment called ``name``; ValueError suggests the nearest for an unknown one."""
+    if name not in NAMES:
+        raise ValueError(unknown("experiment", name, list(NAMES)))
+    found = importlib.import_module(f"core.experiments.{name}").EXPERIMENT
+    assert isinstance(found, Experiment) and found.name == name
+    return found

@@ -1,0 +1,116 @@
+"""Every column of every frame, written down once: name, dtype, unit, label, meaning.
+
+Axis titles, tooltips, forms, ``show`` and the README's table all read from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Dtype = Literal["string", "int64", "float64", "bool"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; ``unit`` is empty for names and for ratios that need none."""
+
+    name: str
+    dtype: Dtype
+    unit: str
+    label: str
+    meaning: str
+
+    @property
+    def title(self) -> str:
+        """What stands at an axis: the label with its unit."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+_ALL = (
+    Column("run", "string", "", "run", "SHA-256 of experiment, version, settings and seed: 64 hex digits"),
+    Column("seed", "int64", "", "seed", "seed of the run's generators; everything random in the run follows from it"),
+    # settings
+    Column("depth", "int64", "hidden layers", "depth", "number of hidden Linear layers"),
+    Column("width", "int64", "units", "width", "units of each hidden layer"),
+    Column("activation", "string", "", "activation", "the function φ applied to every unit"),
+    Column("init", "string", "", "initialization", "how weights and biases are drawn before training"),
+    Column("norm", "string", "", "normalization", "normalization between a Linear layer and its activation"),
+    Column("residual", "string", "", "residual form", "how a layer's input is added to its output"),
+    Column("dataset", "string", "", "dataset", "where inputs and labels come from"),
+    Column("batch_size", "int64", "rows", "batch size", "rows of the batch on which loss and gradients are taken"),
+    Column(
+        "loss", "string", "", "loss", "what is differentiated: an output sum, a random projection or a training loss"
+    ),
+    Column("steps", "int64", "updates", "training steps", "optimizer updates; 0 looks at the network as initialized"),
+    Column("optimizer", "string", "", "optimizer", "the rule that turns gradients into updates"),
+    Column("base_lr", "float64", "", "learning rate", "the optimizer's learning rate"),
+    Column("dtype", "string", "", "number format", "floating-point format in which the network computes"),
+    # place
+    Column("step", "int64", "updates", "training step", "updates made before this row was measured"),
+    Column("layer", "int64", "", "layer", "Linear layer, counted from the input, from 1"),
+    # measured
+    Column("train_loss", "float64", "", "training loss", "loss on this step's batch, before its update"),
+    Column("grad_mean_abs", "float64", "", "mean |∂L/∂W|", "mean absolute weight gradient of the layer"),
+    Column("grad_rms", "float64", "", "RMS of ∂L/∂W", "root mean square of the layer's weight gradient"),
+    Column("grad_norm", "float64", "", "norm of ∂L/∂W", "Euclidean norm of the layer's weight gradient"),
+    Column("weight_rms", "float64", "", "RMS weight", "root mean square of the layer's weights"),
+    Column("activation_rms", "float64", "", "RMS activation", "root mean square of the layer's output h"),
+    Column(
+        "saturated",
+        "float64",
+        "share of unit outputs",
+        "saturated",
+        "share of unit outputs with |φ'| below 5 % of its largest possible value",
+    ),
+    Column("dead", "float64", "share of units", "dead", "share of units whose φ' is exactly 0 on the whole batch"),
+    Column("update_ratio", "float64", "", "update-to-weight ratio", "‖ΔW‖ / ‖W‖ of the update that follows this row"),
+    Column(
+        "underflow",
+        "bool",
+        "",
+        "underflow",
+        "true where a plain backward pass in this number format gives nothing but zeros for the layer's weights",
+    ),
+    Column(
+        "theory_grad_rms",
+        "float64",
+        "",
+        "RMS of ∂L/∂W in theory",
+        "mean-field prediction of grad_rms for wide networks at initialization",
+    ),
+    # summaries
+    Column("measure", "string", "", "measure", "what the row of a summary measures"),
+    Column("n", "int64", "runs", "n", "runs with a finite value of the measure"),
+    Column("mean", "float64", "", "mean", "mean over seeds"),
+    Column("median", "float64", "", "median", "median over seeds"),
+    Column("standard_error", "float64", "", "standard error", "standard error of the mean over seeds"),
+    Column("ci_low", "float64", "", "interval, low end", "lower end of the 95 % bootstrap interval over seeds"),
+    Column("ci_high", "float64", "", "interval, high end", "upper end of the 95 % bootstrap interval over seeds"),
+    Column(
+        "decay_factor",
+        "float64",
+        "per layer",
+        "decay factor",
+        "factor by which grad_rms changes per layer towards the input, fitted to log grad_rms over the hidden layers",
+    ),
+    Column("decay_factor_theory", "float64", "per layer", "decay factor in theory", "the same fit to theory_grad_rms"),
+    Column(
+        "decay_factor_pooled",
+        "float64",
+        "per layer",
+        "decay factor over all seeds",
+        "the same fit to the root mean square of grad_rms over seeds, which is what theory predicts",
+    ),
+    Column(
+        "decay_factor_last",
+        "float64",
+        "per layer",
+        "decay factor after training",
+        "decay_factor at the last training step",
+    ),
+    Column("final_train_loss", "float64", "", "final training loss", "training loss at the last step"),
+)
+
+COLUMNS: dict[str, Column] = {column.name: column for column in _ALL}
+assert len(COLUMNS) == len(_ALL)

@@ -1,0 +1,179 @@
+"""Datasets: drawn anew for each run, or a table that is the same for every run.
+
+Tables are split once, by ``train_test_split(test_size=0.2, random_state=0)``, stratified by class, and standardized on
+their training part. The real ones ship with scikit-learn.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from core.registry import Argument, Entry, Part, Registry, Value
+
+
+class DataShape(NamedTuple):
+    """Sizes known without loading anything; None: as many features as units, as many rows as asked for."""
+
+    features: int | None
+    classes: int
+    training_rows: int | None
+
+
+class Table(NamedTuple):
+    """A standardized table: inputs (rows, features) in float32, labels (rows,) in int64."""
+
+    train_inputs: np.ndarray
+    train_labels: np.ndarray
+    validation_inputs: np.ndarray
+    validation_labels: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Entry):
+    """A dataset. Both functions take the entry's arguments by name.
+
+    shape   () -> DataShape
+    rows    () -> inputs (rows, features), labels (rows,); None where each run draws its own
+    whole   trained and validated on all rows, as they are: too few to split
+    """
+
+    shape: Callable[..., DataShape]
+    rows: Callable[..., tuple[np.ndarray, np.ndarray]] | None = None
+    whole: bool = False
+
+
+@lru_cache(maxsize=16)
+def _table(name: str, arguments: tuple[tuple[str, Value], ...]) -> Table:
+    entry = DATASETS[name]
+    assert entry.rows is not None
+    inputs, labels = entry.rows(**dict(arguments))
+    labels = labels.astype(np.int64)
+    if entry.whole:
+        inputs = inputs.astype(np.float32)
+        return Table(inputs, labels, inputs, labels)
+    from sklearn.model_selection import train_test_split
+    from sklearn.preprocessing import StandardScaler
+
+    train, validation, train_labels, validation_labels = train_test_split(
+        inputs, labels, test_size=0.2, random_state=0, stratify=labels
+    )
+    scaler = StandardScaler().fit(train)
+    return Table(
+        scaler.transform(train).astype(np.float32),
+        train_labels,
+        scaler.transform(validation).astype(np.float32),
+        validation_labels,
+    )
+
+
+def table(part: Part[Dataset]) -> Table:
+    """The table of ``part``, split and standardized; loaded once a process."""
+    return _table(part.entry.name, tuple(part.arguments.items()))
+
+
+def _shipped(name: str) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
+    def rows() -> tuple[np.ndarray, np.ndarray]:
+        import sklearn.datasets
+
+        return getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
+
+    return rows
+
+
+def _moons(samples: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.datasets import make_moons
+
+    return make_moons(n_samples=samples, noise=noise, random_state=0)
+
+
+def _circles(samples: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.datasets import make_circles
+
+    return make_circles(n_samples=samples, noise=noise, factor=0.5, random_state=0)
+
+
+def _spirals(samples: int, noise: float, turns: float) -> tuple[np.ndarray, np.ndarray]:
+    """Two arms that wind ``turns`` times around the origin, the second turned by half a circle."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(samples) % 2
+    radius = np.sqrt(generator.uniform(0.01, 1.0, samples))
+    angle = 2.0 * math.pi * turns * radius + math.pi * labels
+    arms = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return arms + generator.normal(0.0, noise, (samples, 2)), labels
+
+
+def _xor() -> tuple[np.ndarray, np.ndarray]:
+    return np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([0, 1, 1, 0])
+
+
+def _training_part(samples: int) -> int:
+    return samples - math.ceil(0.2 * samples)  # as train_test_split rounds
+
+
+def _real(name: str, label: str, source: str, rows: int, features: int, classes: int) -> Dataset:
+    shape = DataShape(features, classes, _training_part(rows))
+    return Dataset(name=name, label=label, source=source, shape=lambda: shape, rows=_shipped(name))
+
+
+def _drawn(name: str, label: str, source: str, noise: float, rows: Callable, *more: Argument) -> Dataset:
+    """A dataset in the plane with two classes, generated once from a fixed seed."""
+    return Dataset(
+        name=name,
+        label=label,
+        source=source,
+        arguments=(
+            Argument(name="samples", kind=int, default=1000, minimum=20, maximum=100_000, meaning="rows in all"),
+            Argument(name="noise", kind=float, default=noise, minimum=0.0, maximum=10.0, meaning="spread of the noise"),
+            *more,
+        ),
+        shape=lambda samples, **_: DataShape(2, 2, _training_part(samples)),
+        rows=rows,
+    )
+
+
+DATASETS: Registry[Dataset] = Registry(
+    "dataset",
+    Dataset(
+        name="gaussian",
+        label="Gaussian noise",
+        source="inputs N(0, 1), drawn once a run; labels random, in 10 classes",
+        arguments=(
+            Argument(
+                name="features",
+                kind=int,
+                default=None,
+                minimum=1,
+                maximum=4096,
+                meaning="inputs of the network; left out: as many as the width",
+            ),
+        ),
+        shape=lambda features: DataShape(features, 10, None),
+    ),
+    Dataset(
+        name="xor",
+        label="XOR",
+        source="the lesson's four points",
+        shape=lambda: DataShape(2, 2, 4),
+        rows=_xor,
+        whole=True,
+    ),
+    _real("digits", "handwritten digits", "real, 8 × 8 pixels; Alpaydin & Kaynak 1998 (UCI)", 1797, 64, 10),
+    _real("breast_cancer", "breast cancer", "real, 30 measures of cells; Street 1993 (UCI)", 569, 30, 2),
+    _real("wine", "wine", "real, 13 chemical measures; Forina 1991 (UCI)", 178, 13, 3),
+    _drawn("moons", "two moons", "sklearn.datasets.make_moons", 0.2, _moons),
+    _drawn("circles", "two circles", "sklearn.datasets.make_circles", 0.1, _circles),
+    _drawn(
+        "spirals",
+        "two spirals",
+        "after Lang & Witbrock 1988",
+        0.02,
+        _spirals,
+        Argument(name="turns", kind=float, default=1.5, above=0.0, maximum=10.0, meaning="turns of each arm"),
+    ),
+)

@@ -1,0 +1,286 @@
+"""Finished runs, durable: a SQLite database with a row per run, safe for several processes at once.
+
+A row holds the run's own columns as an Arrow IPC stream with a checksum, and says by what it was made: a row of another
+device or of other versions is computed again, a damaged one is never served.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x47524C41  # "GRLA", in the header of our files
+DEFAULT_PATH = ".gradient_lab/results.sqlite"
+MADE_BY = ("torch", "numpy", "scikit-learn")  # what a run's numbers depend on
+CHUNK = 500  # ids per query; SQLite takes 999 variables everywhere
+PATIENCE = 30.0  # seconds to wait for another process
+
+_SCHEMA = """
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY, experiment TEXT NOT NULL, settings TEXT NOT NULL, seed INTEGER NOT NULL,
+    device TEXT NOT NULL, versions TEXT NOT NULL, seconds REAL NOT NULL, created REAL NOT NULL,
+    checksum TEXT NOT NULL, frame BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX runs_by_experiment ON runs (experiment, created);
+CREATE TABLE sweeps (
+    key TEXT PRIMARY KEY, experiment TEXT NOT NULL, link TEXT NOT NULL, runs INTEGER NOT NULL, created REAL NOT NULL
+);
+"""
+
+T = TypeVar("T")
+
+
+class Row(NamedTuple):
+    """One finished run, as it goes into the store."""
+
+    id: str
+    experiment: str
+    settings: str
+    seed: int
+    seconds: float
+    frame: bytes
+
+
+class StoredSweep(NamedTuple):
+    """A sweep that someone asked for: its link fields, its size, and how many of its runs are there."""
+
+    key: str
+    experiment: str
+    link: dict[str, str]
+    runs: int
+    created: float
+
+
+class Found(NamedTuple):
+    """What the store holds of the ids asked for: their frames, and the ids whose rows are damaged."""
+
+    frames: dict[str, bytes]
+    damaged: list[str]
+
+
+class StoreError(ValueError):
+    """The store can't be used; the message says why and what to do."""
+
+
+def default_path() -> str:
+    """Where the store is, unless a command says otherwise."""
+    return os.environ.get("GRADIENT_LAB_STORE") or DEFAULT_PATH
+
+
+def versions() -> str:
+    """The versions on which a run's numbers depend, such as ``torch 2.13.0, numpy 2.4.6``."""
+    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in MADE_BY)
+
+
+def checksum(id: str, frame: bytes) -> str:
+    """SHA-256 of a run's id and frame."""
+    return hashlib.sha256(id.encode() + frame).hexdigest()
+
+
+class Store:
+    """The database at ``path``, made on first use; raises StoreError where it can't be read or made."""
+
+    def __init__(self, path: str | os.PathLike[str] | None = None, device: str = "cpu") -> None:
+        self.path = Path(path or default_path())
+        self.device = device
+        self.versions = versions()
+        self._lock = threading.RLock()  # a connection has one transaction at a time
+        with self._speaking():
+            self._open()
+
+    def _open(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        tables = self._retry(lambda: self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+        if tables == 0:
+            self._retry(self._create)
+        application = self._value("PRAGMA application_id")
+        if application != APPLICATION_ID:
+            raise StoreError(f"{self.path} is a database, but no store of Gradient Lab; choose another with --store")
+        found = self._value("PRAGMA user_version")
+        if found != SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path} has schema version {found}, this program knows {SCHEMA_VERSION}; choose another with --store"
+            )
+        self._connection.execute("PRAGMA synchronous=NORMAL")  # in WAL mode a power cut costs the last runs at most
+
+    def _create(self) -> None:
+        """Makes the tables, once, whoever comes first."""
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            if self._value("SELECT count(*) FROM sqlite_master") == 0:
+                for statement in _SCHEMA.split(";"):
+                    if statement.strip():
+                        self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+                self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+
+    def _value(self, query: str) -> Any:
+        return self._connection.execute(query).fetchone()[0]
+
+    def _retry(self, act: Callable[[], T]) -> T:
+        """``act()``, again while another process holds the new file: setting WAL does not wait for it."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return act()
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        """One thread at a time, and SQLite's and the system's errors turned into a sentence."""
+        try:
+            with self._lock:
+                yield
+        except StoreError:
+            raise
+        except sqlite3.DatabaseError as error:
+            text = str(error)
+            if "not a database" in text or "malformed" in text:
+                raise StoreError(
+                    f"{self.path} is damaged or no store of Gradient Lab ({text}); it was left as it is: "
+                    "move it away, or choose another with --store"
+                ) from None
+            if "readonly" in text or "unable to open" in text:
+                raise StoreError(f"the store {self.path} can't be written to; choose another with --store") from None
+            if "full" in text or "disk I/O" in text:
+                raise StoreError(
+                    f"the store {self.path} could not grow ({text}); free some room and run again"
+                ) from None
+            raise StoreError(f"the store {self.path} can't be used ({text})") from None
+        except OSError as error:
+            raise StoreError(
+                f"the store {self.path} can't be used ({error.strerror}); choose another with --store"
+            ) from None
+
+    def close(self) -> None:
+        """Ends the connection; the file stays."""
+        self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._speaking():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def put(self, rows: Sequence[Row]) -> None:
+        """Keeps finished runs, all or none; a row that was there is replaced."""
+        values = [
+            (*row[:4], self.device, self.versions, row.seconds, time.time(), checksum(row.id, row.frame), row.frame)
+            for row in rows
+        ]
+        with self._transaction():
+            self._connection.executemany("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?,?)", values)
+
+    def find(self, ids: Sequence[str]) -> Found:
+        """The frames of those runs that are there, made by today's device and versions, and whole."""
+        frames: dict[str, bytes] = {}
+        damaged = []
+        for id, frame, whole in self._matching(ids, "id, frame, checksum"):
+            if checksum(id, frame) == whole:
+                frames[id] = frame
+            else:
+                damaged.append(id)
+        return Found(frames, damaged)
+
+    def count(self, ids: Sequence[str]) -> int:
+        """How many of these runs are there, made by today's device and versions; their frames are not read."""
+        return sum(1 for _ in self._matching(ids, "id"))
+
+    def _matching(self, ids: Sequence[str], columns: str) -> list[Any]:
+        rows = []
+        with self._speaking():
+            for start in range(0, len(ids), CHUNK):
+                some = ids[start : start + CHUNK]
+                query = (
+                    f"SELECT {columns} FROM runs WHERE device=? AND versions=? AND id IN ({','.join('?' * len(some))})"
+                )
+                rows += self._connection.execute(query, (self.device, self.versions, *some)).fetchall()
+        return rows
+
+    def remember(self, key: str, experiment: str, link: dict[str, str], runs: int) -> None:
+        """Notes that a sweep was asked for."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO sweeps VALUES (?,?,?,?,?)",
+                (key, experiment, json.dumps(link, sort_keys=True), runs, time.time()),
+            )
+
+    def sweeps(self) -> list[StoredSweep]:
+        """The sweeps that were asked for, the latest first."""
+        with self._speaking():
+            rows = self._connection.execute("SELECT * FROM sweeps ORDER BY created DESC").fetchall()
+        return [StoredSweep(key, name, json.loads(link), runs, created) for key, name, link, runs, created in rows]
+
+    def stored(self, experiment: str) -> list[tuple[str, str, int]]:
+        """(id, settings as JSON, seed) of an experiment's runs made by today's device and versions."""
+        with self._speaking():
+            return self._connection.execute(
+                "SELECT id, settings, seed FROM runs WHERE experiment=? AND device=? AND versions=? ORDER BY created, seed",
+                (experiment, self.device, self.versions),
+            ).fetchall()
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Per experiment: runs, and bytes of their frames."""
+        with self._speaking():
+            rows = self._connection.execute(
+                "SELECT experiment, count(*), sum(length(frame)) FROM runs GROUP BY experiment ORDER BY experiment"
+            ).fetchall()
+        return {name: (runs, size) for name, runs, size in rows}
+
+    def damaged(self) -> list[str]:
+        """The ids of all rows whose checksum fails."""
+        with self._speaking():
+            rows = self._connection.execute("SELECT id, checksum, frame FROM runs")
+            return [id for id, whole, frame in rows if checksum(id, frame) != whole]
+
+    def stale(self) -> list[str]:
+        """The ids of rows that other versions made; they would be computed again."""
+        with self._speaking():
+            rows = self._connection.execute("SELECT id FROM runs WHERE versions<>?", (self.versions,))
+            return [id for (id,) in rows]
+
+    def older_than(self, days: float) -> list[str]:
+        """The ids of rows made more than so many days ago."""
+        with self._speaking():
+            rows = self._connection.execute("SELECT id FROM runs WHERE created<?", (time.time() - 86400.0 * days,))
+            return [id for (id,) in rows]
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Deletes runs, all or none."""
+        with self._transaction():
+            self._connection.executemany("DELETE FROM runs WHERE id=?", [(id,) for id in ids])
+
+    def forget(self, keys: Sequence[str]) -> None:
+        """Deletes sweeps from the list; their runs stay."""
+        with self._transaction():
+            self._connection.executemany("DELETE FROM sweeps WHERE key=?", [(key,) for key in keys])
+
+    def shrink(self) -> None:
+        """Gives the room of deleted rows back to the disk."""
+        with self._speaking():
+            self._connection.execute("VACUUM")

@@ -1,0 +1,74 @@
+"""What repeated seeds say: means with bootstrap intervals, straight-line fits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+RESAMPLES = 1000
+CONFIDENCE = 0.95
+
+Statistic = Callable[[np.ndarray], np.ndarray]  # indices (..., n) of resampled seeds -> value (...)
+
+
+def interval(n: int, statistic: Statistic, width: int = 1) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval over n seeds, from SciPy; NaN for fewer than two.
+
+    width  numbers that the statistic holds per seed, so that a batch of resamples fits the memory
+    """
+    if n < 2:
+        return math.nan, math.nan
+    from scipy.stats import bootstrap
+
+    result = bootstrap(
+        (np.arange(n),),
+        lambda indices, axis: statistic(indices),
+        n_resamples=RESAMPLES,
+        batch=max(1, int(4e6 / (n * width))),
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        vectorized=True,
+        axis=-1,
+        rng=np.random.default_rng(0),  # the same frame gives the same interval
+    )
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def over_seeds(values: Sequence[float] | np.ndarray) -> dict[str, float]:
+    """n, mean, median, standard error and interval of a measure's finite values."""
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    n = len(finite)
+    if n == 0:
+        empty = dict.fromkeys(("mean", "median", "standard_error", "ci_low", "ci_high"), math.nan)
+        return {"n": 0, **empty}
+    low, high = interval(n, lambda indices: finite[indices].mean(-1))
+    return {
+        "n": n,
+        "mean": float(finite.mean()),
+        "median": float(np.median(finite)),
+        "standard_error": float(finite.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan,
+        "ci_low": low,
+        "ci_high": high,
+    }
+
+
+def slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The least-squares slope of y (..., k) over x (k,), of the finite points; NaN for fewer than two."""
+    use = np.isfinite(y)
+    count = use.sum(-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        x_mean = np.where(use, x, 0.0).sum(-1) / count
+        y_mean = np.where(use, y, 0.0).sum(-1) / count
+        dx = np.where(use, x - x_mean[..., None], 0.0)
+        dy = np.where(use, y - y_mean[..., None], 0.0)
+        result = (dx * dy).sum(-1) / (dx * dx).sum(-1)
+    return np.where(count >= 2, result, math.nan)
+
+
+def varying(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """The settings that take more than one value in the frame, the empty one counted."""
+    return [name for name in names if frame[name].nunique(dropna=False) > 1]

@@ -1,0 +1,160 @@
+"""Frames as Arrow tables: one run's bytes for the store, many runs as one tidy frame, CSV and Parquet."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from core.frames import COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.settings import Run
+
+TYPES = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
+FORMATS = (".csv", ".parquet")
+
+
+def encode(columns: Mapping[str, np.ndarray]) -> bytes:
+    """One run's columns as an Arrow IPC stream; NaN becomes missing."""
+    arrays = [pa.array(values, TYPES[COLUMNS[name].dtype], from_pandas=True) for name, values in columns.items()]
+    batch = pa.RecordBatch.from_arrays(arrays, names=list(columns))
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue()
+
+
+def decode(data: bytes) -> pa.Table:
+    """The table that ``encode`` wrote."""
+    return pa.ipc.open_stream(data).read_all()
+
+
+def assemble(runs: Iterable[Run], blobs: Sequence[bytes], settings: Sequence[str], own: Sequence[str]) -> pa.Table:
+    """The tidy table of several runs: run, settings, seed, then each run's own columns (``own`` names them).
+
+    runs and blobs stand in the order of the rows; with no runs the table is empty but has all its columns.
+    """
+    runs = list(runs)
+    tables = [decode(blob) for blob in blobs]
+    assert len(runs) == len(tables)
+    lengths = np.array([len(table) for table in tables], dtype=np.int64)
+    row_of = pa.array(np.repeat(np.arange(len(runs)), lengths))
+    columns = {"run": pa.array([run.id for run in runs], pa.string()).take(row_of)}
+    for name in settings:
+        values = [getattr(run.settings, name) for run in runs]
+        columns[name] = pa.array(values, TYPES[COLUMNS[name].dtype]).take(row_of)
+    columns["seed"] = pa.array([run.seed for run in runs], pa.int64()).take(row_of)
+    if tables:
+        measured = pa.concat_tables(tables).combine_chunks()
+        columns |= {name: measured[name] for name in own}
+    else:
+        columns |= {name: pa.array([], TYPES[COLUMNS[name].dtype]) for name in own}
+    return pa.table(columns)
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """The table as a pandas frame; missing floats are NaN."""
+    return table.to_pandas()
+
+
+def from_frame(frame: pd.DataFrame) -> pa.Table:
+    """The frame as a table; NaN becomes missing."""
+    return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+def csv(table: pa.Table) -> bytes:
+    """CSV: header, ``.`` decimals, missing empty, ``true``/``false``, the shortest text that reads back the same."""
+    from pyarrow import csv as writer
+
+    sink = io.BytesIO()
+    sink.write((",".join(table.column_names) + "\n").encode())
+    quoting = "needed" if any(_needs_quotes(column) for column in table.columns) else "none"
+    writer.write_csv(table, sink, writer.WriteOptions(include_header=False, quoting_style=quoting))
+    return sink.getvalue()
+
+
+def _needs_quotes(column: pa.ChunkedArray) -> bool:
+    import pyarrow.compute as pc
+
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return False
+    return bool(pc.any(pc.match_substring_regex(column.unique(), '[",\r\n]')).as_py())
+
+
+def parquet(table: pa.Table) -> bytes:
+    """The table as a Parquet file."""
+    from pyarrow import parquet as writer
+
+    sink = io.BytesIO()
+    writer.write_table(table, sink)
+    return sink.getvalue()
+
+
+def check_output(path: str) -> Path:
+    """``path`` as a file that can be written; ValueError says why it can't, before anything is computed."""
+    target = Path(path)
+    if target.suffix.lower() not in FORMATS:
+        raise ValueError(f"--out: must end in {' or '.join(FORMATS)} (or be - for standard output), but got {path}")
+    if target.is_dir():
+        raise ValueError(f"--out: {path} is a folder; name a file in it")
+    folder = target.parent
+    if not folder.is_dir():
+        raise ValueError(f"--out: the folder {folder} does not exist")
+    if not os.access(folder, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
+        raise ValueError(f"--out: {path} can't be written to; choose another place")
+    return target
+
+
+def write(data: bytes, target: Path) -> None:
+    """Writes the file whole or not at all; OSError as a ValueError with a sentence."""
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+            temporary = file.name
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(target)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise ValueError(f"{target} could not be written ({error.strerror}); nothing was left there") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def read(path: str) -> pd.DataFrame:
+    """A frame from a CSV or Parquet file that the lab wrote; ValueError says what is wrong with it."""
+    import pandas as pd
+
+    source = Path(path)
+    if not source.is_file():
+        raise ValueError(f"{path}: there is no such file")
+    if source.suffix.lower() not in FORMATS:
+        raise ValueError(f"{path}: must end in {' or '.join(FORMATS)}")
+    try:
+        frame = pd.read_parquet(source) if source.suffix.lower() == ".parquet" else pd.read_csv(source)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{path}: can't be read as {source.suffix[1:]} ({reason})") from None
+    return frame
+
+
+def bytes_per_row(columns: Sequence[str]) -> int:
+    """About what a row takes in memory while a frame is put together."""
+    sizes: dict[str, Any] = {"string": 40, "int64": 8, "float64": 8, "bool": 1}
+    return 2 * sum(sizes[COLUMNS[name].dtype] for name in columns)

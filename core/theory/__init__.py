@@ -1,0 +1,1 @@
+"""What the numbers should be, worked out without running a network."""
