@@ -69,7 +69,7 @@ class Argument:
     def _read(self, text: str) -> Value:
         if self.kind is bool:
             return {"true": True, "false": False}[text.lower()] if text.lower() in ("true", "false") else _refuse()
-        return int(text) if self.kind is int else float(text)
+        return int(text) if self.kind is int else float(text) + 0.0  # -0.0 is written 0.0
 
 
 def _refuse() -> Value:

@@ -62,14 +62,14 @@ class Limits:
             raise refusal
         try:
             if self.kind is float:
-                number: float | int = float(given)  # type: ignore[arg-type]
+                number: float | int = float(given) + 0.0  # type: ignore[arg-type]
             else:
                 number = int(given) if isinstance(given, str) else _whole(given)
         except (ValueError, OverflowError):
             raise refusal from None
         low_enough = self.maximum is None or number <= self.maximum
         high_enough = number > self.above if self.above is not None else self.minimum is None or number >= self.minimum
-        if not (math.isfinite(number) and low_enough and high_enough):
+        if not (low_enough and high_enough):  # NaN and infinities fail here too
             raise refusal
         return number
 
@@ -292,7 +292,7 @@ class Sweep:
 def range_length(values: Sequence[Any]) -> int:
     """``len``, for ranges beyond the largest C integer too."""
     if isinstance(values, range):
-        return max(0, -((values.start - values.stop) // values.step)) if values.step > 0 else 0
+        return max(0, -((values.start - values.stop) // values.step))
     return len(values)
 
 
@@ -356,12 +356,13 @@ def read_seeds(written: object) -> Sequence[int]:
             seeds = written if isinstance(written, range) else tuple(_whole(seed) for seed in written)
         else:
             raise ValueError
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise ValueError(f"{allowed}, but got {written}") from None
     count = range_length(seeds)
     if count == 0:
         raise ValueError(f"{allowed}, at least one, but got {written}")
-    if min(seeds[0], seeds[-1], *(() if isinstance(seeds, range) else seeds)) < 0 or seeds[-1] > MAXIMUM_SEED:
+    ends = (seeds[0], seeds[-1]) if isinstance(seeds, range) else seeds
+    if min(ends) < 0 or max(ends) > MAXIMUM_SEED:
         raise ValueError(f"{allowed} to {MAXIMUM_SEED}, but got {written}")
     if not isinstance(seeds, range) and len(set(seeds)) < count:
         raise ValueError(f"seeds: {written} holds a seed twice")

@@ -20,7 +20,7 @@ def gradient_sizes(gradient: Tensor, count: int, exponent: Array) -> tuple[Array
     gradient  (R, fan_out, fan_in), padded with zeros, to be multiplied by 2^exponent
     count     real entries
     """
-    exact = gradient.flatten(1).double()  # squares of float32 gradients near 1e-20 underflow
+    exact = gradient.flatten(1).to(torch.float64, copy=True)  # squares of float32 gradients near 1e-20 underflow
     norm = np.ldexp(torch.linalg.vector_norm(exact, dim=1).cpu().numpy(), exponent)
     total = np.ldexp(exact.abs_().sum(1).cpu().numpy(), exponent)
     return total / count, norm / math.sqrt(count), norm

@@ -280,7 +280,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         derivative=_mish_derivative,
         phi=_mish_phi,
         slope=_mish_slope,
-        slope_bound=lambda: 1.0885043502020767,  # at u ≈ 1.4906
+        slope_bound=lambda: 1.0884981612517277,  # at u ≈ 1.4906
         at_zero=lambda: (0.6, 0.6),
         from_output=False,
     ),
