@@ -7,6 +7,8 @@ axis would destroy the chart.
 from __future__ import annotations
 
 import math
+import sys
+import types
 from collections.abc import Sequence
 
 import altair as alt
@@ -68,7 +70,9 @@ def power_axis(title: str, values: Sequence[float] | np.ndarray, **named: object
     return axis, alt.Scale(domain=[low, high], nice=False, zero=False)
 
 
-def titled(chart: alt.Chart | alt.LayerChart, title: str, subtitle: str = "", height: int = HEIGHT) -> alt.Chart:
+def titled(
+    chart: alt.Chart | alt.LayerChart | alt.FacetChart, title: str, subtitle: str = "", height: int = HEIGHT
+) -> alt.Chart:
     """The chart with its finding as title, and what lines and bands are as subtitle."""
     wrapped = _wrap(subtitle)
     text = alt.TitleParams(
@@ -101,10 +105,32 @@ def colours(names: Sequence[str], order: Sequence[str] = ()) -> alt.Scale:
 def legend(title: str) -> alt.Legend:
     """A legend below its chart, so that a narrow screen loses no width."""
     return alt.Legend(
-        title=title or None, orient="bottom", columns=4, labelLimit=240, symbolType="stroke", symbolStrokeWidth=3
+        title=title or None,
+        orient="bottom",
+        columns=4,
+        labelLimit=240,
+        symbolType="stroke",
+        symbolStrokeWidth=3,
+        symbolOpacity=1,
     )
 
 
 def diverging() -> alt.Scale:
     """Colours for the log10 of a ratio per layer: blue shrinks, orange grows, pale in the middle, at 1."""
     return alt.Scale(domain=[-0.7, 0, 0.7], range=["#0072B2", "#F4F1EA", "#C26A00"], clamp=True, interpolate="lab")
+
+
+class _Room(types.ModuleType):
+    """This module, callable: ``core.charts`` is a room of the house and, by contract, a function of its front door.
+
+    Python binds a submodule's name in its package on import, so that no function there could keep that name.
+    """
+
+    def __call__(self, name: str, frame: pd.DataFrame) -> dict[str, alt.Chart]:
+        """The charts of a frame of the experiment ``name``, by their names."""
+        from core.experiments import experiment
+
+        return experiment(name).charts(frame)
+
+
+sys.modules[__name__].__class__ = _Room

@@ -31,11 +31,11 @@ def points(frame: pd.DataFrame, settings: Sequence[str]) -> tuple[pd.Series, pd.
 
 
 def _worded(name: str, value: object) -> str:
-    if pd.isna(value):  # type: ignore[call-overload]
+    if pd.isna(value):
         return f"no {COLUMNS[name].label}"
     if COLUMNS[name].dtype == "string":
         return f"{name} none" if value == "none" else str(value)
-    return f"{COLUMNS[name].label} {value:g}"  # type: ignore[str-format]
+    return f"{COLUMNS[name].label} {value:g}"
 
 
 def root_mean_square(values: np.ndarray, axis: int = 0) -> np.ndarray:
@@ -107,9 +107,7 @@ def pooled_decay(frame: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
         layers = np.arange(1, depth + 1)
         theory = block["theory_grad_rms"].to_numpy(float).reshape(gradients.shape)[0]
         decay = float(decay_factor(layers, root_mean_square(gradients)))
-        low, high = summaries.interval(
-            seeds, lambda chosen, g=gradients, x=layers: decay_factor(x, root_mean_square(g[chosen], axis=-2)), depth
-        )
+        low, high = summaries.interval(seeds, _resampled_decay(layers, gradients), depth)
         row = {"point": point, "n": seeds, "decay": decay, "ci_low": low, "ci_high": high}
         row["theory"] = float(decay_factor(layers, theory))
         plain = depth > 1 and table.loc[point, "norm"] == "none" and table.loc[point, "residual"] == "none"
@@ -119,6 +117,11 @@ def pooled_decay(frame: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
         rows.append(row)
     columns = ["point", "n", "decay", "ci_low", "ci_high", "theory", "weights", "slopes"]
     return pd.DataFrame(rows, columns=columns).join(table, on="point")
+
+
+def _resampled_decay(layers: np.ndarray, gradients: np.ndarray) -> summaries.Statistic:
+    """Indices of seeds -> the decay factor of their root mean square."""
+    return lambda chosen: decay_factor(layers, root_mean_square(gradients[chosen], axis=-2))
 
 
 def decay_factor(layers: np.ndarray, gradients: np.ndarray) -> np.ndarray:

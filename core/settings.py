@@ -62,7 +62,7 @@ class Limits:
             raise refusal
         try:
             if self.kind is float:
-                number: float | int = float(given) + 0.0  # type: ignore[arg-type]
+                number: float | int = float(given) + 0.0
             else:
                 number = int(given) if isinstance(given, str) else _whole(given)
         except (ValueError, OverflowError):

@@ -48,7 +48,8 @@ class Experiment:
     expected     a sweep's frame as theory has it, nothing measured; its measured columns are empty
     summary      frame -> a row per setting and measure
     run_summary  frame -> a row per run
-    charts       frame -> charts by name
+    charts       frame -> charts by name; those in ``wide_charts`` take a page's whole width
+    headline     frame -> (label, value, explanation) of the numbers above the charts
     """
 
     name: str
@@ -67,6 +68,8 @@ class Experiment:
     summary: Callable[[pd.DataFrame], pd.DataFrame]
     run_summary: Callable[[pd.DataFrame], pd.DataFrame]
     charts: Callable[[pd.DataFrame], dict[str, alt.Chart]]
+    wide_charts: tuple[str, ...]
+    headline: Callable[[pd.DataFrame], list[tuple[str, str, str]]]
 
     @property
     def columns(self) -> tuple[str, ...]:

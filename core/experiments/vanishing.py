@@ -386,6 +386,13 @@ def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
     return vanishing_charts.charts(frame)
 
 
+def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """The numbers above the charts."""
+    from core.experiments import vanishing_charts
+
+    return vanishing_charts.headline(frame)
+
+
 EXPERIMENT = Experiment(
     name="vanishing",
     version=1,
@@ -403,5 +410,7 @@ EXPERIMENT = Experiment(
     summary=summary,
     run_summary=run_summary,
     charts=charts,
+    wide_charts=("gradient", "steps"),
+    headline=headline,
 )
 assert all(name in COLUMNS for name in EXPERIMENT.columns)

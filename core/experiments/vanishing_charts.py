@@ -31,21 +31,28 @@ from core.parts.activations import ACTIVATIONS
 from core.parts.inits import INITS
 from core.parts.norms import NORMS
 from core.parts.residuals import RESIDUALS
+from core.registry import Registry
 from core.theory.mean_field import BATCHNORM_RELU_GROWTH
 
 SERIES = 8  # more lines than this can't be told apart
 FLOAT32_ENDS = math.log10(2.0**-149)
 LAYER = "layer, counted from the input"
-_PARTS = {"activation": ACTIVATIONS, "init": INITS, "norm": NORMS, "residual": RESIDUALS}
+_PARTS: dict[str, Registry] = {"activation": ACTIVATIONS, "init": INITS, "norm": NORMS, "residual": RESIDUALS}
 
 
 def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
     """Every chart that the frame has something for, by name."""
-    found = {"gradient": gradient_chart(frame), "decay": decay_chart(frame), "split": split_chart(frame)}
+    decays = _decays(frame)
+    found = {"gradient": gradient_chart(frame, decays), "decay": decay_chart(decays), "split": split_chart(decays)}
     found |= {"saturated": share_chart(frame, "saturated"), "dead": share_chart(frame, "dead")}
     if len(frame) and frame["steps"].max() > 0:
         found["steps"] = steps_chart(frame)
     return found
+
+
+def _decays(frame: pd.DataFrame) -> pd.DataFrame:
+    """``pooled_decay`` at the first step; empty, with its columns, for an empty frame."""
+    return profiles.pooled_decay(frame[frame["step"] == 0], Vanishing.names())
 
 
 def drawn_series(table: pd.DataFrame) -> tuple[list[str], str]:
@@ -60,7 +67,7 @@ def drawn_series(table: pd.DataFrame) -> tuple[list[str], str]:
 def _scale(frame: pd.DataFrame, labels: Sequence[str]) -> alt.Scale:
     """A colour per series; where one kind of part varies, the part's own colour."""
     names = summaries.varying(frame, Vanishing.names())
-    order = list(_PARTS[names[0]].entries) if len(names) == 1 and names[0] in _PARTS else []
+    order = [entry.name for entry in _PARTS[names[0]]] if len(names) == 1 and names[0] in _PARTS else []
     return colours(labels, order)
 
 
@@ -117,8 +124,8 @@ def gradient_title(decays: pd.DataFrame) -> str:
     )
 
 
-def gradient_chart(frame: pd.DataFrame) -> alt.Chart:
-    """Gradient per layer, a line per setting, with a band over seeds and theory dashed."""
+def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> alt.Chart:
+    """Gradient per layer, a line per setting, with a band over seeds and theory dashed; ``decays`` for the title."""
     start = frame[frame["step"] == 0]
     if start.empty:
         return empty("No run has finished yet.")
@@ -145,33 +152,36 @@ def gradient_chart(frame: pd.DataFrame) -> alt.Chart:
         alt.Tooltip("n:Q", title="seeds"),
         alt.Tooltip("underflow:Q", title="share underflowing", format=".0%"),
     ]
-    base = alt.Chart(data[["label", "layer", "grad_rms", "grad_low", "grad_high", "theory", "n", "underflow",
-                           "log_grad_rms", "log_grad_low", "log_grad_high", "log_theory"]])  # fmt: skip
-    measured = base.transform_filter("isValid(datum.log_grad_rms)")
-    layers = [
-        measured.mark_area(opacity=0.18).encode(
-            x=x, y=alt.Y("log_grad_low:Q", axis=axis, scale=scale), y2="log_grad_high:Q", color=color
-        ),
-        measured.mark_line().encode(x=x, y=y, color=color),
-        measured.mark_point(filled=True, size=36, opacity=1).encode(x=x, y=y, color=color, tooltip=tooltip),
-        base.transform_filter("isValid(datum.log_theory)")
-        .mark_line(color=THEORY, strokeDash=DASH)
-        .encode(x=x, y=alt.Y("log_theory:Q", axis=axis, scale=scale), detail="label:N"),
-    ]
+    columns = ["label", "layer", "grad_rms", "grad_low", "grad_high", "theory", "n", "underflow"]
+    columns += [f"log_{name}" for name in ("grad_rms", "grad_low", "grad_high", "theory")]
+    measured, expected = data[data["log_grad_rms"].notna()][columns], data[data["log_theory"].notna()][columns]
+    layers = []
+    if len(measured):
+        base = alt.Chart(measured).encode(x=x, color=color)
+        low = alt.Y("log_grad_low:Q", axis=axis, scale=scale)
+        layers += [
+            base.mark_area(opacity=0.18).encode(y=low, y2="log_grad_high:Q"),
+            base.mark_line().encode(y=y),
+            base.mark_point(filled=True, size=36, opacity=1).encode(y=y, tooltip=tooltip),
+        ]
+    if len(expected):
+        line = alt.Y("log_theory:Q", axis=axis, scale=scale)
+        base = alt.Chart(expected).encode(x=x, y=line)
+        layers.append(base.mark_line(color=THEORY, strokeDash=DASH).encode(detail="label:N"))
+        if not len(measured) and len(labels) > 1:
+            names = alt.Chart(expected[expected["layer"] == 1]).encode(x=x, y=line, text="label:N")
+            layers.append(names.mark_text(color=THEORY, align="left", dx=6, dy=-8, fontSize=12))
     notes = [f"Line: root mean square over seeds, {_seeds(data)}.", "Band: 10th to 90th percentile of the seeds."]
     notes = notes if _seeds(data) else ["Measured points are on their way."]
     if np.isfinite(data["log_theory"]).any():
         notes.append("Dashed grey: theory.")
-    if (data["underflow"] > 0).any():
-        layers.append(
-            base.transform_filter("datum.underflow > 0 && isValid(datum.log_grad_rms)")
-            .mark_point(shape="cross", size=60, filled=True, color=THEORY, opacity=1, angle=45)
-            .encode(x=x, y=y, tooltip=tooltip)
-        )
+    if (measured["underflow"] > 0).any():
+        crossed = alt.Chart(measured[measured["underflow"] > 0]).encode(x=x, y=y, tooltip=tooltip)
+        layers.append(crossed.mark_point(shape="cross", size=60, filled=True, color=THEORY, opacity=1, angle=45))
         notes.append("Crossed: PyTorch alone would give zeros here (underflow).")
     if lost:
         notes.append(f"{lost} layers with a zero or non-finite gradient are left out.")
-    title = gradient_title(profiles.pooled_decay(start, Vanishing.names()))
+    title = gradient_title(decays)
     return titled(alt.layer(*layers), title, " ".join([*notes, left_out]).strip(), HEIGHT + 40)
 
 
@@ -187,17 +197,19 @@ def decay_axes(decays: pd.DataFrame) -> tuple[str, str] | None:
     return names[0], names[1]
 
 
-def decay_chart(frame: pd.DataFrame) -> alt.Chart:
+def decay_chart(decays: pd.DataFrame) -> alt.Chart:
     """The decay factor: a heatmap where two or more settings vary, else a point per setting with its interval."""
-    start = frame[frame["step"] == 0]
-    decays = profiles.pooled_decay(start, Vanishing.names()) if len(start) else pd.DataFrame()
-    if len(decays):
-        decays = decays[np.isfinite(decays["decay"]) & (decays["decay"] > 0)]
+    decays = decays[np.isfinite(decays["decay"].astype(float)) & (decays["decay"] > 0)]
     if not len(decays):
         return empty("The decay factor needs two hidden layers with a gradient.")
     decays = decays.assign(log_decay=log10(decays["decay"]), text=decays["decay"].map(three_digits))
     axes = decay_axes(decays)
     return _decay_points(decays) if axes is None else _decay_heatmap(decays, *axes)
+
+
+def _decay_tooltip() -> list[alt.Tooltip]:
+    numbers = [alt.Tooltip(f"{name}:Q", format=".3g") for name in ("decay", "ci_low", "ci_high", "theory")]
+    return [alt.Tooltip("label:N", title="setting"), *numbers, alt.Tooltip("n:Q", title="seeds")]
 
 
 def _decay_points(decays: pd.DataFrame) -> alt.Chart:
@@ -206,24 +218,21 @@ def _decay_points(decays: pd.DataFrame) -> alt.Chart:
     title = "Theory meets measurement" if np.isfinite(data["theory"]).any() else "What one layer does to the gradient"
     x = alt.X(
         "decay:Q",
-        title="decay factor (× per layer towards the input; 1 keeps the gradient)",
+        title="decay factor (× per layer)",
         scale=alt.Scale(zero=True),
     )
     y = alt.Y("label:N", title=None, sort=labels, axis=alt.Axis(labelLimit=200))
-    tooltip = [
-        "label:N",
-        *(alt.Tooltip(f"{name}:Q", format=".3g") for name in ("decay", "ci_low", "ci_high", "theory")),
-        "n:Q",
-    ]
+    tooltip = _decay_tooltip()
     base = alt.Chart(data).encode(y=y)
     layers = [
         alt.Chart(pd.DataFrame({"one": [1.0]})).mark_rule(color=THEORY, opacity=0.5).encode(x="one:Q"),
         base.mark_rule(strokeWidth=3).encode(x="ci_low:Q", x2="ci_high:Q"),
         base.mark_point(filled=True, size=90, opacity=1).encode(x=x, tooltip=tooltip),
-        base.transform_filter("isValid(datum.theory)")
-        .mark_tick(color=THEORY, thickness=3, size=24)
-        .encode(x="theory:Q", tooltip=tooltip),
     ]
+    expected = data[data["theory"].notna()]
+    if len(expected):
+        ticks = alt.Chart(expected).mark_tick(color=THEORY, thickness=3, size=24)
+        layers.append(ticks.encode(x="theory:Q", y=y, tooltip=tooltip))
     if len(data) == 1:
         row = data.iloc[0]
         title = f"One layer towards the input costs a factor {three_digits(row['decay'])}"
@@ -232,7 +241,8 @@ def _decay_points(decays: pd.DataFrame) -> alt.Chart:
     elif math.isfinite(data["decay"].max()):
         worst = data.loc[(np.log(data["decay"])).abs().idxmax()]
         title = f"{worst['label']} is furthest from 1: {three_digits(worst['decay'])}× a layer"
-    subtitle = f"Point: fit to the root mean square over seeds, {_seeds(data)}. Bar: 95 % bootstrap interval. Grey tick: theory."
+    subtitle = f"Point: fit to the root mean square over seeds, {_seeds(data)}. Bar: 95 % bootstrap interval."
+    subtitle += " Grey tick: theory." if len(expected) else ""
     return titled(alt.layer(*layers), title, f"{subtitle} {left_out}".strip(), max(120, 44 * len(data)))
 
 
@@ -248,11 +258,7 @@ def _decay_heatmap(decays: pd.DataFrame, across: str, down: str) -> alt.Chart:
     y_order = list(dict.fromkeys(data.sort_values(rows, key=_sort_column)["down"]))
     x = alt.X("across:N", title=across.replace("_", " "), sort=x_order, axis=alt.Axis(labelAngle=-35, labelLimit=160))
     y = alt.Y("down:N", title=" · ".join(rows).replace("_", " "), sort=y_order, axis=alt.Axis(labelLimit=220))
-    tooltip = [
-        "label:N",
-        *(alt.Tooltip(f"{name}:Q", format=".3g") for name in ("decay", "ci_low", "ci_high", "theory")),
-        "n:Q",
-    ]
+    tooltip = _decay_tooltip()
     ramp = alt.Color(
         "log_decay:Q",
         scale=diverging(),
@@ -301,11 +307,9 @@ def split_table(decays: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def split_chart(frame: pd.DataFrame) -> alt.Chart:
+def split_chart(decays: pd.DataFrame) -> alt.Chart:
     """How much of each layer's shrinkage the weights cause, and how much φ'."""
-    start = frame[frame["step"] == 0]
-    decays = profiles.pooled_decay(start, Vanishing.names()) if len(start) else pd.DataFrame()
-    data = split_table(decays) if len(decays) else pd.DataFrame()
+    data = split_table(decays)
     if not len(data):
         return empty("The split into weights and φ' needs two hidden layers, without norm and residual form.")
     labels, left_out = drawn_series(data)
@@ -367,14 +371,12 @@ def share_chart(frame: pd.DataFrame, name: str) -> alt.Chart:
         .mark_line(point=True)
         .encode(
             x=alt.X("layer:Q", title=LAYER, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False)),
-            y=alt.Y(
-                f"{name}:Q", title=f"share of {meaning[0]}", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")
-            ),
+            y=alt.Y(f"{name}:Q", title=f"share {name}", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
             color=alt.Color("label:N", scale=_scale(start, labels), legend=legend(_series_title(start))),
             tooltip=["label:N", "layer:Q", alt.Tooltip(f"{name}:Q", format=".1%"), alt.Tooltip("n:Q", title="seeds")],
         )
     )
-    title = f"At most {worst[name]:.0%} of a layer's {meaning[0]}"
+    title = "No unit output is saturated" if name == "saturated" else "No unit is dead"
     if worst[name] > 0:
         title = f"Up to {worst[name]:.0%} of a layer's {meaning[0]} ({worst['label']}, layer {int(worst['layer'])})"
     return titled(chart, title, f"Mean over seeds, {_seeds(data)}. {meaning[1]} {left_out}".strip(), 220)
@@ -429,3 +431,35 @@ def steps_chart(frame: pd.DataFrame) -> alt.Chart:
     return titled(
         chart, title[0].upper() + title[1:], " ".join(notes), max(160, min(420, 26 * data["layer"].nunique()))
     )
+
+
+def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """(label, value, explanation): the decay factors, theory's, what φ' contributes, and the runs behind them."""
+    decays = _decays(frame)
+    measured = decays[np.isfinite(decays["decay"])].sort_values("decay")
+    theory = decays[np.isfinite(decays["theory"])].sort_values("theory")
+    runs = int(frame.loc[frame["run"] != "", "run"].nunique())
+    lost = frame.loc[frame["run"] != "", "underflow"].astype(float).mean() if runs else math.nan
+    single = len(measured) == 1
+    spread = _interval_text(measured.iloc[0]) if single else "each with its interval in the chart below"
+    return [
+        ("decay factor per layer", _span(measured["decay"]), f"Gradient per layer towards the input; {spread}."),
+        ("theory", _span(theory["theory"]), "The same for infinitely wide networks; – where theory says nothing."),
+        ("runs", f"{runs:,}", f"Networks measured: {len(decays):,} settings × seeds."),
+        (
+            "layers that underflow",
+            "–" if math.isnan(lost) else f"{lost:.0%}",
+            "Layers for which PyTorch alone gives zeros.",
+        ),
+    ]
+
+
+def _interval_text(row: pd.Series) -> str:
+    return f"95 % interval over seeds {three_digits(row['ci_low'])} to {three_digits(row['ci_high'])}"
+
+
+def _span(values: pd.Series) -> str:
+    if not len(values):
+        return "–"
+    low, high = three_digits(values.iloc[0]), three_digits(values.iloc[-1])
+    return f"{low}×" if low == high else f"{low}× – {high}×"

@@ -1,0 +1,118 @@
+"""Everything in the store: list, open, export, delete."""
+
+import time
+
+import pandas as pd
+import streamlit as st
+
+import core
+from core import tables
+from pages.widgets import page
+
+page.begin("Results")
+store = page.store()
+
+st.title("Results")
+st.markdown("**What has been computed so far?** Finished runs are kept: asking again costs nothing.")
+
+sweeps = store.sweeps()
+counts = store.counts()
+if not sweeps:
+    st.info("The store is empty. Run a sweep on the page Vanishing gradients; it appears here by itself.")
+    st.page_link("pages/2_Vanishing_gradients.py", label="Vanishing gradients", icon=":material/arrow_forward:")
+    st.stop()
+
+runs, size = sum(n for n, _ in counts.values()), sum(n for _, n in counts.values())
+for column, (label, value) in zip(
+    st.columns(3),
+    [("sweeps", f"{len(sweeps):,}"), ("runs", f"{runs:,}"), ("size", f"{size / 1e6:,.1f} MB")],
+    strict=True,
+):
+    column.metric(label, value)
+
+wanted = st.text_input("Filter", placeholder="part of a setting, such as relu or depth=20", key="filter")
+kinds = {stored.experiment: core.experiment(stored.experiment) for stored in sweeps}
+rows = []
+for stored in sweeps:
+    sweep = kinds[stored.experiment].sweep(stored.link)
+    if wanted.strip().lower() not in sweep.text().lower():
+        continue
+    rows.append(
+        {
+            "made": pd.Timestamp(time.strftime("%Y-%m-%d %H:%M", time.localtime(stored.created))),
+            "experiment": kinds[stored.experiment].title,
+            "settings": page.sweep_words(kinds[stored.experiment], stored.link),
+            "finished": store.count(list(sweep.run_ids())),
+            "runs": stored.runs,
+            "sweep": sweep,
+            "key": stored.key,
+            "link": stored.link,
+        }
+    )
+if not rows:
+    st.caption(f"No sweep holds {wanted!r}. Clear the filter to see all {len(sweeps):,}.")
+    st.stop()
+
+shown = pd.DataFrame(rows)[["made", "experiment", "settings", "finished", "runs"]]
+choice = st.dataframe(
+    shown,
+    hide_index=True,
+    on_select="rerun",
+    selection_mode="multi-row",
+    key="chosen",
+    column_config={"made": st.column_config.DatetimeColumn("asked for", format="YYYY-MM-DD HH:mm")},
+)
+chosen = [rows[index] for index in choice["selection"]["rows"] if index < len(rows)]
+if not chosen:
+    st.caption("Tick sweeps at the left of the table to open, export or delete them.")
+    st.stop()
+
+
+def _export(selected: list[dict], as_parquet: bool) -> bytes:
+    parts: dict[str, tuple] = {}
+    for row in selected:
+        found, frames = core.finished(row["sweep"], store)
+        parts.update({run.id: (run, frame) for run, frame in zip(found, frames, strict=True)})
+    kind = kinds[selected[0]["sweep"].experiment]
+    own = (*kind.places, *kind.measures)
+    table = tables.assemble(
+        [run for run, _ in parts.values()], [frame for _, frame in parts.values()], kind.settings.names(), own
+    )
+    return tables.parquet(table) if as_parquet else tables.csv(table)
+
+
+def _delete(selected: list[dict]) -> None:
+    keep = {row["key"] for row in rows} - {row["key"] for row in selected}
+    kept: set[str] = set()
+    for stored in store.sweeps():
+        if stored.key in keep or stored.key not in {row["key"] for row in selected}:
+            kept |= set(kinds[stored.experiment].sweep(stored.link).run_ids())
+    doomed = {id for row in selected for id in row["sweep"].run_ids()} - kept
+    store.delete(sorted(doomed))
+    store.forget([row["key"] for row in selected])
+
+
+total = sum(row["finished"] for row in chosen)
+st.markdown(f"**{len(chosen)} chosen**, {total:,} finished runs")
+first, second, third, fourth = st.columns(4)
+if len(chosen) == 1:
+    first.page_link(
+        "pages/2_Vanishing_gradients.py",
+        label="Open",
+        icon=":material/open_in_new:",
+        query_params=chosen[0]["link"],
+    )
+second.download_button(
+    "CSV", lambda: _export(chosen, False), "results.csv", "text/csv", on_click="ignore", width="stretch"
+)
+third.download_button(
+    "Parquet",
+    lambda: _export(chosen, True),
+    "results.parquet",
+    "application/vnd.apache.parquet",
+    on_click="ignore",
+    width="stretch",
+)
+with fourth.popover("Delete", width="stretch"):
+    st.write("Deletes the runs of the chosen sweeps, those that other sweeps share excepted. It can't be undone.")
+    st.button("Delete them", type="primary", on_click=_delete, args=(chosen,), key="delete")

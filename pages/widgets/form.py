@@ -1,0 +1,124 @@
+"""A form made from an experiment's settings: the text that the command line takes, with choices at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+import core
+from core.experiments import Experiment
+from core.settings import Limits, Sweep
+
+FIRST = ("depth", "width", "activation", "init", "norm", "residual")
+
+
+def settings_form(kind: Experiment, start: Mapping[str, str]) -> tuple[Sweep | None, str]:
+    """The form, filled from ``start`` (link fields); the sweep that it describes now, or None and what is wrong."""
+    prefix = f"{kind.name}:"
+    if f"{prefix}seeds" not in st.session_state:  # a new session, or back from another page, which drops the widgets
+        fill(kind, st.session_state.get(f"{prefix}kept") or start)
+    st.selectbox(
+        "Preset",
+        [preset.name for preset in kind.presets],
+        index=None,
+        placeholder="Choose a question to start from",
+        key=f"{prefix}preset",
+        on_change=_take_preset,
+        args=(kind,),
+        help="Fills the form; then press Run.",
+    )
+    names = kind.settings.names()
+    for name in FIRST:
+        if name in names:
+            _field(prefix, name, kind.settings.limits[name])
+    st.text_input(
+        "seeds",
+        key=f"{prefix}seeds",
+        help="How many seeds (20), a half-open range (3:7) or a list (3,5). More seeds, narrower intervals.",
+    )
+    with st.expander("Data, loss and training"):
+        for name in names:
+            if name not in FIRST:
+                _field(prefix, name, kind.settings.limits[name])
+    sweep, problem = _read(kind)
+    if sweep is not None:
+        st.session_state[f"{prefix}kept"] = sweep.link()
+    return sweep, problem
+
+
+def _read(kind: Experiment) -> tuple[Sweep | None, str]:
+    defaults = {name: str(value) for name, value in kind.settings.defaults().items()}
+    given = {}
+    for name in [*defaults, "seeds"]:
+        value = st.session_state.get(f"{kind.name}:{name}")
+        text = ",".join(value) if isinstance(value, list) else str(value or "")
+        if text != defaults.get(name):  # a default is not "given": it may have no effect without being an error
+            given[name] = text
+    try:
+        sweep = kind.sweep(given)
+        refusal = core.too_large(sweep)
+    except ValueError as error:
+        return None, str(error)
+    return (None, refusal) if refusal else (sweep, "")
+
+
+def fill(kind: Experiment, fields: Mapping[str, str]) -> None:
+    """Puts link fields into the form's widgets, the rest at their defaults."""
+    prefix = f"{kind.name}:"
+    for name, limits in kind.settings.limits.items():
+        text = fields.get(name, str(kind.settings.defaults()[name]))
+        st.session_state[f"{prefix}{name}"] = _choices(text) if _is_choice(limits) else text
+    st.session_state[f"{prefix}seeds"] = fields.get("seeds", "1")
+
+
+def _choices(text: str) -> list[str]:
+    from core.registry import split_values
+
+    return split_values(text)
+
+
+def _is_choice(limits: Limits) -> bool:
+    return bool(limits.choices) or limits.registry is not None
+
+
+def _field(prefix: str, name: str, limits: Limits) -> None:
+    column = core.COLUMNS[name]
+    unit = f" ({column.unit})" if column.unit else ""
+    label = f"{column.label}{unit}"
+    if not _is_choice(limits):
+        st.text_input(
+            label,
+            key=f"{prefix}{name}",
+            help=f"{column.meaning[0].upper()}{column.meaning[1:]}. {limits.allowed()}; several as 5,20"
+            + (" or start:stop:step." if limits.kind is int else "."),
+        )
+        return
+    if limits.registry is not None:
+        known = [entry.name for entry in limits.registry]
+        labels = {
+            entry.name: f"{entry.name} – {entry.label}"
+            for entry in limits.registry
+            if entry.label.lower() != entry.name
+        }
+    else:
+        known, labels = list(limits.choices), {}
+    chosen = [value for value in st.session_state.get(f"{prefix}{name}", []) if value not in known]
+    st.multiselect(
+        label,
+        known + chosen,
+        key=f"{prefix}{name}",
+        format_func=lambda value: labels.get(value, value),
+        accept_new_options=limits.registry is not None,
+        placeholder="choose one or more",
+        help=f"{column.meaning[0].upper()}{column.meaning[1:]}."
+        + (" Arguments are typed: normal(std=0.1)." if name == "init" else ""),
+    )
+
+
+def _take_preset(kind: Experiment) -> None:
+    chosen = st.session_state[f"{kind.name}:preset"]
+    for preset in kind.presets:
+        if preset.name == chosen:
+            fill(kind, preset.settings)
+            st.session_state[f"{kind.name}:start"] = True

@@ -1,0 +1,59 @@
+"""Run, Cancel, cost and progress of one sweep; the job itself lives in the server."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import core
+from core.settings import Sweep
+from pages.widgets import page
+
+SMALL_SECONDS = 4.0  # of computing: a sweep so small starts by itself
+
+
+def job_panel(sweep: Sweep, stored: int) -> core.Job | None:
+    """Draws the panel; the sweep's job, if one runs or ran. ``stored`` of its runs are in the store."""
+    jobs, store = page.jobs(), page.store()
+    cost = core.estimate(sweep)
+    job = jobs.find(sweep, store)
+    wanted = st.session_state.pop(f"{sweep.experiment}:start", False)
+    computing = (cost.seconds - core.START_SECONDS) * (1.0 - stored / cost.runs)
+    if stored < cost.runs and (job is None or (wanted and not job.running)) and computing <= SMALL_SECONDS:
+        job = jobs.submit(sweep, store)
+    left, middle, right = st.columns([1, 1, 5], vertical_alignment="center", gap="small")
+    running = job is not None and job.running
+    if left.button("Run", type="primary", disabled=running or stored == cost.runs, width="stretch", key="run"):
+        job = jobs.submit(sweep, store)
+        st.rerun()
+    if middle.button("Cancel", disabled=not running, width="stretch", key="cancel") and job is not None:
+        job.cancel()
+    right.caption(_cost_words(cost, stored, computing))
+    return job
+
+
+def _cost_words(cost: core.Estimate, stored: int, computing: float) -> str:
+    if stored == cost.runs:
+        return f"{cost.runs:,} runs, all in the store."
+    there = f", {stored:,} of them in the store" if stored else ""
+    return f"{cost.runs:,} runs{there}: about {max(1.0, computing):,.0f} s to compute, {cost.bytes / 1e9:.1f} GB of memory."
+
+
+def progress(job: core.Job | None) -> None:
+    """One line on how far the job is; keeps its place when there is nothing to say."""
+    place = st.container(height=56, border=False)
+    if job is None:
+        return
+    state = job.progress
+    if state.state == "failed":
+        place.error(state.error)
+        return
+    words = f"{state.finished:,} of {state.total:,} runs"
+    if job.running:
+        left = f", about {max(1, round(state.seconds_left))} s left" if state.seconds_left is not None else ""
+        words += left if state.computed else ": workers are starting"
+    elif state.state == "cancelled":
+        words += ": cancelled. What is finished is kept; Run goes on from here."
+    else:
+        words += f": {state.stored:,} from the store, {state.computed:,} computed in {state.seconds:.1f} s."
+        words += f" {state.damaged:,} damaged rows were replaced." if state.damaged else ""
+    place.progress(min(1.0, state.finished / max(1, state.total)), text=words)

@@ -1,0 +1,79 @@
+"""What every page calls first, and what all sessions of the server share."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import altair as alt
+import streamlit as st
+
+import core
+from core.experiments import Experiment
+
+PAGES = Path(__file__).parents[1]
+ICONS = {"Vanishing gradients": ":material/trending_down:", "Results": ":material/database:"}
+
+
+def begin(title: str) -> None:
+    """Sets the page up: its title in the tab, the wide layout."""
+    st.set_page_config(page_title=f"{title} · Gradient Lab", page_icon="📉", layout="wide")
+    jobs()
+    with st.sidebar:  # Streamlit's own list would call the home page by its file's name
+        st.page_link("dashboard.py", label="Home", icon=":material/home:")
+        for file in sorted(PAGES.glob("*.py"), key=lambda file: int(file.name.split("_")[0])):
+            label = file.stem.split("_", 1)[1].replace("_", " ")
+            st.page_link(f"pages/{file.name}", label=label, icon=ICONS.get(label))
+        st.divider()
+
+
+@st.cache_resource(show_spinner=False)
+def jobs() -> core.Jobs:
+    """The server's jobs; its workers start at once, so that nobody waits for them later."""
+    inline = os.environ.get("GRADIENT_LAB_EXECUTOR") == "inline"
+    workers = core.Workers(core.InlineExecutor if inline else core.local_executor)
+    if not inline:
+        workers.warm()
+    atexit.register(workers.stop)
+    gc.collect()
+    gc.freeze()  # Streamlit collects all generations after every run of a page: leave it little to look at
+    return core.Jobs(workers)
+
+
+@st.cache_resource(show_spinner=False)
+def _store(path: str) -> core.Store:
+    return core.Store(path)
+
+
+def store() -> core.Store:
+    """The server's store; a page that can't use it says why and stops."""
+    try:
+        return _store(core.default_path())
+    except core.StoreError as error:
+        st.error(str(error))
+        st.stop()
+        raise
+
+
+CHART_MARGIN = 90  # Streamlit fits axes and legend into a chart's height
+
+
+def chart(drawn: alt.Chart, name: str) -> None:
+    """The chart, its title and subtitle as text of the page: they wrap where a chart's own would be cut off."""
+    with st.container(border=True):
+        st.markdown(f"**{' '.join(drawn.title.text)}**")
+        bare, subtitle = drawn.copy(), " ".join(drawn.title.subtitle)
+        bare.title = alt.Undefined
+        bare.height += CHART_MARGIN
+        st.altair_chart(bare, width="stretch", key=f"chart {name}")
+        if subtitle:
+            st.caption(subtitle)
+
+
+def sweep_words(kind: Experiment, link: Mapping[str, str]) -> str:
+    """A stored sweep in few words: what differs from the defaults."""
+    defaults = kind.settings.defaults()
+    return " ".join(f"{name}={text}" for name, text in link.items() if text != str(defaults.get(name))) or "defaults"

@@ -1,0 +1,161 @@
+"""The result of one sweep: headline numbers, findings, charts, table, downloads, link."""
+
+from __future__ import annotations
+
+import urllib.parse
+from typing import NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+import core
+from core import tables
+from core.experiments import Experiment, experiment
+from core.settings import Sweep
+from pages.widgets import job_panel, page
+
+SHOWN_FINDINGS = 3
+SHOWN_ROWS = 5_000
+ICONS = {"error": ":red[:material/error:]", "warning": ":orange[:material/warning:]", "info": ":blue[:material/info:]"}
+
+
+class Result(NamedTuple):
+    """What the store holds of a sweep, put together; ``measured`` is False while there is theory alone."""
+
+    frame: pd.DataFrame
+    findings: list[core.Finding]
+    measured: bool
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _result(_sweep: Sweep, _store: core.Store, key: str, path: str, runs: int) -> Result:
+    """The result with ``runs`` runs finished; kept for all sessions, which only read it."""
+    kind = experiment(_sweep.experiment)
+    table = _table(_sweep, _store) if runs else None
+    if table is None or not len(table):
+        return Result(kind.expected(_sweep), [], False)
+    frame = tables.to_frame(table)
+    return Result(frame, core.findings(frame), True)
+
+
+def _table(sweep: Sweep, store: core.Store):  # type: ignore[no-untyped-def]  # pyarrow has no types
+    kind = experiment(sweep.experiment)
+    runs, frames = core.finished(sweep, store)
+    return tables.assemble(runs, frames, kind.settings.names(), (*kind.places, *kind.measures))
+
+
+def result_panel(kind: Experiment, sweep: Sweep) -> None:
+    """The job and all that it has found so far, renewed while it runs."""
+    store = page.store()
+    stored = store.count(list(sweep.run_ids()))
+    job = job_panel.job_panel(sweep, stored)
+    running = job is not None and job.running
+
+    @st.fragment(run_every=1.0 if running else None)
+    def renewed() -> None:
+        job_panel.progress(job)
+        finished = (
+            stored if job is None else job.progress.finished if job.running else store.count(list(sweep.run_ids()))
+        )
+        if job is not None and job.running:  # large frames are put together at every twentieth only
+            twentieth = max(1, job.progress.total // 20) if job.progress.total > 1000 else 1
+            finished -= finished % twentieth
+        result = _result(sweep, store, sweep.key, str(store.path), finished)
+        _draw(kind, sweep, result, store)
+        if running and job is not None and not job.running:
+            st.rerun()
+
+    renewed()
+
+
+def _draw(kind: Experiment, sweep: Sweep, result: Result, store: core.Store) -> None:
+    frame = _filtered(kind, result.frame)
+    _headline(kind, frame, result)
+    if result.measured:
+        _findings(result.findings)
+    found = kind.charts(frame)
+    for name in kind.wide_charts:
+        if name in found:
+            page.chart(found[name], name)
+    narrow = [name for name in found if name not in kind.wide_charts]
+    for start in range(0, len(narrow), 2):
+        for column, name in zip(st.columns(2, gap="large"), narrow[start : start + 2], strict=False):
+            with column:
+                page.chart(found[name], name)
+    if result.measured:
+        _take_away(kind, sweep, result.frame, store)
+
+
+def _filtered(kind: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
+    from core.summaries import varying
+
+    names = varying(frame, kind.settings.names())
+    if len(names) < 2:
+        return frame
+    with st.expander("Show only some of it"):
+        for column, name in zip(st.columns(len(names)), names, strict=True):
+            values = list(dict.fromkeys(frame[name].dropna()))
+            chosen = column.multiselect(
+                core.COLUMNS[name].label, values, key=f"filter {name}", placeholder="all", help="Empty shows all."
+            )
+            if chosen:
+                frame = frame[frame[name].isin(chosen)]
+    return frame
+
+
+def _headline(kind: Experiment, frame: pd.DataFrame, result: Result) -> None:
+    numbers = kind.headline(frame)
+    for column, (label, value, note) in zip(st.columns(len(numbers)), numbers, strict=True):
+        column.metric(label, value, help=note)
+
+
+def _findings(findings: list[core.Finding]) -> None:
+    if not findings:
+        st.success("No fault found: gradients keep their size from layer to layer, and units give derivatives.")
+        return
+    for finding in findings[:SHOWN_FINDINGS]:
+        st.markdown(_finding_text(finding))
+    rest = findings[SHOWN_FINDINGS:]
+    if rest:
+        with st.expander(f"{len(rest)} more findings"):
+            for finding in rest[:100]:
+                st.markdown(_finding_text(finding))
+
+
+def _finding_text(finding: core.Finding) -> str:
+    remedy, _, link = finding.remedy.partition("See it work: ")
+    shown = f"[See it work]({link})" if link else ""
+    return f"{ICONS[finding.severity]} **{finding.message}** {remedy}{shown}"
+
+
+def _take_away(kind: Experiment, sweep: Sweep, frame: pd.DataFrame, store: core.Store) -> None:
+    st.subheader("Take it away")
+    name = f"{kind.name}_{sweep.key[:8]}"
+    left, middle, right = st.columns([1, 1, 4], vertical_alignment="center")
+    left.download_button(
+        "CSV", lambda: tables.csv(_table(sweep, store)), f"{name}.csv", "text/csv", on_click="ignore", width="stretch"
+    )
+    middle.download_button(
+        "Parquet",
+        lambda: tables.parquet(_table(sweep, store)),
+        f"{name}.parquet",
+        "application/vnd.apache.parquet",
+        on_click="ignore",
+        width="stretch",
+    )
+    right.caption(f"{len(frame):,} rows, {len(frame.columns)} columns. A chart's own menu (⋯) saves it as PNG or SVG.")
+    with st.expander("Link and command that give this again"):
+        st.code(
+            f"{(st.context.url or '').split('?')[0]}?{urllib.parse.urlencode(sweep.link())}",
+            language=None,
+            wrap_lines=True,
+        )
+        st.code(f"python -m core run {sweep.text()} --out {name}.csv", language="bash", wrap_lines=True)
+    with st.expander("The table"):
+        if len(frame) > SHOWN_ROWS:
+            st.caption(f"The first {SHOWN_ROWS:,} of {len(frame):,} rows; the downloads hold all.")
+        st.dataframe(frame.head(SHOWN_ROWS), hide_index=True, column_config=_column_config(frame))
+
+
+def _column_config(frame: pd.DataFrame) -> dict[str, object]:
+    return {name: st.column_config.Column(name, help=core.COLUMNS[name].meaning) for name in frame.columns}
