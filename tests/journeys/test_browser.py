@@ -1,0 +1,170 @@
+"""A person at a real browser, against a real server: cold deep links, a sweep, its chart, its CSV."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import core
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+SMALL = "/Vanishing_gradients?depth=6&activation=tanh&width=16&batch_size=4&loss=projection&seeds=12"
+LARGE = "/Vanishing_gradients?depth=40&activation=tanh,relu&width=128&batch_size=128&loss=projection&seeds=200"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="needs Debian's chromium"),
+]
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A fresh server with a store of its own: its address and process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "GRADIENT_LAB_STORE": str(tmp_path / "store.sqlite")}
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.port", str(port)]
+    log = (tmp_path / "log").open("wb")
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(200):
+        try:
+            urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
+            break
+        except OSError:
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.1)
+    yield address, process
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    log.close()
+
+
+@pytest.fixture
+def page(server):
+    """A browser page that remembers what went wrong: console errors and warnings, requests to anywhere else."""
+    from playwright.sync_api import sync_playwright
+
+    address, _ = server
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM or "/usr/bin/chromium", args=FLAGS.split())
+        page = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True).new_page()
+        page.wrong = []
+
+        def console(message):
+            # a cold deep link makes Streamlit itself ask twice for what is not there
+            expected = "404" in message.text and "_stcore" in message.location.get("url", "")
+            if (message.type == "error" and not expected) or message.text.startswith("WARN"):
+                page.wrong.append(message.text)
+
+        def request(asked):
+            if not asked.url.startswith((address, address.replace("http", "ws"), "data:", "blob:")):
+                page.wrong.append(asked.url)
+
+        page.on("console", console)
+        page.on("request", request)
+        yield page
+        browser.close()
+
+
+def open_page(page, server, path):
+    page.goto(f"{server[0]}{path}")
+
+
+@pytest.mark.parametrize(
+    ("path", "title"), [("/", "Gradient Lab"), ("/Vanishing_gradients", "Vanishing gradients"), ("/Results", "Results")]
+)
+def test_every_page_opens_by_a_cold_deep_link_with_the_list_of_pages(server, page, path, title):
+    open_page(page, server, path)
+    page.get_by_role("heading", name=title, exact=True).wait_for(timeout=30_000)
+    for name in ("Home", "Vanishing gradients", "Results"):
+        assert page.get_by_test_id("stSidebar").get_by_role("link", name=name).first.is_visible()
+    page.wait_for_timeout(1500)
+    assert page.wrong == []
+
+
+def test_a_sweep_goes_from_the_link_to_the_chart_to_the_csv(server, page, tmp_path):
+    open_page(page, server, SMALL)
+    page.get_by_text("12 runs, all in the store").wait_for(timeout=60_000)
+    page.get_by_text("Dashed grey: theory").first.wait_for()
+    assert page.locator("[data-testid=stVegaLiteChart] svg, [data-testid=stVegaLiteChart] canvas").count() >= 4
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    download.value.save_as(tmp_path / "frame.csv")
+    frame = pd.read_csv(tmp_path / "frame.csv")
+    own = core.run(
+        "vanishing", depth=6, width=16, batch_size=4, loss="projection", seeds=12,
+        store=str(tmp_path / "own.sqlite"), executor="inline",
+    )  # fmt: skip
+    assert list(frame.columns) == list(own.columns)
+    assert frame["run"].tolist() == own["run"].tolist()
+    np.testing.assert_array_equal(frame["grad_rms"], own["grad_rms"])
+    assert page.wrong == []
+
+
+def test_a_large_sweep_shows_progress_survives_a_reload_and_is_cancelled(server, page):
+    open_page(page, server, LARGE)
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("of 400 runs, about").wait_for(timeout=60_000)
+    page.reload()
+    page.get_by_text("of 400 runs").first.wait_for(timeout=30_000)
+    cancel = page.get_by_role("button", name="Cancel", exact=True)
+    cancel.wait_for()
+    cancel.click()
+    page.get_by_text("cancelled. What is finished is kept").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("400 runs, all in the store").wait_for(timeout=120_000)
+    assert page.wrong == []
+
+
+def test_the_server_never_loads_torch_and_takes_its_workers_along_when_killed(server, page):
+    open_page(page, server, SMALL)
+    page.get_by_text("12 runs, all in the store").wait_for(timeout=60_000)
+    _, process = server
+    assert "libtorch" not in Path(f"/proc/{process.pid}/maps").read_text()
+    workers = descendants(process.pid)
+    assert any("libtorch" in Path(f"/proc/{pid}/maps").read_text() for pid in workers)
+    process.kill()
+    process.wait()
+    for _ in range(100):
+        if not any(alive(pid) for pid in workers):
+            break
+        time.sleep(0.1)
+    assert [pid for pid in workers if alive(pid)] == []
+
+
+def descendants(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    direct = [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+    assert children.exists()
+    return direct + [grandchild for child in direct for grandchild in descendants(child)]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "zombie" not in Path(f"/proc/{pid}/status").read_text().split("State:")[1].split("\n")[0]
+    except OSError:
+        return False

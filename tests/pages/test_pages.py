@@ -1,0 +1,122 @@
+"""Every page, run by Streamlit's own AppTest, with an inline executor and a store of its own."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+HOME = str(Path(__file__).parents[2] / "dashboard.py")
+PAGES = ["dashboard.py", "pages/2_Vanishing_gradients.py", "pages/10_Results.py"]
+VANISHING = PAGES[1]
+
+
+@pytest.fixture(autouse=True)
+def _own_server(tmp_path, monkeypatch):
+    import streamlit as st
+
+    monkeypatch.setenv("GRADIENT_LAB_STORE", str(tmp_path / "store.sqlite"))
+    monkeypatch.setenv("GRADIENT_LAB_EXECUTOR", "inline")
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
+
+
+def opened(page: str, **query: str) -> AppTest:
+    app = AppTest.from_file(HOME, default_timeout=60)
+    app.run()
+    if page != "dashboard.py":
+        app.switch_page(page)
+        app.query_params.update(query)
+        app.run()
+    return app
+
+
+def settled(app: AppTest) -> AppTest:
+    """The page once its job has ended; AppTest has no clock, so it is run again by hand."""
+    from pages.widgets import page
+
+    for job in page.jobs()._jobs.values():
+        job.wait(60)
+    return app.run()
+
+
+def text_of(app: AppTest) -> str:
+    kinds = (app.markdown, app.caption, app.error, app.success, app.info, app.title)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def charts_of(app: AppTest) -> int:
+    return len(app.get("vega_lite_chart"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_without_a_fault(page):
+    app = opened(page)
+    assert not app.exception
+    assert app.title[0].value
+
+
+def test_the_first_view_draws_theory_at_once_and_fills_in_the_measurement():
+    app = opened(VANISHING)
+    assert charts_of(app) >= 4
+    app = settled(app)
+    assert "40 of 40 runs" in str(app.get("progress")[0].proto.text) or "40 runs, all in the store" in text_of(app)
+    assert "gradients vanish" in text_of(app)
+    assert not app.exception
+
+
+def test_a_link_fills_the_form_and_opens_the_same_sweep():
+    app = settled(opened(VANISHING, depth="3", activation="relu,gelu", init="normal(std=0.2)", seeds="2"))
+    assert app.text_input(key="vanishing:depth").value == "3"
+    assert app.multiselect(key="vanishing:activation").value == ["relu", "gelu"]
+    assert app.multiselect(key="vanishing:init").value == ["normal(std=0.2)"]
+    assert "4 runs, all in the store" in text_of(app)
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"depth": "0"}, "depth: must be a whole number, 1 to 1000, but got 0"),
+        ({"activation": "tahn"}, "did you mean 'tanh'"),
+        ({"norm": "batch"}, "batch_size must be 2 or more"),
+        ({"seeds": "1000000000"}, "the limit is 1,000,000"),
+    ],
+)
+def test_a_wrong_setting_gets_one_sentence_and_computes_nothing(query, sentence):
+    app = opened(VANISHING, **query)
+    assert not app.exception
+    assert sentence in app.error[0].value
+    assert charts_of(app) == 0
+
+
+def test_a_preset_fills_the_form_and_runs():
+    app = opened(VANISHING)
+    app.selectbox(key="vanishing:preset").select("The lesson's BatchNormNet").run()
+    app = settled(app)
+    assert app.multiselect(key="vanishing:norm").value == ["none", "batch"]
+    assert "40 runs, all in the store" in text_of(app)
+    assert not app.exception
+
+
+def test_a_large_sweep_waits_for_run():
+    app = opened(VANISHING, depth="50", width="512", batch_size="256", loss="projection", seeds="40")
+    assert "40 runs: about" in text_of(app)
+    assert not app.button(key="run").disabled
+
+
+def test_results_list_what_was_run_and_home_links_it():
+    settled(opened(VANISHING, depth="4", seeds="3"))
+    results = opened(PAGES[2])
+    assert not results.exception
+    assert results.dataframe[0].value["finished"].tolist() == [3]
+    assert "depth=4 seeds=3" in results.dataframe[0].value["settings"].iloc[0]
+
+
+def test_a_damaged_store_is_a_sentence_on_every_page(tmp_path):
+    (tmp_path / "store.sqlite").write_bytes(b"no database, but a good two hundred bytes of something else " * 20)
+    for page in PAGES:
+        app = AppTest.from_file(HOME, default_timeout=60).run()
+        if page != "dashboard.py":
+            app.switch_page(page).run()
+        assert not app.exception
+        assert "no store of Gradient Lab" in app.error[0].value
