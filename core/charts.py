@@ -32,6 +32,7 @@ PALETTE = (
 )
 THEORY = "#888888"
 DASH = [6, 4]
+alt.data_transformers.disable_max_rows()  # our charts aggregate first; altair would refuse above 5,000 rows
 HEIGHT = 320
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -40,6 +41,8 @@ def three_digits(value: float) -> str:
     """A number for text: three significant digits; ``–`` where there is none."""
     if value is None or math.isnan(value):
         return "–"
+    if 999.5 <= abs(value) < 9999.5:
+        return f"{value:,.0f}"
     if value == 0 or 1e-3 <= abs(value) < 1e4:
         return f"{value:.3g}"
     if math.isinf(value):

@@ -75,6 +75,10 @@ def _vanishing(frame: pd.DataFrame) -> list[Finding]:
         label = settings["label"]
         rows = frame[(number == point) & first]
         runs = decays[decays["point"] == point]
+        lost = _overflow(rows, label)
+        if lost:  # what is not finite says nothing of units or decay
+            found += lost
+            continue
         found += _units(rows, settings, label)
         no_gradient = _no_gradient(rows, settings, label)
         found += no_gradient or _decay(rows, runs, settings, label)
@@ -82,10 +86,34 @@ def _vanishing(frame: pd.DataFrame) -> list[Finding]:
 
 
 def _check_numbers(frame: pd.DataFrame) -> None:
-    for name in ("step", "layer", "depth", "seed", "grad_rms", "dead", "saturated", "theory_grad_rms"):
+    whole = ("step", "layer", "depth", "width", "batch_size", "seed")
+    for name in (*whole, "train_loss", "grad_rms", "activation_rms", "dead", "saturated", "theory_grad_rms"):
         if not pd.api.types.is_numeric_dtype(frame[name]):
             bad = pd.to_numeric(frame[name], errors="coerce").isna() & frame[name].notna()
             raise ValueError(f"{name}: must hold numbers, but one cell is {frame.loc[bad, name].iloc[0]!r}")
+        if name in whole and frame[name].isna().any():
+            raise ValueError(f"{name}: must hold whole numbers, but a cell is empty")
+
+
+def _overflow(rows: pd.DataFrame, label: str) -> list[Finding]:
+    """Signals that grow beyond what the number format holds."""
+    runs = rows.groupby("run")["train_loss"].first()
+    lost = int((~np.isfinite(runs.to_numpy(float))).sum())
+    if not lost:
+        return []
+    growth = rows.groupby("layer")["activation_rms"].mean()
+    finite = growth[np.isfinite(growth)]
+    layer = int(finite.index.max()) if len(finite) else 0
+    return [
+        Finding(
+            "diverged",
+            "error",
+            f"{label}: the signal grows until the number format can't hold it, after layer {layer}; "
+            f"{lost} of {len(runs)} runs have no finite loss.",
+            {"runs": len(runs), "without_finite_loss": lost, "last_finite_layer": layer},
+            "Smaller weights (init=he_normal for ReLU, xavier_normal for tanh), or a norm in every layer.",
+        )
+    ]
 
 
 def _no_gradient(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:

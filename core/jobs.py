@@ -115,7 +115,7 @@ class Job:
     device: str
     progress: Progress
     _cancelled: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
+    _ended: threading.Event = field(default_factory=threading.Event)
 
     def cancel(self) -> None:
         """Stops the job after the tasks that run now; what is finished stays."""
@@ -128,8 +128,7 @@ class Job:
 
     def wait(self, timeout: float | None = None) -> None:
         """Waits for the end, at most ``timeout`` seconds."""
-        if self._thread is not None:
-            self._thread.join(timeout)
+        self._ended.wait(timeout)  # not Thread.join, which an interrupt leaves marked as done
 
 
 class Workers:
@@ -189,6 +188,7 @@ def run_sweep(job: Job, workers: Workers, fresh: bool = False, window: int | Non
         raise
     finally:
         progress.seconds = time.monotonic() - started
+        job._ended.set()
 
 
 def _run_sweep(job: Job, workers: Workers, fresh: bool, window: int) -> None:
@@ -264,15 +264,19 @@ class Jobs:
     def submit(self, sweep: Sweep, store: Store, fresh: bool = False) -> Job:
         """The job that computes this sweep: the running one, or a new one."""
         with self._lock:
-            job = self.find(sweep, store)
-            if job is not None and job.running:
-                return job
+            previous = self.find(sweep, store)
+            if previous is not None and previous.running and not previous._cancelled.is_set():
+                return previous
             job = Job(sweep, store, store.device, Progress(len(sweep.points) * len(sweep.seeds)))
-            job._thread = threading.Thread(
-                target=run_sweep, args=(job, self.workers, fresh), daemon=True, name=f"job {sweep.key[:8]}"
-            )
+
+            def work() -> None:
+                if previous is not None:
+                    previous.wait()  # a cancelled job may still be putting its last tasks away
+                run_sweep(job, self.workers, fresh)
+
+            thread = threading.Thread(target=work, daemon=True, name=f"job {sweep.key[:8]}")
             self._jobs[sweep.key, str(store.path)] = job
-            job._thread.start()
+            thread.start()
             return job
 
 

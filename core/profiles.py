@@ -116,7 +116,8 @@ def pooled_decay(frame: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
         row["slopes"] = decay / row["weights"] if plain and row["weights"] > 0 else math.nan
         rows.append(row)
     columns = ["point", "n", "decay", "ci_low", "ci_high", "theory", "weights", "slopes"]
-    return pd.DataFrame(rows, columns=columns).join(table, on="point")
+    found = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], float))
+    return found.join(table, on="point")
 
 
 def _resampled_decay(layers: np.ndarray, gradients: np.ndarray) -> summaries.Statistic:

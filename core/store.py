@@ -22,6 +22,7 @@ SCHEMA_VERSION = 1
 APPLICATION_ID = 0x47524C41  # "GRLA", in the header of our files
 DEFAULT_PATH = ".gradient_lab/results.sqlite"
 MADE_BY = ("torch", "numpy", "scikit-learn")  # what a run's numbers depend on
+HEADER_BYTES = 100  # of any SQLite file
 CHUNK = 500  # ids per query; SQLite takes 999 variables everywhere
 PATIENCE = 30.0  # seconds to wait for another process
 
@@ -100,6 +101,8 @@ class Store:
 
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.is_file() and 0 < self.path.stat().st_size < HEADER_BYTES:  # SQLite takes one byte for none
+            raise StoreError(f"{self.path} is no store of Gradient Lab; choose another with --store")
         self._connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
         tables = self._retry(lambda: self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
         if tables == 0:

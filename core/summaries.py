@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -21,19 +22,21 @@ def interval(n: int, statistic: Statistic, width: int = 1) -> tuple[float, float
     """
     if n < 2:
         return math.nan, math.nan
-    from scipy.stats import bootstrap
+    from scipy.stats import DegenerateDataWarning, bootstrap
 
-    result = bootstrap(
-        (np.arange(n),),
-        lambda indices, axis: statistic(indices),
-        n_resamples=RESAMPLES,
-        batch=max(1, int(4e6 / (n * width))),
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        vectorized=True,
-        axis=-1,
-        rng=np.random.default_rng(0),  # the same frame gives the same interval
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateDataWarning)  # seeds without a finite value: the interval is NaN
+        result = bootstrap(
+            (np.arange(n),),
+            lambda indices, axis: statistic(indices),
+            n_resamples=RESAMPLES,
+            batch=max(1, int(4e6 / (n * width))),
+            confidence_level=CONFIDENCE,
+            method="percentile",
+            vectorized=True,
+            axis=-1,
+            rng=np.random.default_rng(0),  # the same frame gives the same interval
+        )
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 

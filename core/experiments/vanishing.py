@@ -388,9 +388,9 @@ def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
 
 def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     """The numbers above the charts."""
-    from core.experiments import vanishing_charts
+    from core.experiments import vanishing_words
 
-    return vanishing_charts.headline(frame)
+    return vanishing_words.headline(frame)
 
 
 EXPERIMENT = Experiment(

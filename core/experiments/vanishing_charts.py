@@ -27,6 +27,7 @@ from core.charts import (
     titled,
 )
 from core.experiments.vanishing import Vanishing
+from core.experiments.vanishing_words import gradient_title, split_title
 from core.parts.activations import ACTIVATIONS
 from core.parts.inits import INITS
 from core.parts.norms import NORMS
@@ -96,32 +97,6 @@ def theory_lines(profile: pd.DataFrame) -> pd.DataFrame:
         if len(last):
             theory[block.index] = last.iloc[0] * BATCHNORM_RELU_GROWTH ** (block["depth"] - block["layer"])
     return profile.assign(theory=theory)
-
-
-def _factor_words(factor: float) -> str:
-    if 0.98 <= factor <= 1.02:
-        return f"keep their size ({three_digits(factor)}× a layer)"
-    return f"{'shrink' if factor < 1 else 'grow'} {three_digits(factor)}× a layer"
-
-
-def gradient_title(decays: pd.DataFrame) -> str:
-    """The finding of a gradient chart, from ``pooled_decay``."""
-    measured = decays[np.isfinite(decays["decay"])].sort_values("decay")
-    if not len(measured):
-        expected = decays[np.isfinite(decays["theory"])].sort_values("theory")
-        if not len(expected):
-            return "The gradient of each layer's weights"
-        low, high = expected["theory"].iloc[0], expected["theory"].iloc[-1]
-        span = three_digits(low) if len(expected) == 1 else f"{three_digits(low)} to {three_digits(high)}"
-        return f"Theory expects {span}× a layer towards the input"
-    lowest, highest = measured.iloc[0], measured.iloc[-1]
-    if len(measured) == 1:
-        beside = f" (theory {three_digits(lowest['theory'])}×)" if math.isfinite(lowest["theory"]) else ""
-        return f"Gradients {_factor_words(lowest['decay'])} towards the input{beside}"
-    return (
-        f"Towards the input, a layer multiplies gradients by {three_digits(lowest['decay'])} ({lowest['label']}) "
-        f"to {three_digits(highest['decay'])} ({highest['label']})"
-    )
 
 
 def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> alt.Chart:
@@ -331,19 +306,9 @@ def split_chart(decays: pd.DataFrame) -> alt.Chart:
         tooltip=["label:N", "factor:N", alt.Tooltip("size:Q", title="× per layer", format=".3g")],
     )  # fmt: skip
     weights, slopes = (data[data["factor"] == name]["log_size"].mean() for name in ("weights", "φ'"))
-    title = _split_title(weights, slopes)
+    title = split_title(weights, slopes)
     subtitle = "Bars left of 1× shrink the gradient, right of it they make it grow; their product is the decay factor."
     return titled(bars, title, f"{subtitle} {left_out}".strip(), max(120, 52 * len(labels)))
-
-
-def _split_title(weights: float, slopes: float) -> str:
-    shrinking = {"the weights": -weights, "φ'": -slopes}
-    total = sum(size for size in shrinking.values() if size > 0)
-    if total < 0.02:
-        return "Neither weights nor φ' shrink the gradient"
-    name, size = max(shrinking.items(), key=lambda item: item[1])
-    verb = "does" if name == "φ'" else "do"
-    return f"{name[0].upper()}{name[1:]} {verb} {size / total:.0%} of the shrinking".replace("Φ", "φ")
 
 
 def share_chart(frame: pd.DataFrame, name: str) -> alt.Chart:
@@ -431,35 +396,3 @@ def steps_chart(frame: pd.DataFrame) -> alt.Chart:
     return titled(
         chart, title[0].upper() + title[1:], " ".join(notes), max(160, min(420, 26 * data["layer"].nunique()))
     )
-
-
-def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """(label, value, explanation): the decay factors, theory's, what φ' contributes, and the runs behind them."""
-    decays = _decays(frame)
-    measured = decays[np.isfinite(decays["decay"])].sort_values("decay")
-    theory = decays[np.isfinite(decays["theory"])].sort_values("theory")
-    runs = int(frame.loc[frame["run"] != "", "run"].nunique())
-    lost = frame.loc[frame["run"] != "", "underflow"].astype(float).mean() if runs else math.nan
-    single = len(measured) == 1
-    spread = _interval_text(measured.iloc[0]) if single else "each with its interval in the chart below"
-    return [
-        ("decay factor per layer", _span(measured["decay"]), f"Gradient per layer towards the input; {spread}."),
-        ("theory", _span(theory["theory"]), "The same for infinitely wide networks; – where theory says nothing."),
-        ("runs", f"{runs:,}", f"Networks measured: {len(decays):,} settings × seeds."),
-        (
-            "layers that underflow",
-            "–" if math.isnan(lost) else f"{lost:.0%}",
-            "Layers for which PyTorch alone gives zeros.",
-        ),
-    ]
-
-
-def _interval_text(row: pd.Series) -> str:
-    return f"95 % interval over seeds {three_digits(row['ci_low'])} to {three_digits(row['ci_high'])}"
-
-
-def _span(values: pd.Series) -> str:
-    if not len(values):
-        return "–"
-    low, high = three_digits(values.iloc[0]), three_digits(values.iloc[-1])
-    return f"{low}×" if low == high else f"{low}× – {high}×"
