@@ -170,7 +170,7 @@ def _run(arguments: argparse.Namespace) -> None:
     store = Store(arguments.store, jobs.checked_device(arguments.device))
     workers = jobs.Workers(make)
     try:
-        job = jobs.Jobs(workers).submit(sweep, store, arguments.fresh)
+        job = jobs.Jobs(workers).submit(sweep, store, arguments.fresh)  # workers start while it looks what is missing
         core.run_job(job, None if arguments.quiet else _Reporter())
         runs, frames = jobs.finished(sweep, store)
         table = tables.assemble(runs, frames, kind.settings.names(), (*kind.places, *kind.measures))

@@ -31,7 +31,7 @@ def compute(runs: list[Run], device: str) -> list[Row]:
 
     started = time.perf_counter()
     frames = experiment(runs[0].experiment).compute(runs, device)
-    encoded = [tables.encode(frame) for frame in frames]
+    encoded = tables.encode(frames)
     seconds = (time.perf_counter() - started) / len(runs)
     return [
         Row(run.id, run.experiment, json.dumps(run.settings.values(), sort_keys=True), run.seed, seconds, frame)
@@ -54,6 +54,13 @@ def _start_worker(parent: int) -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+def _ready() -> None:
+    """Loads what a worker's first task would load."""
+    import core.engine.flow
+    import core.experiments.vanishing
+    import core.tables  # noqa: F401
 
 
 def local_executor(workers: int | None = None) -> Executor:
@@ -155,8 +162,11 @@ class Workers:
     def warm(self) -> None:
         """Starts the workers now, so that nobody waits for them later."""
         executor = self.get()
-        for _ in range(cores()):
-            executor.submit(os.getpid)
+        try:
+            for _ in range(cores()):
+                executor.submit(_ready)
+        except BrokenExecutor:
+            self.broken(executor)
 
     def stop(self) -> None:
         """Ends the workers."""
@@ -195,6 +205,8 @@ def _run_sweep(job: Job, workers: Workers, fresh: bool, window: int) -> None:
     sweep, store, progress = job.sweep, job.store, job.progress
     store.remember(sweep.key, sweep.experiment, sweep.link(), progress.total)
     ids = list(sweep.run_ids())
+    if fresh or store.count(ids) < len(ids):
+        workers.warm()  # they start while this process looks what is missing
     found: set[str] = set()
     if not fresh:
         intact = store.find(ids)  # reads and checks every frame, so that damage is mended now

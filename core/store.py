@@ -102,7 +102,9 @@ class Store:
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.is_file() and 0 < self.path.stat().st_size < HEADER_BYTES:  # SQLite takes one byte for none
-            raise StoreError(f"{self.path} is no store of Gradient Lab; choose another with --store")
+            raise StoreError(
+                f"{self.path} is damaged or no store of Gradient Lab; it was left as it is: choose another with --store"
+            )
         self._connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
         tables = self._retry(lambda: self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
         if tables == 0:

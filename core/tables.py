@@ -23,19 +23,28 @@ TYPES = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "b
 FORMATS = (".csv", ".parquet")
 
 
-def encode(columns: Mapping[str, np.ndarray]) -> bytes:
-    """One run's columns as an Arrow IPC stream; NaN becomes missing."""
-    arrays = [pa.array(values, TYPES[COLUMNS[name].dtype], from_pandas=True) for name, values in columns.items()]
-    batch = pa.RecordBatch.from_arrays(arrays, names=list(columns))
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return sink.getvalue()
+def encode(runs: Sequence[Mapping[str, np.ndarray]]) -> list[bytes]:
+    """Each run's columns as an Arrow IPC stream; NaN becomes missing. The runs have the same columns."""
+    names = list(runs[0])
+    arrays = [
+        pa.array(np.concatenate([run[name] for run in runs]), TYPES[COLUMNS[name].dtype], from_pandas=True)
+        for name in names
+    ]
+    together = pa.RecordBatch.from_arrays(arrays, names=names)
+    encoded, start = [], 0
+    for run in runs:
+        rows = len(run[names[0]])
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, together.schema) as writer:
+            writer.write_batch(together.slice(start, rows))
+        encoded.append(sink.getvalue().to_pybytes())
+        start += rows
+    return encoded
 
 
-def decode(data: bytes) -> pa.Table:
-    """The table that ``encode`` wrote."""
-    return pa.ipc.open_stream(data).read_all()
+def decode(data: bytes) -> pa.RecordBatch:
+    """One run's columns, as ``encode`` wrote them."""
+    return pa.ipc.open_stream(data).read_next_batch()
 
 
 def assemble(runs: Iterable[Run], blobs: Sequence[bytes], settings: Sequence[str], own: Sequence[str]) -> pa.Table:
@@ -44,17 +53,20 @@ def assemble(runs: Iterable[Run], blobs: Sequence[bytes], settings: Sequence[str
     runs and blobs stand in the order of the rows; with no runs the table is empty but has all its columns.
     """
     runs = list(runs)
-    tables = [decode(blob) for blob in blobs]
-    assert len(runs) == len(tables)
-    lengths = np.array([len(table) for table in tables], dtype=np.int64)
+    batches = [decode(blob) for blob in blobs]
+    assert len(runs) == len(batches)
+    lengths = np.array([batch.num_rows for batch in batches], dtype=np.int64)
     row_of = pa.array(np.repeat(np.arange(len(runs)), lengths))
     columns = {"run": pa.array([run.id for run in runs], pa.string()).take(row_of)}
+    points = {id(run.settings): run.settings for run in runs}  # runs of a point share their settings
+    position = {point: index for index, point in enumerate(points)}
+    point_of = pa.array([position[id(run.settings)] for run in runs], pa.int64()).take(row_of)
     for name in settings:
-        values = [getattr(run.settings, name) for run in runs]
-        columns[name] = pa.array(values, TYPES[COLUMNS[name].dtype]).take(row_of)
+        values = [getattr(point, name) for point in points.values()]
+        columns[name] = pa.array(values, TYPES[COLUMNS[name].dtype]).take(point_of)
     columns["seed"] = pa.array([run.seed for run in runs], pa.int64()).take(row_of)
-    if tables:
-        measured = pa.concat_tables(tables).combine_chunks()
+    if batches:
+        measured = pa.Table.from_batches(batches).combine_chunks()
         columns |= {name: measured[name] for name in own}
     else:
         columns |= {name: pa.array([], TYPES[COLUMNS[name].dtype]) for name in own}

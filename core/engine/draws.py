@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from core.engine import padded
-from core.parts.inits import INITS
+from core.engine.statistics import root_mean_square
+from core.parts.inits import INITS, Init
+from core.registry import Part
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,37 +48,63 @@ class Linears:
     """Weights (R, fan_out, fan_in) and biases (R, fan_out, 1) of every Linear layer, padded; a bias may be None.
 
     unbiased  per run, whether all its biases are zero
+    sizes     per layer, the root mean square of each run's weights (R,)
     """
 
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor | None, ...]
     unbiased: tuple[bool, ...]
+    sizes: tuple[np.ndarray, ...]
 
 
-@lru_cache(maxsize=1)
 def linears(
     fans: tuple[tuple[int, int], ...],
     runs: tuple[tuple[str, int], ...],
     dtype: torch.dtype,
     device: str,
 ) -> Linears:
-    """The initial Linear layers of a stack; the last answer is kept, for stacks that differ in activation alone.
+    """The initial Linear layers of a stack.
+
+    The layers that were drawn last are kept, for stacks of the same runs that differ in activation or depth alone.
 
     fans  (fan_out, fan_in) per layer
     runs  (init, seed) per run
     """
     inits = [INITS.parse(init) for init, _ in runs]
     unbiased = tuple(part.entry.bias is None or part.arguments.get("sigma_b") == 0.0 for part in inits)
-    weights, biases = [], []
+    drawn = _drawn(runs, dtype, device)
+    layers = []
     for layer, (fan_out, fan_in) in enumerate(fans, start=1):
-        weight = torch.zeros(len(runs), padded(fan_out), padded(fan_in))
-        bias = None if all(unbiased) else torch.zeros(len(runs), padded(fan_out), 1)
-        for r, (part, (_, seed)) in enumerate(zip(inits, runs, strict=True)):
-            drawn = part.entry.weight(generator(seed, "weight", layer), fan_out, fan_in, **part.arguments)
-            weight[r, :fan_out, :fan_in] = drawn
-            if bias is not None and part.entry.bias is not None:
-                drawn = part.entry.bias(generator(seed, "bias", layer), fan_out, fan_in, **part.arguments)
-                bias[r, :fan_out, 0] = drawn
-        weights.append(weight.to(device, dtype))
-        biases.append(None if bias is None else bias.to(device, dtype))
-    return Linears(tuple(weights), tuple(biases), unbiased)
+        key = (layer, fan_out, fan_in)
+        if key not in drawn:
+            weight, bias = _layer(layer, fan_out, fan_in, inits, [seed for _, seed in runs], all(unbiased))
+            weight = weight.to(device, dtype)
+            size = root_mean_square(weight, fan_out * fan_in)
+            drawn[key] = weight, None if bias is None else bias.to(device, dtype), size
+        layers.append(drawn[key])
+    weights, biases, sizes = zip(*layers, strict=True)
+    return Linears(weights, biases, unbiased, sizes)
+
+
+@lru_cache(maxsize=1)
+def _drawn(
+    runs: tuple[tuple[str, int], ...], dtype: torch.dtype, device: str
+) -> dict[tuple[int, int, int], tuple[Tensor, Tensor | None, np.ndarray]]:
+    """What has been drawn for these runs, by (layer, fan_out, fan_in); forgotten when other runs are asked for."""
+    return {}
+
+
+def _layer(
+    layer: int, fan_out: int, fan_in: int, inits: list[Part[Init]], seeds: list[int], unbiased: bool
+) -> tuple[Tensor, Tensor | None]:
+    """One layer's weights and biases, padded, float32; the bias is None where no run has any."""
+    shape = (len(seeds), padded(fan_out), padded(fan_in))
+    weight = torch.empty(shape) if shape[1:] == (fan_out, fan_in) else torch.zeros(shape)
+    bias = None if unbiased else torch.zeros(len(seeds), padded(fan_out), 1)
+    for r, (part, seed) in enumerate(zip(inits, seeds, strict=True)):
+        own = part.entry.weight(generator(seed, "weight", layer), fan_out, fan_in, **part.arguments)
+        weight[r, :fan_out, :fan_in] = own
+        if bias is not None and part.entry.bias is not None:
+            own = part.entry.bias(generator(seed, "bias", layer), fan_out, fan_in, **part.arguments)
+            bias[r, :fan_out, 0] = own
+    return weight, bias

@@ -84,6 +84,7 @@ class _Networks:
         initial = draws.linears(stack.network.fans, drawn, self.dtype, device)
         self.parameters = _parameters(stack.network, initial, trained=stack.steps > 0)
         self.unbiased: np.ndarray = np.array(initial.unbiased)
+        self.weight_rms: tuple[np.ndarray, ...] | None = initial.sizes  # until the first update
         self.workspace = _workspace(self.dtype, device)
         self.readout = self._fixed_readout()
         self.states: dict[tuple[int, str], dict[str, Tensor]] = {}
@@ -106,7 +107,11 @@ class _Networks:
             sizes = gradient_sizes(layer.weight, fan_out * fan_in, layer.weight_exponent)
             rows["grad_mean_abs"][:, index], rows["grad_rms"][:, index], rows["grad_norm"][:, index] = sizes
             smallest = np.minimum(np.minimum(smallest, layer.exponent), _exponent(sizes[1]))
-            rows["weight_rms"][:, index] = root_mean_square(parameters.weights[index], fan_out * fan_in)
+            rows["weight_rms"][:, index] = (
+                root_mean_square(parameters.weights[index], fan_out * fan_in)
+                if self.weight_rms is None
+                else self.weight_rms[index]
+            )
             if layer.slope is not None:
                 signal, exponent = trace.outputs[index + 1], trace.exponents[index + 1]
                 rows["activation_rms"][:, index] = root_mean_square(signal, network.width * stack.batch_size, exponent)
@@ -126,7 +131,8 @@ class _Networks:
         for layer in waiting:
             assert update is not None
             rows["update_ratio"][:, layer.layer - 1] = self._update(layer, update)
-        self.unbiased = self.unbiased & (update is None)
+        if update is not None:
+            self.unbiased, self.weight_rms = np.zeros_like(self.unbiased), None
 
     def _logits(self, trace: Trace) -> Tensor:
         """W h + b of the trained readout, (R, C, B)."""

@@ -49,17 +49,17 @@ def gradients_alone(runs: list[Run]) -> int:
     from core.parts.residuals import RESIDUALS
 
     measured = 0
-    by_activation: dict[str, list[Run]] = {}
+    by_shape: dict[tuple[int, str], list[Run]] = {}
     for run in runs:
-        by_activation.setdefault(run.settings.activation, []).append(run)
+        by_shape.setdefault((run.settings.depth, run.settings.activation), []).append(run)
     inputs = labels = None
-    for activation, stack in by_activation.items():
+    for (_, activation), stack in by_shape.items():
         settings, rows = stack[0].settings, stack[0].settings.batch_size
         forms = RESIDUALS["none"].layers(settings.depth, "none", True)
         network = Network(64, 64, 10, ACTIVATIONS.parse(activation), tuple(forms))
         drawn = tuple((run.settings.init, run.seed) for run in stack)
         linears = draws.linears(network.fans, drawn, torch.float32, "cpu")
-        if inputs is None:  # the same for every activation, as the weights are
+        if inputs is None:  # the same for every depth and activation, as the weights are
             inputs = feature_major(torch.stack([draws.normal(run.seed, "inputs", rows, 64) for run in stack]))
             labels = torch.stack([draws.labels(run.seed, rows, 10) for run in stack])
         nothing = [None] * len(network.fans)

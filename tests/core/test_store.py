@@ -126,7 +126,7 @@ def test_somebody_elses_database_is_refused_and_left_as_it_is(tmp_path, tables, 
         with connection:
             for table in tables:
                 connection.execute(f"CREATE TABLE {table} (id TEXT, name TEXT)")
-                connection.execute(f"INSERT INTO {table} VALUES ('1', 'Ada')")
+                connection.execute(f"INSERT INTO {table} VALUES ('1', 'something')")
     before = path.read_bytes()
     with pytest.raises(StoreError, match=r"no store of Gradient Lab; choose another with --store$"):
         Store(path)

@@ -34,7 +34,7 @@ def block(train_loss, underflow=None):
 
 def assembled(blocks, **given):
     runs = list(VANISHING.sweep({"seeds": len(blocks), **given}).runs())
-    blobs = [tables.encode(columns) for columns in blocks]
+    blobs = tables.encode(blocks)
     return tables.assemble(runs, blobs, VANISHING.settings.names(), OWN)
 
 
@@ -43,7 +43,7 @@ def csv_rows(table):
 
 
 def test_a_run_decodes_to_what_was_encoded_with_nan_as_missing():
-    table = tables.decode(tables.encode(block([1.5, math.nan, math.inf], [True, False, True])))
+    table = tables.decode(tables.encode([block([1.5, math.nan, math.inf], [True, False, True])])[0])
     assert table["train_loss"].to_pylist() == [1.5, None, math.inf]
     assert table["underflow"].to_pylist() == [True, False, True]
     assert table["grad_rms"].to_pylist() == [None] * 3
@@ -52,7 +52,7 @@ def test_a_run_decodes_to_what_was_encoded_with_nan_as_missing():
 
 
 def test_equal_runs_have_equal_bytes():
-    assert tables.encode(block(AWKWARD)) == tables.encode(block(AWKWARD))
+    assert tables.encode([block(AWKWARD)]) == tables.encode([block(AWKWARD)])
 
 
 def test_an_assembled_frame_has_every_column_in_order_and_a_row_per_row_of_each_run():

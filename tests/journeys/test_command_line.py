@@ -250,8 +250,8 @@ BAD = {
 
 @pytest.mark.slow
 def test_bad_input_exits_2_with_one_sentence_and_writes_nothing(lab):
-    (lab.folder / "letter.txt").write_text("Dear Ada, ...")
-    (lab.folder / "people.csv").write_text("name,age\nAda,36\n")
+    (lab.folder / "letter.txt").write_text("Dear reader, ...")
+    (lab.folder / "people.csv").write_text("name,age\nsomeone,36\n")
     (lab.folder / "empty.csv").write_text("")
     (lab.folder / "fake.parquet").write_text("PAR1")
     before = lab.files()

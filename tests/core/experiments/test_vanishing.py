@@ -17,7 +17,7 @@ NAMES = Vanishing.names()
 
 def frame_of(**given):
     runs = list(KIND.sweep(given).runs())
-    blobs = [tables.encode(columns) for columns in KIND.compute(runs, "cpu")]
+    blobs = tables.encode(KIND.compute(runs, "cpu"))
     return tables.to_frame(tables.assemble(runs, blobs, NAMES, (*KIND.places, *KIND.measures)))
 
 
