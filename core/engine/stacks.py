@@ -12,7 +12,7 @@ from core.engine import padded
 
 CACHE = 640 * 1024  # bytes of one layer's signals; half of what two cores keep close
 TASK_BYTES = 128 * 1024 * 1024  # what a task's signals and weights may fill
-TASK_SECONDS = 1.4  # so that Cancel is prompt
+TASK_SECONDS = 1.0  # so that Cancel is prompt
 LARGEST_STACK = 256
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ def tasks(
     member: Callable[[T], Hashable],
     load: Callable[[T], Load],
 ) -> list[list[T]]:
-    """Items in tasks, the longest first. A task holds items of one ``shape``; those of equal ``member`` stay together.
+    """Items in tasks, the longest first. A task holds one shape; items of equal ``member`` stay together.
 
     Equal members draw the same tensors, which are then drawn once.
     """
@@ -60,17 +60,18 @@ def tasks(
     planned: list[tuple[float, list[T]]] = []
     for members in groups.values():
         together = list(members.values())
-        loads = [load(item) for item in max(together, key=len)]
-        seconds = sum(one.seconds for one in loads)
+        heaviest = load(together[0][0])
+        each = max(len(alike) for alike in together)
         size = min(
             LARGEST_STACK,
-            max(8, int(CACHE // max(one.layer_bytes for one in loads))),
-            int(TASK_BYTES // max(one.total_bytes for one in loads)),
-            int(TASK_SECONDS / seconds),
+            max(8, int(CACHE // heaviest.layer_bytes)),
+            int(TASK_BYTES // heaviest.total_bytes),
+            int(TASK_SECONDS / (heaviest.seconds * each)),
         )
-        count = -(-len(together) // max(1, size))
+        size = max(1, size)
+        count = -(-len(together) // size)
         size = -(-len(together) // count)  # even pieces
         for start in range(0, len(together), size):
             piece = [item for alike in together[start : start + size] for item in alike]
-            planned.append((seconds * min(size, len(together) - start), piece))
+            planned.append((heaviest.seconds * len(piece), piece))
     return [piece for _, piece in sorted(planned, key=lambda plan: -plan[0])]

@@ -234,19 +234,12 @@ def _load(settings: Vanishing) -> stacks.Load:
 
 
 def tasks(runs: Iterable[Run]) -> list[list[Run]]:
-    """Runs that share tensors together: those that differ in activation and depth alone draw the same weights."""
-    return stacks.tasks(runs, _sizes, _drawn, lambda run: _load(run.settings))  # type: ignore[arg-type]
+    """Runs of one shape together; those that differ in activation alone share their draws."""
+    return stacks.tasks(runs, _shape, _drawn, lambda run: _load(run.settings))  # type: ignore[arg-type]
 
 
 def _shape(run: Run) -> tuple[object, ...]:
-    """What the runs of one stack have in common."""
-    own = ("init", "base_lr")
-    return tuple(value for name, value in run.settings if name not in own)
-
-
-def _sizes(run: Run) -> tuple[object, ...]:
-    """What the runs of one task have in common."""
-    own = ("depth", "activation", "init", "base_lr")
+    own = ("activation", "init", "base_lr")
     return tuple(value for name, value in run.settings if name not in own)
 
 
@@ -265,12 +258,12 @@ def cost(settings: Settings) -> Cost:
 
 
 def compute(runs: Sequence[Run], device: str) -> list[dict[str, np.ndarray]]:
-    """Each run's place and measured columns, computed as a stack per shape."""
+    """Each run's place and measured columns, computed as a stack per activation."""
     results: dict[Run, dict[str, np.ndarray]] = {}
-    by_shape: dict[object, list[Run]] = {}
+    by_activation: dict[object, list[Run]] = {}
     for run in runs:
-        by_shape.setdefault(_shape(run), []).append(run)
-    for alike in by_shape.values():
+        by_activation.setdefault((_shape(run), run.settings.activation), []).append(run)  # type: ignore[attr-defined]
+    for alike in by_activation.values():
         results.update(zip(alike, _compute_stack(alike, device), strict=True))
     return [results[run] for run in runs]
 

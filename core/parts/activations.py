@@ -121,12 +121,12 @@ def _backward_kernel(name: str, z: Tensor, out: Tensor, *arguments: Any, **named
     getattr(torch.ops.aten, name).grad_input(torch.ones_like(out), z, *arguments, **named, grad_input=out)
 
 
-def _elu_derivative(h: Tensor, out: Tensor, alpha: float, scale: float) -> None:
-    """φ' from φ: below 0 it is h + alpha · scale."""
+def _elu_derivative(z: Tensor, out: Tensor, alpha: float, scale: float) -> None:
+    """φ' from z: from h, as h + alpha · scale, it would lose its digits far below 0."""
     import torch
 
     kernel = torch.ops.aten.elu_backward.grad_input
-    kernel(torch.ones_like(out), alpha, scale, 1.0, True, h, grad_input=out)
+    kernel(torch.ones_like(out), alpha, scale, 1.0, False, z, grad_input=out)
 
 
 def _mish_derivative(z: Tensor, h: Tensor, out: Tensor) -> None:
@@ -215,12 +215,12 @@ ACTIVATIONS: Registry[Activation] = Registry(
             ),
         ),
         apply=lambda z, out, alpha: _kernel("elu", z, out, alpha, 1.0, 1.0),
-        derivative=lambda z, h, out, alpha: _elu_derivative(h, out, alpha, 1.0),
+        derivative=lambda z, h, out, alpha: _elu_derivative(z, out, alpha, 1.0),
         phi=lambda u, alpha: np.where(u > 0, u, alpha * np.expm1(np.minimum(u, 0.0))),
         slope=lambda u, alpha: np.where(u > 0, 1.0, alpha * np.exp(np.minimum(u, 0.0))),
         slope_bound=lambda alpha: max(1.0, alpha),
         at_zero=lambda alpha: (alpha, 1.0),
-        from_output=True,
+        from_output=False,
     ),
     Activation(
         name="gelu",
@@ -251,12 +251,12 @@ ACTIVATIONS: Registry[Activation] = Registry(
         label="SELU",
         source="torch.nn.SELU; Klambauer 2017, arXiv:1706.02515",
         apply=lambda z, out: _kernel("elu", z, out, SELU_ALPHA, SELU_SCALE, 1.0),
-        derivative=lambda z, h, out: _elu_derivative(h, out, SELU_ALPHA, SELU_SCALE),
+        derivative=lambda z, h, out: _elu_derivative(z, out, SELU_ALPHA, SELU_SCALE),
         phi=lambda u: SELU_SCALE * np.where(u > 0, u, SELU_ALPHA * np.expm1(np.minimum(u, 0.0))),
         slope=lambda u: SELU_SCALE * np.where(u > 0, 1.0, SELU_ALPHA * np.exp(np.minimum(u, 0.0))),
         slope_bound=lambda: SELU_SCALE * SELU_ALPHA,
         at_zero=lambda: (SELU_SCALE * SELU_ALPHA, SELU_SCALE),
-        from_output=True,
+        from_output=False,
     ),
     Activation(
         name="softplus",

@@ -89,7 +89,7 @@ def test_runs_of_a_sweep_are_all_in_one_task_each_with_their_like():
     tasks = VANISHING.tasks(runs)
     assert sorted(run.id for task in tasks for run in task) == sorted(run.id for run in runs)
     for task in tasks:
-        assert len({(run.settings.width, run.settings.loss) for run in task}) == 1
+        assert len({run.settings.depth for run in task}) == 1
 
 
 def test_runs_that_differ_in_activation_alone_share_a_task():
