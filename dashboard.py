@@ -54,6 +54,7 @@ with left:
     frame = vanishing.expected(vanishing.sweep({"depth": "20", "activation": "tanh,sigmoid", "width": "32"}))
     chart = vanishing.charts(frame)["gradient"]
     chart.height = 260
+    chart.title.subtitle = ["Dashed grey: theory, for infinitely wide networks."]
     page.chart(chart, "home")
 with right:
     st.markdown(

@@ -226,7 +226,10 @@ def _diagnose(arguments: argparse.Namespace) -> None:
 
     if arguments.findings is not None and Path(arguments.findings).suffix != ".json":
         raise ValueError(f"--findings: must end in .json, but got {arguments.findings}")
-    found = core.findings(tables.read(arguments.file))
+    frame = tables.read(arguments.file)
+    found = core.findings(frame)
+    if frame.empty:
+        raise ValueError(f"{arguments.file}: the table has no rows, so there is nothing to diagnose")
     for finding in found:
         print(f"{finding.severity}: {finding.message}\n  {finding.remedy}")
     if not found:

@@ -120,7 +120,7 @@ def legend(title: str) -> alt.Legend:
 
 def diverging() -> alt.Scale:
     """Colours for the log10 of a ratio per layer: blue shrinks, orange grows, pale in the middle, at 1."""
-    return alt.Scale(domain=[-0.7, 0, 0.7], range=["#0072B2", "#F4F1EA", "#C26A00"], clamp=True, interpolate="lab")
+    return alt.Scale(domain=[-0.7, 0, 0.7], range=["#0072B2", "#F4F1EA", "#C26A00"], clamp=True)
 
 
 class _Room(types.ModuleType):

@@ -158,7 +158,9 @@ def _decay(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series, label: s
     ratio = math.exp(-nearest * (depth - 1))  # the change over the whole network that the data are sure of
     if ratio >= FAINT:
         return []
-    factor, across = math.exp(mean), math.exp(mean * (depth - 1))
+    ends = rows[rows["layer"].isin((1, depth)) & (rows["grad_rms"] > 0)].groupby("layer")["grad_rms"]
+    typical = np.exp(ends.apply(lambda sizes: np.log(sizes.astype(float)).mean()))
+    factor, across = math.exp(mean), float(typical.get(1, math.nan) / typical.get(depth, math.nan))
     evidence = {
         "decay_factor": factor,
         "ci_low": math.exp(mean - margin),

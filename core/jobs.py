@@ -217,7 +217,7 @@ def _run_sweep(job: Job, workers: Workers, fresh: bool, window: int) -> None:
     waiting = deque((task, 0) for task in kind.tasks(missing))
     work = {id(task): sum(kind.cost(run.settings).seconds for run in task) for task, _ in waiting}
     left, done = sum(work.values()), 0.0
-    progress.seconds_left = left / cores()
+    progress.seconds_left = START_SECONDS + left / cores()
     under_way: dict[Future, tuple[list[Run], int, Executor]] = {}
     began: float | None = None
     while (waiting and not job._cancelled.is_set()) or under_way:

@@ -98,7 +98,8 @@ def pooled_decay(frame: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
 
     decay    fitted to the root mean square over seeds, with its bootstrap interval over seeds
     weights  the factor that passing a hidden layer's weights brings: √fan_out · RMS weight
-    slopes   what φ' brings: decay / weights; both NaN where a norm or a skip takes part as well
+    slopes   what φ' brings: the backward signal's factor over that of the weights, from the second layer on; both
+             NaN where a norm or a skip takes part as well
     """
     _, table = points(frame, settings)
     rows = []
@@ -112,8 +113,11 @@ def pooled_decay(frame: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
         row["theory"] = float(decay_factor(layers, theory))
         plain = depth > 1 and table.loc[point, "norm"] == "none" and table.loc[point, "residual"] == "none"
         weight_rms = block["weight_rms"].to_numpy(float).reshape(gradients.shape)[:, 1:]
+        outputs = root_mean_square(block["activation_rms"].to_numpy(float).reshape(gradients.shape))
         row["weights"] = math.sqrt(table.loc[point, "width"]) * float(weight_rms.mean()) if plain else math.nan
-        row["slopes"] = decay / row["weights"] if plain and row["weights"] > 0 else math.nan
+        with np.errstate(divide="ignore", invalid="ignore"):  # ∂L/∂W_l = δ_l h_{l-1}: without h it is the signal's size
+            signal = float(decay_factor(layers[1:], root_mean_square(gradients)[1:] / outputs[:-1]))
+        row["slopes"] = signal / row["weights"] if plain and row["weights"] > 0 else math.nan
         rows.append(row)
     columns = ["point", "n", "decay", "ci_low", "ci_high", "theory", "weights", "slopes"]
     found = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], float))

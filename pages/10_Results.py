@@ -59,7 +59,7 @@ choice = st.dataframe(
     hide_index=True,
     on_select="rerun",
     selection_mode="multi-row",
-    key="chosen",
+    key=f"chosen {wanted} {st.session_state.get('deletions', 0)}",  # rows are chosen by position
     column_config={"made": st.column_config.DatetimeColumn("asked for", format="YYYY-MM-DD HH:mm")},
 )
 chosen = [rows[index] for index in choice["selection"]["rows"] if index < len(rows)]
@@ -90,6 +90,7 @@ def _delete(selected: list[dict]) -> None:
     doomed = {id for row in selected for id in row["sweep"].run_ids()} - kept
     store.delete(sorted(doomed))
     store.forget([row["key"] for row in selected])
+    st.session_state["deletions"] = st.session_state.get("deletions", 0) + 1
 
 
 total = sum(row["finished"] for row in chosen)

@@ -410,7 +410,7 @@ EXPERIMENT = Experiment(
     summary=summary,
     run_summary=run_summary,
     charts=charts,
-    wide_charts=("gradient", "steps"),
+    wide_charts=("gradient", "steps", "decay"),
     headline=headline,
 )
 assert all(name in COLUMNS for name in EXPERIMENT.columns)

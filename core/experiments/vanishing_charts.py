@@ -111,7 +111,7 @@ def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> alt.Chart:
         data[f"log_{name}"] = log10(data[name])
     logs = data[["log_grad_rms", "log_grad_low", "log_grad_high", "log_theory"]].to_numpy(float)
     if not np.isfinite(logs).any():
-        return empty("No layer has a gradient that can be drawn: all are zero or not finite.")
+        return empty(_nothing_to_draw(data))
     lost = int((data["n"] > 0).sum() - np.isfinite(data["log_grad_rms"]).sum())
     axis, scale = power_axis("gradient of the layer's weights (RMS of ∂L/∂W)", logs)
     x = alt.X("layer:Q", title=LAYER, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False))
@@ -160,6 +160,12 @@ def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> alt.Chart:
     return titled(alt.layer(*layers), title, " ".join([*notes, left_out]).strip(), HEIGHT + 40)
 
 
+def _nothing_to_draw(data: pd.DataFrame) -> str:
+    if (data["n"] > 0).any():
+        return "No layer has a gradient that can be drawn: all are zero or not finite."
+    return "Theory says nothing of this network; measured points come with the first finished runs."
+
+
 def decay_axes(decays: pd.DataFrame) -> tuple[str, str] | None:
     """The two settings that a heatmap spans, the one with more values across; None where fewer than two vary.
 
@@ -176,7 +182,7 @@ def decay_chart(decays: pd.DataFrame) -> alt.Chart:
     """The decay factor: a heatmap where two or more settings vary, else a point per setting with its interval."""
     decays = decays[np.isfinite(decays["decay"].astype(float)) & (decays["decay"] > 0)]
     if not len(decays):
-        return empty("The decay factor needs two hidden layers with a gradient.")
+        return empty("The decay factor needs a finished run and two hidden layers with a gradient.")
     decays = decays.assign(log_decay=log10(decays["decay"]), text=decays["decay"].map(three_digits))
     axes = decay_axes(decays)
     return _decay_points(decays) if axes is None else _decay_heatmap(decays, *axes)
@@ -248,7 +254,9 @@ def _decay_heatmap(decays: pd.DataFrame, across: str, down: str) -> alt.Chart:
     base = alt.Chart(data).encode(x=x, y=y, tooltip=tooltip)
     layers = [base.mark_rect(stroke="white", strokeWidth=1).encode(color=ramp)]
     if len(data) <= 150:
-        layers.append(base.mark_text(fontSize=11).encode(text="text:N", color=alt.Color("ink:N", scale=None)))
+        for ink, cells in data.groupby("ink"):  # Streamlit can't draw a colour without a scale
+            text = alt.Chart(cells).mark_text(fontSize=11, color=str(ink))
+            layers.append(text.encode(x=x, y=y, text="text:N", tooltip=tooltip))
     best, worst = (data.loc[index] for index in (data["log_decay"].abs().idxmin(), data["log_decay"].abs().idxmax()))
     title = (
         f"Gradients hold best with {best['label']} ({best['text']}× a layer), "
@@ -286,7 +294,9 @@ def split_chart(decays: pd.DataFrame) -> alt.Chart:
     """How much of each layer's shrinkage the weights cause, and how much φ'."""
     data = split_table(decays)
     if not len(data):
-        return empty("The split into weights and φ' needs two hidden layers, without norm and residual form.")
+        return empty(
+            "The split into weights and φ' needs a finished run of three hidden layers or more, without norm and residual form."
+        )
     labels, left_out = drawn_series(data)
     data = data[data["label"].isin(labels)]
     sizes = data["log_size"].to_numpy(float)
@@ -307,7 +317,7 @@ def split_chart(decays: pd.DataFrame) -> alt.Chart:
     )  # fmt: skip
     weights, slopes = (data[data["factor"] == name]["log_size"].mean() for name in ("weights", "φ'"))
     title = split_title(weights, slopes)
-    subtitle = "Bars left of 1× shrink the gradient, right of it they make it grow; their product is the decay factor."
+    subtitle = "Bars left of 1× shrink the gradient, right of it they make it grow; together they are what the backward signal δ keeps."
     return titled(bars, title, f"{subtitle} {left_out}".strip(), max(120, 52 * len(labels)))
 
 
@@ -342,7 +352,9 @@ def share_chart(frame: pd.DataFrame, name: str) -> alt.Chart:
         )
     )
     title = "No unit output is saturated" if name == "saturated" else "No unit is dead"
-    if worst[name] > 0:
+    if 0 < worst[name] < 0.005:
+        title = title.replace("No ", "Hardly any ")
+    elif worst[name] > 0:
         title = f"Up to {worst[name]:.0%} of a layer's {meaning[0]} ({worst['label']}, layer {int(worst['layer'])})"
     return titled(chart, title, f"Mean over seeds, {_seeds(data)}. {meaning[1]} {left_out}".strip(), 220)
 

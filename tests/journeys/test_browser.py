@@ -83,6 +83,7 @@ def page(server):
                 page.wrong.append(asked.url)
 
         page.on("console", console)
+        page.on("pageerror", lambda error: page.wrong.append(str(error)))
         page.on("request", request)
         yield page
         browser.close()
@@ -120,6 +121,14 @@ def test_a_sweep_goes_from_the_link_to_the_chart_to_the_csv(server, page, tmp_pa
     assert list(frame.columns) == list(own.columns)
     assert frame["run"].tolist() == own["run"].tolist()
     np.testing.assert_array_equal(frame["grad_rms"], own["grad_rms"])
+    assert page.wrong == []
+
+
+def test_a_map_of_two_settings_is_drawn(server, page):
+    open_page(page, server, "/Vanishing_gradients?depth=4&activation=tanh,relu,gelu&init=lesson,xavier_normal&seeds=3")
+    page.get_by_text("18 runs, all in the store").wait_for(timeout=60_000)
+    page.get_by_text("Gradients hold best with").wait_for()
+    page.wait_for_timeout(1500)
     assert page.wrong == []
 
 
