@@ -95,7 +95,7 @@ def run(
     finally:
         crew.stop()
         with_store.close()
-    return tables.to_frame(tables.assemble(runs, frames, kind.settings.names(), (*kind.places, *kind.measures)))
+    return tables.to_frame(kind.table(runs, frames))
 
 
 def run_job(job: Job, watch: Callable[[Job], None] | None = None, interval: float = 0.2) -> None:

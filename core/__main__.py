@@ -173,7 +173,7 @@ def _run(arguments: argparse.Namespace) -> None:
         job = jobs.Jobs(workers).submit(sweep, store, arguments.fresh)  # workers start while it looks what is missing
         core.run_job(job, None if arguments.quiet else _Reporter())
         runs, frames = jobs.finished(sweep, store)
-        table = tables.assemble(runs, frames, kind.settings.names(), (*kind.places, *kind.measures))
+        table = kind.table(runs, frames)
         if arguments.summary:
             summary = kind.run_summary if arguments.summary == "runs" else kind.summary
             table = tables.from_frame(summary(tables.to_frame(table)))
@@ -261,7 +261,7 @@ def _store_export(arguments: argparse.Namespace) -> None:
     runs, frames = jobs.stored_runs(kind.name, store, _assignments(arguments.settings))
     if not runs:
         raise ValueError(f"{store.path} holds no such runs of {kind.name}; see python -m core store list")
-    _deliver(tables.assemble(runs, frames, kind.settings.names(), (*kind.places, *kind.measures)), target)
+    _deliver(kind.table(runs, frames), target)
 
 
 def _store_verify(arguments: argparse.Namespace) -> int:

@@ -74,22 +74,19 @@ def _export(selected: list[dict], as_parquet: bool) -> bytes:
         found, frames = core.finished(row["sweep"], store)
         parts.update({run.id: (run, frame) for run, frame in zip(found, frames, strict=True)})
     kind = kinds[selected[0]["sweep"].experiment]
-    own = (*kind.places, *kind.measures)
-    table = tables.assemble(
-        [run for run, _ in parts.values()], [frame for _, frame in parts.values()], kind.settings.names(), own
-    )
+    table = kind.table([run for run, _ in parts.values()], [frame for _, frame in parts.values()])
     return tables.parquet(table) if as_parquet else tables.csv(table)
 
 
 def _delete(selected: list[dict]) -> None:
-    keep = {row["key"] for row in rows} - {row["key"] for row in selected}
+    leaving = {row["key"] for row in selected}
     kept: set[str] = set()
     for stored in store.sweeps():
-        if stored.key in keep or stored.key not in {row["key"] for row in selected}:
+        if stored.key not in leaving:
             kept |= set(kinds[stored.experiment].sweep(stored.link).run_ids())
     doomed = {id for row in selected for id in row["sweep"].run_ids()} - kept
     store.delete(sorted(doomed))
-    store.forget([row["key"] for row in selected])
+    store.forget(sorted(leaving))
     st.session_state["deletions"] = st.session_state.get("deletions", 0) + 1
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import altair as alt
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
 NAMES = ("vanishing",)
 
@@ -75,6 +76,12 @@ class Experiment:
     def columns(self) -> tuple[str, ...]:
         """The frame's columns, in order."""
         return ("run", *self.settings.names(), "seed", *self.places, *self.measures)
+
+    def table(self, runs: Sequence[Run], frames: Sequence[bytes]) -> pa.Table:
+        """The tidy table of these runs, in their order; ``frames`` are their bytes from the store."""
+        from core import tables
+
+        return tables.assemble(runs, frames, self.settings.names(), (*self.places, *self.measures))
 
     def sweep(self, given: Mapping[str, object]) -> Sweep:
         """The sweep that ``given`` describes, by setting; ValueError says what is wrong with it."""

@@ -36,7 +36,6 @@ from core.registry import Registry
 from core.theory.mean_field import BATCHNORM_RELU_GROWTH
 
 SERIES = 8  # more lines than this can't be told apart
-FLOAT32_ENDS = math.log10(2.0**-149)
 LAYER = "layer, counted from the input"
 _PARTS: dict[str, Registry] = {"activation": ACTIVATIONS, "init": INITS, "norm": NORMS, "residual": RESIDUALS}
 
@@ -196,7 +195,6 @@ def _decay_tooltip() -> list[alt.Tooltip]:
 def _decay_points(decays: pd.DataFrame) -> alt.Chart:
     labels, left_out = drawn_series(decays)
     data = decays[decays["label"].isin(labels)]
-    title = "Theory meets measurement" if np.isfinite(data["theory"]).any() else "What one layer does to the gradient"
     x = alt.X(
         "decay:Q",
         title="decay factor (× per layer)",
@@ -216,10 +214,9 @@ def _decay_points(decays: pd.DataFrame) -> alt.Chart:
         layers.append(ticks.encode(x="theory:Q", y=y, tooltip=tooltip))
     if len(data) == 1:
         row = data.iloc[0]
-        title = f"One layer towards the input costs a factor {three_digits(row['decay'])}"
-        if row["decay"] > 1:
-            title = f"One layer towards the input gains a factor {three_digits(row['decay'])}"
-    elif math.isfinite(data["decay"].max()):
+        verb = "gains" if row["decay"] > 1 else "costs"
+        title = f"One layer towards the input {verb} a factor {three_digits(row['decay'])}"
+    else:
         worst = data.loc[(np.log(data["decay"])).abs().idxmax()]
         title = f"{worst['label']} is furthest from 1: {three_digits(worst['decay'])}× a layer"
     subtitle = f"Point: fit to the root mean square over seeds, {_seeds(data)}. Bar: 95 % bootstrap interval."

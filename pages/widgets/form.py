@@ -8,6 +8,7 @@ import streamlit as st
 
 import core
 from core.experiments import Experiment
+from core.registry import split_values
 from core.settings import Limits, Sweep
 
 FIRST = ("depth", "width", "activation", "init", "norm", "residual")
@@ -68,14 +69,8 @@ def fill(kind: Experiment, fields: Mapping[str, str]) -> None:
     prefix = f"{kind.name}:"
     for name, limits in kind.settings.limits.items():
         text = fields.get(name, str(kind.settings.defaults()[name]))
-        st.session_state[f"{prefix}{name}"] = _choices(text) if _is_choice(limits) else text
+        st.session_state[f"{prefix}{name}"] = split_values(text) if _is_choice(limits) else text
     st.session_state[f"{prefix}seeds"] = fields.get("seeds", "1")
-
-
-def _choices(text: str) -> list[str]:
-    from core.registry import split_values
-
-    return split_values(text)
 
 
 def _is_choice(limits: Limits) -> bool:

@@ -14,6 +14,7 @@ import streamlit as st
 import core
 from core.experiments import Experiment
 
+CHART_MARGIN = 90  # Streamlit fits axes and legend into a chart's height
 PAGES = Path(__file__).parents[1]
 ICONS = {"Vanishing gradients": ":material/trending_down:", "Results": ":material/database:"}
 
@@ -56,9 +57,6 @@ def store() -> core.Store:
         st.error(str(error))
         st.stop()
         raise
-
-
-CHART_MARGIN = 90  # Streamlit fits axes and legend into a chart's height
 
 
 def chart(drawn: alt.Chart, name: str) -> None:

@@ -41,7 +41,7 @@ def _result(_sweep: Sweep, _store: core.Store, key: str, path: str, runs: int) -
 def _table(sweep: Sweep, store: core.Store):  # type: ignore[no-untyped-def]  # pyarrow has no types
     kind = experiment(sweep.experiment)
     runs, frames = core.finished(sweep, store)
-    return tables.assemble(runs, frames, kind.settings.names(), (*kind.places, *kind.measures))
+    return kind.table(runs, frames)
 
 
 def result_panel(kind: Experiment, sweep: Sweep) -> None:
@@ -70,7 +70,7 @@ def result_panel(kind: Experiment, sweep: Sweep) -> None:
 
 def _draw(kind: Experiment, sweep: Sweep, result: Result, store: core.Store) -> None:
     frame = _filtered(kind, result.frame)
-    _headline(kind, frame, result)
+    _headline(kind, frame)
     if result.measured:
         _findings(result.findings)
     found = kind.charts(frame)
@@ -103,7 +103,7 @@ def _filtered(kind: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _headline(kind: Experiment, frame: pd.DataFrame, result: Result) -> None:
+def _headline(kind: Experiment, frame: pd.DataFrame) -> None:
     numbers = kind.headline(frame)
     for column, (label, value, note) in zip(st.columns(len(numbers)), numbers, strict=True):
         column.metric(label, value, help=note)
