@@ -22,6 +22,9 @@ from core.store import Row, Store
 
 RETRIES = 3  # a task that broke its worker is tried again this often
 
+# glibc would give a stack's scratch tensors back to the system and ask for them again, page by page
+KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "268435456", "MALLOC_MMAP_THRESHOLD_": "268435456"}
+
 MakeExecutor = Callable[[], Executor]
 
 
@@ -67,7 +70,9 @@ def local_executor(workers: int | None = None) -> Executor:
     """Worker processes, one thread each, as many as cores unless told otherwise."""
     from loky import ProcessPoolExecutor
 
-    return ProcessPoolExecutor(workers or cores(), initializer=_start_worker, initargs=(os.getpid(),), timeout=None)
+    return ProcessPoolExecutor(
+        workers or cores(), initializer=_start_worker, initargs=(os.getpid(),), timeout=None, env=KEEP_MEMORY
+    )
 
 
 class InlineExecutor(Executor):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,11 +26,8 @@ def batches(
     """
     shape = dataset.entry.shape(**dataset.arguments)
     if dataset.entry.rows is None:
-        inputs = torch.stack([draws.normal(seed, "inputs", rows, features) for seed in seeds])
-        labels = torch.stack([draws.labels(seed, rows, shape.classes) for seed in seeds])
-        batch = feature_major(inputs)
         for _ in range(steps):
-            yield batch, labels
+            yield _drawn(tuple(seeds), rows, features, shape.classes)
         return
     data = table(dataset)
     inputs, labels = torch.from_numpy(data.train_inputs), torch.from_numpy(data.train_labels)
@@ -40,6 +38,14 @@ def batches(
             orders = torch.stack([draws.order(seed, epoch, len(inputs)) for seed in seeds])
         picked = orders[:, index * rows : (index + 1) * rows]
         yield feature_major(inputs[picked]), labels[picked]
+
+
+@lru_cache(maxsize=1)  # stacks of the same runs follow one another
+def _drawn(seeds: tuple[int, ...], rows: int, features: int, classes: int) -> tuple[Tensor, Tensor]:
+    """The one batch of runs that draw their own inputs and labels."""
+    inputs = torch.stack([draws.normal(seed, "inputs", rows, features) for seed in seeds])
+    labels = torch.stack([draws.labels(seed, rows, classes) for seed in seeds])
+    return feature_major(inputs), labels
 
 
 def feature_major(inputs: Tensor) -> Tensor:

@@ -47,13 +47,11 @@ def order(seed: int, epoch: int, rows: int) -> Tensor:
 class Linears:
     """Weights (R, fan_out, fan_in) and biases (R, fan_out, 1) of every Linear layer, padded; a bias may be None.
 
-    unbiased  per run, whether all its biases are zero
-    sizes     per layer, the root mean square of each run's weights (R,)
+    sizes  per layer, the root mean square of each run's weights (R,)
     """
 
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor | None, ...]
-    unbiased: tuple[bool, ...]
     sizes: tuple[np.ndarray, ...]
 
 
@@ -71,19 +69,19 @@ def linears(
     runs  (init, seed) per run
     """
     inits = [INITS.parse(init) for init, _ in runs]
-    unbiased = tuple(part.entry.bias is None or part.arguments.get("sigma_b") == 0.0 for part in inits)
+    unbiased = all(part.entry.bias is None or part.arguments.get("sigma_b") == 0.0 for part in inits)
     drawn = _drawn(runs, dtype, device)
     layers = []
     for layer, (fan_out, fan_in) in enumerate(fans, start=1):
         key = (layer, fan_out, fan_in)
         if key not in drawn:
-            weight, bias = _layer(layer, fan_out, fan_in, inits, [seed for _, seed in runs], all(unbiased))
+            weight, bias = _layer(layer, fan_out, fan_in, inits, [seed for _, seed in runs], unbiased)
             weight = weight.to(device, dtype)
             size = root_mean_square(weight, fan_out * fan_in)
             drawn[key] = weight, None if bias is None else bias.to(device, dtype), size
         layers.append(drawn[key])
     weights, biases, sizes = zip(*layers, strict=True)
-    return Linears(weights, biases, unbiased, sizes)
+    return Linears(weights, biases, sizes)
 
 
 @lru_cache(maxsize=1)

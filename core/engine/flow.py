@@ -34,7 +34,8 @@ MEASURES = (
     "underflow",
 )
 
-Head = Callable[[Tensor, int], tuple[Tensor, Tensor]]  # (last signal, its real size) -> loss, gradient
+Start = tuple[Tensor, Tensor, np.ndarray]  # loss, and the gradient that starts the backward pass with its exponents
+Head = Callable[[Tensor, int], Start]  # (last signal, its real size) -> where the backward pass starts
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,6 @@ class _Networks:
         drawn = tuple((init, seed) for init, _, seed in stack.runs)
         initial = draws.linears(stack.network.fans, drawn, self.dtype, device)
         self.parameters = _parameters(stack.network, initial, trained=stack.steps > 0)
-        self.unbiased: np.ndarray = np.array(initial.unbiased)
         self.weight_rms: tuple[np.ndarray, ...] | None = initial.sizes  # until the first update
         self.workspace = _workspace(self.dtype, device)
         self.readout = self._fixed_readout()
@@ -95,13 +95,13 @@ class _Networks:
         """Fills ``rows``, (R, layers) each, from one forward and backward pass; then makes update number ``update``."""
         stack, network, parameters = self.stack, self.network, self.parameters
         inputs, head = inputs.to(self.device, self.dtype), self._head(labels.to(self.device))
-        trace = forward(network, parameters, inputs, stack.batch_size, self.workspace, self.unbiased)
-        loss, gradient = self._loss(trace, head)
+        trace = forward(network, parameters, inputs, stack.batch_size, self.workspace)
+        loss, gradient, exponent = self._loss(trace, head)
         rows["train_loss"][:] = loss.cpu().numpy()[:, None]
         bound = network.activation.entry.slope_bound(**network.activation.arguments)
-        smallest = np.full(len(loss), np.iinfo(np.int64).max)
+        smallest = exponent.copy()
         waiting: list[LayerGradient] = []
-        for layer in backward(network, parameters, trace, gradient, self.workspace):
+        for layer in backward(network, parameters, trace, gradient, exponent, self.workspace):
             index = layer.layer - 1
             fan_out, fan_in = network.fans[index]
             sizes = gradient_sizes(layer.weight, fan_out * fan_in, layer.weight_exponent)
@@ -132,7 +132,7 @@ class _Networks:
             assert update is not None
             rows["update_ratio"][:, layer.layer - 1] = self._update(layer, update)
         if update is not None:
-            self.unbiased, self.weight_rms = np.zeros_like(self.unbiased), None
+            self.weight_rms = None
 
     def _logits(self, trace: Trace) -> Tensor:
         """W h + b of the trained readout, (R, C, B)."""
@@ -143,13 +143,13 @@ class _Networks:
         bias = self.parameters.biases[-1]
         return logits if bias is None else logits.add_(bias)
 
-    def _loss(self, trace: Trace, head: Head) -> tuple[Tensor, Tensor]:
+    def _loss(self, trace: Trace, head: Head) -> Start:
         """Each run's loss (R,), in float64, and the gradient that starts the backward pass."""
         if self.network.classes:
             return head(self._logits(trace), self.network.classes)
         signal, exponent = trace.outputs[-1], trace.exponents[-1]
-        loss, gradient = head(signal, self.network.width)
-        return loss * torch.from_numpy(np.ldexp(1.0, exponent)).to(loss), gradient
+        loss, *start = head(signal, self.network.width)
+        return loss * torch.from_numpy(np.ldexp(1.0, exponent)).to(loss), *start
 
     def _head(self, labels: Tensor) -> Head:
         rows = self.stack.batch_size
@@ -172,10 +172,11 @@ class _Networks:
     def _all_zero(self, inputs: Tensor, head: Head) -> np.ndarray:
         """(R, layers): whether a plain pass, as PyTorch makes it, gives nothing but zeros for a layer's weights."""
         workspace = Workspace(self.dtype, self.device)
-        trace = forward(self.network, self.parameters, inputs, self.stack.batch_size, workspace, None)
-        _, gradient = self._loss(trace, head)
+        trace = forward(self.network, self.parameters, inputs, self.stack.batch_size, workspace, scaled=False)
+        _, gradient, exponent = self._loss(trace, head)
+        gradient, exponent = gradient * powers(exponent, gradient), np.zeros_like(exponent)
         zeros = np.zeros((len(self.stack.runs), len(self.network.fans)), bool)
-        for layer in backward(self.network, self.parameters, trace, gradient, workspace, scaled=False):
+        for layer in backward(self.network, self.parameters, trace, gradient, exponent, workspace, scaled=False):
             zeros[:, layer.layer - 1] = (layer.weight.flatten(1).abs().amax(1) == 0).cpu().numpy()
         return zeros
 

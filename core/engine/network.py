@@ -124,9 +124,9 @@ def powers(exponents: np.ndarray, like: Tensor) -> Tensor:
 def _magnitude_exponents(signal: Tensor) -> np.ndarray:
     """Per run, e with max |signal| in [2^(e-1), 2^e); 0 where it is zero or not finite."""
     flat = signal.flatten(1)
-    largest = torch.maximum(flat.amax(1), flat.amin(1).neg_()).cpu().numpy()
+    largest = torch.maximum(flat.amax(1), flat.amin(1).neg_()).double().cpu().numpy()
     exponents = np.frexp(largest)[1].astype(np.int64)
-    return np.where(np.isfinite(largest) & (largest > 0), exponents, 0)
+    return np.where(np.isfinite(largest), exponents, 0)  # frexp(0) is 0 too
 
 
 def forward(
@@ -135,12 +135,12 @@ def forward(
     inputs: Tensor,
     rows: int,
     workspace: Workspace,
-    unbiased: np.ndarray | None,
+    scaled: bool = True,
 ) -> Trace:
     """One forward pass through the hidden layers.
 
-    inputs    (R, D, B), padded; ``rows`` of B are real
-    unbiased  (R,) runs whose biases are all zero, whose signal may be rescaled; None: the plain pass, as PyTorch's
+    inputs  (R, D, B), padded; ``rows`` of B are real
+    scaled  False: the plain pass, as PyTorch's, which may underflow
     """
     runs, _, columns = inputs.shape
     width, phi = network.width, network.activation
@@ -152,25 +152,24 @@ def forward(
     values = workspace.take("values", *size) if skips else outputs
     plain = all(form.norm == "none" and not form.before and not form.scale for form in network.forms)
     at_zero = phi.entry.at_zero(**phi.arguments)
-    rescale = unbiased is not None and bool(unbiased.any()) and plain and at_zero is not None
+    rescale = scaled and plain and at_zero is not None
     for index, form in enumerate(network.forms):
         h, u = trace.outputs[-1], values[index]
         z = u if kept is None else kept[index]
         torch.bmm(parameters.weights[index], h, out=z)
-        bias = parameters.biases[index]
-        if bias is not None:
-            z.add_(bias)
+        exponents, straight = trace.exponents[-1], list[int]()
+        if rescale:
+            exponents, straight = _add_rescaled(z, parameters.biases[index], exponents)
+        elif parameters.biases[index] is not None:
+            z.add_(parameters.biases[index])
         trace.normals.append(_normalize(z, form, parameters, index, width, rows))
         if form.before:
             z.add_(trace.outputs[index + 1 - form.before])
-        exponents, lines = trace.exponents[-1], None
-        straight: list[int] = []
-        if rescale:
-            assert unbiased is not None and at_zero is not None
-            exponents, straight = _rescaled(z, exponents, unbiased)
-            if straight:
-                signal = z[straight]
-                lines = torch.where(signal > 0, at_zero[1] * signal, at_zero[0] * signal)
+        lines = None
+        if straight:
+            assert at_zero is not None
+            signal = z[straight]
+            lines = torch.where(signal > 0, at_zero[1] * signal, at_zero[0] * signal)
         phi.entry.apply(z, u, **phi.arguments)
         if lines is not None:
             u[straight] = lines
@@ -187,14 +186,32 @@ def forward(
     return trace
 
 
-def _rescaled(z: Tensor, exponents: np.ndarray, unbiased: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """Scales z, which stands for z · 2^exponents, in place; its new exponents, and the runs where φ is straight."""
+def _add_rescaled(z: Tensor, bias: Tensor | None, exponents: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """z · 2^exponents + bias, in place, over a power of two where it is very small.
+
+    Returns the new exponents, and the runs that are so small that φ is straight.
+    """
+    limit, floor = LINEAR_BELOW[z.dtype], np.full_like(exponents, -(2**40))
+    if bias is not None:
+        own = _magnitude_exponents(bias)
+        floor = np.where(own != 0, own.clip(-126), floor)  # 2^126 is the largest factor that the dtype holds
+        if (floor >= limit).all() and not exponents.any():
+            z.add_(bias)
+            return exponents, []
     own = _magnitude_exponents(z)
-    straight = unbiased & (exponents + own < LINEAR_BELOW[z.dtype]) & (own != 0)
-    factors = np.where(straight, -own, exponents)
+    size = np.maximum(exponents + own, floor)
+    straight = (size < limit) & (own != 0)
+    factors = exponents
+    if straight.any():
+        factors = np.where(straight, (exponents - size).clip(max=126), exponents)
+        exponents = exponents - factors
+    elif factors.any():
+        exponents = np.zeros_like(exponents)
     if factors.any():
         z.mul_(powers(factors, z))
-    return np.where(straight, exponents + own, 0), np.flatnonzero(straight).tolist()
+    if bias is not None:
+        z.add_(bias * powers((-exponents).clip(max=126), bias) if exponents.any() else bias)
+    return exponents, np.flatnonzero(straight).tolist()
 
 
 def _clear_padding(tensor: Tensor, width: int, rows: int) -> None:
@@ -225,18 +242,17 @@ def backward(
     parameters: Parameters,
     trace: Trace,
     gradient: Tensor,
+    exponent: np.ndarray,
     workspace: Workspace,
     scaled: bool = True,
 ) -> Iterator[LayerGradient]:
     """The gradients of every Linear layer, from the last to the first.
 
-    gradient  ∂L/∂logits (R, C, B) where there is a readout, else ∂L/∂h of the last layer (R, H, B)
+    gradient  ∂L/∂logits (R, C, B) where there is a readout, else ∂L/∂h of the last layer (R, H, B), over 2^exponent
     scaled    False: the plain pass, as PyTorch's, which may underflow
 
     Parameters of a layer may be changed once it has been yielded.
     """
-    runs = gradient.shape[0]
-    exponent = np.zeros(runs, np.int64)
     if network.classes:
         index = network.depth
         weight, h = parameters.weights[index], trace.outputs[index]
@@ -272,13 +288,14 @@ def backward(
 def _calm(gradient: Tensor, pending: dict[int, Tensor], exponent: np.ndarray) -> np.ndarray:
     """Brings runs whose signal has left 2^±CALM back to about 1, in place; the new exponents."""
     own = _magnitude_exponents(gradient)
+    if (abs(own) <= CALM).all():
+        return exponent
     # a factor must fit the dtype: one step of at most 2^126, the rest in the layers to come
     shift = np.where(abs(own) > CALM, own.clip(-126, 126), 0)
-    if shift.any():
-        factors = powers(-shift, gradient)
-        gradient.mul_(factors)
-        for waiting in pending.values():
-            waiting.mul_(factors)
+    factors = powers(-shift, gradient)
+    gradient.mul_(factors)
+    for waiting in pending.values():
+        waiting.mul_(factors)
     return exponent + shift
 
 

@@ -13,6 +13,7 @@ from core.engine import padded
 CACHE = 640 * 1024  # bytes of one layer's signals; half of what two cores keep close
 TASK_BYTES = 128 * 1024 * 1024  # what a task's signals and weights may fill
 TASK_SECONDS = 1.0  # so that Cancel is prompt
+JOINED_SECONDS = 1.2  # of a task of several shapes that draw the same
 LARGEST_STACK = 256
 
 T = TypeVar("T")
@@ -48,11 +49,13 @@ def tasks(
     items: Iterable[T],
     shape: Callable[[T], Hashable],
     member: Callable[[T], Hashable],
+    family: Callable[[T], Hashable],
     load: Callable[[T], Load],
 ) -> list[list[T]]:
-    """Items in tasks, the longest first. A task holds one shape; items of equal ``member`` stay together.
+    """Items in tasks, the longest first. A task holds one family; items of equal shape and ``member`` stay together.
 
-    Equal members draw the same tensors, which are then drawn once.
+    Equal members of a family draw the same tensors, which are then drawn once: so shapes of a family join in a task
+    where it stays short, the heaviest first.
     """
     groups: dict[Hashable, dict[Hashable, list[T]]] = {}
     for item in items:
@@ -74,4 +77,21 @@ def tasks(
         for start in range(0, len(together), size):
             piece = [item for alike in together[start : start + size] for item in alike]
             planned.append((heaviest.seconds * len(piece), piece))
-    return [piece for _, piece in sorted(planned, key=lambda plan: -plan[0])]
+    return [piece for _, piece in sorted(_joined(planned, member, family), key=lambda plan: -plan[0])]
+
+
+def _joined(
+    planned: list[tuple[float, list[T]]], member: Callable[[T], Hashable], family: Callable[[T], Hashable]
+) -> list[tuple[float, list[T]]]:
+    """Pieces with their seconds; those of a family with the same members as one, up to ``JOINED_SECONDS``."""
+    joined: list[tuple[float, list[T]]] = []
+    last: dict[Hashable, int] = {}  # the piece that relatives may still join
+    for seconds, piece in sorted(planned, key=lambda plan: -plan[0]):
+        relatives = family(piece[0]), tuple(dict.fromkeys(member(item) for item in piece))
+        index = last.get(relatives)
+        if index is not None and joined[index][0] + seconds <= JOINED_SECONDS:
+            joined[index] = joined[index][0] + seconds, joined[index][1] + piece
+        else:
+            last[relatives] = len(joined)
+            joined.append((seconds, piece))
+    return joined

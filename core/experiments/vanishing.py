@@ -234,11 +234,12 @@ def _load(settings: Vanishing) -> stacks.Load:
 
 
 def tasks(runs: Iterable[Run]) -> list[list[Run]]:
-    """Runs of one shape together; those that differ in activation alone share their draws."""
-    return stacks.tasks(runs, _shape, _drawn, lambda run: _load(run.settings))  # type: ignore[arg-type]
+    """Runs of one shape together; those that differ in activation or depth alone share their draws."""
+    return stacks.tasks(runs, _shape, _drawn, lambda run: _shape(run)[1:], lambda run: _load(run.settings))  # type: ignore[arg-type]
 
 
 def _shape(run: Run) -> tuple[object, ...]:
+    """What the runs of a stack have in common, the depth first."""
     own = ("activation", "init", "base_lr")
     return tuple(value for name, value in run.settings if name not in own)
 

@@ -37,7 +37,6 @@ ROOT = Path(__file__).parents[2]
 
 def gradients_alone(runs: list[Run]) -> int:
     """The engine with exactly the baseline's arrays and statistics: loss, and mean, RMS and norm of each gradient."""
-    import numpy as np
     import torch
 
     from core.engine import draws, losses, padded
@@ -65,13 +64,13 @@ def gradients_alone(runs: list[Run]) -> int:
         nothing = [None] * len(network.fans)
         parameters = Parameters(list(linears.weights), list(linears.biases), nothing, nothing)
         workspace = _workspace(torch.float32, "cpu")
-        trace = forward(network, parameters, inputs, rows, workspace, np.array(linears.unbiased))
+        trace = forward(network, parameters, inputs, rows, workspace)
         logits = torch.bmm(parameters.weights[-1], trace.outputs[-1])
         if parameters.biases[-1] is not None:
             logits.add_(parameters.biases[-1])
         assert logits.shape[1] == padded(10)
-        _, gradient = losses.cross_entropy(logits, labels, 10, rows)
-        for layer in backward(network, parameters, trace, gradient, workspace):
+        _, gradient, exponent = losses.cross_entropy(logits, labels, 10, rows)
+        for layer in backward(network, parameters, trace, gradient, exponent, workspace):
             fan_out, fan_in = network.fans[layer.layer - 1]
             measured += len(gradient_sizes(layer.weight, fan_out * fan_in, layer.weight_exponent)[0])
     return measured

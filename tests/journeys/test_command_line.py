@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 90.0  # seconds after which a test gives up; none takes as long
 SMALL = ["depth=2,3", "width=4", "seeds=3"]
 INLINE = ["--executor", "inline"]
-LONG = ["depth=20:60", "width=128", "batch_size=256", "seeds=4"]  # some seconds of work, in 40 tasks
+LONG = ["depth=40", "width=128", "batch_size=216:256", "seeds=4"]  # some seconds of work, in 40 tasks
 LONG_RUNS = 160
 
 

@@ -150,6 +150,24 @@ def test_small_signals_are_right_once_biases_have_been_trained():
             np.testing.assert_allclose(ours[name], truth[name], rtol=1e-3)
 
 
+def test_gradients_below_float32_are_right_after_an_update_as_well():
+    given = {"activation": "tanh", "init": "normal(std=0.01)", "depth": 100, "width": 64, "batch_size": 8}
+    (run,) = runs_of(**given, loss="mse", steps=1, optimizer="sgd", base_lr=0.01)
+    (ours,) = computed([run])
+    truth = plain(run, dtype="float64")["grad_norm"]
+    early = slice(0, 45)  # behind it signals come from biases of 1e-50, which a float32 parameter can't hold
+    np.testing.assert_allclose(ours["grad_norm"][:, early], truth[:, early], rtol=0.01)
+
+
+def test_the_gradient_of_a_softmax_that_is_all_but_certain_is_not_lost():
+    given = {"activation": "relu", "init": "normal(std=1)", "depth": 2, "width": 64, "loss": "cross_entropy"}
+    runs = runs_of(**given, seeds=30)
+    for run, ours in zip(runs, computed(runs), strict=True):
+        # right to a factor: float64 itself takes 1 - p for 0 where p is the share of the true class
+        ratio = ours["grad_norm"][0] / plain(run, dtype="float64")["grad_norm"][0]
+        assert ((ratio > 0.5) & (ratio < 2)).all(), f"seed {run.seed}: {ratio}"
+
+
 UNDERFLOWS = [
     ("sigmoid", "torch_default", 60, "projection"),
     ("sigmoid", "torch_default", 60, "cross_entropy"),

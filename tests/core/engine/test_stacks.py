@@ -13,7 +13,7 @@ LIGHT = stacks.Load(1000.0, 10_000.0, 1e-4)
 
 def grouped(items, load=LIGHT):
     """Tasks of (shape, member, number) items."""
-    return stacks.tasks(items, lambda item: item[0], lambda item: item[:2], lambda item: load)
+    return stacks.tasks(items, lambda item: item[0], lambda item: item[:2], lambda item: item[0], lambda item: load)
 
 
 ITEMS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 9)), unique=True, max_size=60)
@@ -59,9 +59,30 @@ def test_the_longest_task_comes_first():
         [(shape, number) for shape in (1, 5, 3) for number in range(4)],
         lambda item: item[0],
         lambda item: item,
+        lambda item: item[0],
         lambda item: LIGHT._replace(seconds=0.01 * item[0]),
     )
     assert [task[0][0] for task in tasks] == [5, 3, 1]
+
+
+def related(seconds):
+    """Tasks of two members of each of the shapes 1 to 4, which are one family; a shape's item costs ``seconds`` times it."""
+    return stacks.tasks(
+        [(shape, number) for shape in (1, 2, 3, 4) for number in range(2)],
+        lambda item: item[0],
+        lambda item: item[1],
+        lambda item: "family",
+        lambda item: LIGHT._replace(seconds=seconds * item[0]),
+    )
+
+
+def test_shapes_that_draw_the_same_join_in_a_task_the_heaviest_first():
+    assert related(0.01) == [[(shape, number) for shape in (4, 3, 2, 1) for number in range(2)]]
+
+
+def test_shapes_that_draw_the_same_do_not_join_beyond_the_time_of_a_task():
+    tasks = related(stacks.JOINED_SECONDS / 10)
+    assert [sorted({shape for shape, _ in task}) for task in tasks] == [[2, 3], [4], [1]]
 
 
 def test_a_run_too_heavy_for_a_stack_is_a_task_of_its_own():
@@ -88,8 +109,7 @@ def test_runs_of_a_sweep_are_all_in_one_task_each_with_their_like():
     runs = list(asked.runs())
     tasks = VANISHING.tasks(runs)
     assert sorted(run.id for task in tasks for run in task) == sorted(run.id for run in runs)
-    for task in tasks:
-        assert len({run.settings.depth for run in task}) == 1
+    assert [len(task) for task in tasks] == [320]  # both depths draw the same layers
 
 
 def test_runs_that_differ_in_activation_alone_share_a_task():
