@@ -22,8 +22,12 @@ from core.store import Row, Store
 
 RETRIES = 3  # a task that broke its worker is tried again this often
 
-# glibc would give a stack's scratch tensors back to the system and ask for them again, page by page
-KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "268435456", "MALLOC_MMAP_THRESHOLD_": "268435456"}
+# glibc would give a stack's scratch tensors back to the system and ask for them again, page by small page
+KEEP_MEMORY = {
+    "MALLOC_TRIM_THRESHOLD_": "268435456",
+    "MALLOC_MMAP_THRESHOLD_": "268435456",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
 
 MakeExecutor = Callable[[], Executor]
 
