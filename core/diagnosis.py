@@ -55,9 +55,9 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
 
 def experiment_of(frame: pd.DataFrame) -> str:
     """The experiment that a frame came from, by its columns; ValueError where none fits."""
-    for name in NAMES:
-        if set(experiment(name).columns) <= set(frame.columns):
-            return name
+    fitting = [name for name in NAMES if set(experiment(name).columns) <= set(frame.columns)]
+    if fitting:  # some have all the columns of others, and more
+        return max(fitting, key=lambda name: len(experiment(name).columns))
     lacking = sorted(set(experiment(NAMES[0]).columns) - set(frame.columns))
     raise ValueError(f"this is no frame of {' or '.join(NAMES)}: it lacks the columns {', '.join(lacking)}")
 

@@ -45,15 +45,28 @@ _ALL = (
     Column("steps", "int64", "updates", "training steps", "optimizer updates; 0 looks at the network as initialized"),
     Column("optimizer", "string", "", "optimizer", "the rule that turns gradients into updates"),
     Column("base_lr", "float64", "", "learning rate", "the optimizer's learning rate"),
+    Column("model", "string", "", "model", "the kind of network that is trained"),
+    Column("clipper", "string", "", "clipper", "what is done to the gradient before the optimizer sees it"),
+    Column("scheduler", "string", "", "schedule", "how the learning rate changes while the network trains"),
+    Column("epochs", "int64", "epochs", "epochs", "passes through the training rows"),
+    Column("gain", "float64", "", "recurrent gain", "factor on the recurrent weights after they are drawn"),
     Column("dtype", "string", "", "number format", "floating-point format in which the network computes"),
     # place
     Column("step", "int64", "updates", "training step", "updates made before this row was measured"),
     Column("layer", "int64", "", "layer", "Linear layer, counted from the input, from 1"),
+    Column("epoch", "int64", "epochs", "epoch", "passes through the training rows before this one, from 0"),
+    Column("time", "int64", "time steps", "time step", "step of the sequence, from 1 to its length"),
     # measured
     Column("train_loss", "float64", "", "training loss", "loss on this step's batch, before its update"),
     Column("grad_mean_abs", "float64", "", "mean |∂L/∂W|", "mean absolute weight gradient of the layer"),
     Column("grad_rms", "float64", "", "RMS of ∂L/∂W", "root mean square of the layer's weight gradient"),
-    Column("grad_norm", "float64", "", "norm of ∂L/∂W", "Euclidean norm of the layer's weight gradient"),
+    Column(
+        "grad_norm",
+        "float64",
+        "",
+        "norm of the gradient",
+        "Euclidean norm of the layer's weight gradient; in trainings, of the whole gradient before clipping",
+    ),
     Column("weight_rms", "float64", "", "RMS weight", "root mean square of the layer's weights"),
     Column("activation_rms", "float64", "", "RMS activation", "root mean square of the layer's output h"),
     Column(
@@ -78,6 +91,36 @@ _ALL = (
         "",
         "RMS of ∂L/∂W in theory",
         "mean-field prediction of grad_rms for wide networks at initialization",
+    ),
+    Column("lr", "float64", "", "learning rate of the update", "learning rate that this update used"),
+    Column("momentum", "float64", "", "momentum", "momentum (Adam's beta1) that this update used"),
+    Column("val_loss", "float64", "", "validation loss", "loss on the validation rows, at the end of each epoch"),
+    Column(
+        "val_accuracy",
+        "float64",
+        "share of rows",
+        "validation accuracy",
+        "share of validation rows put in the right class, at the end of each epoch",
+    ),
+    Column("clipped_grad_norm", "float64", "", "norm after clipping", "Euclidean norm of the whole gradient, clipped"),
+    Column(
+        "clip_cosine",
+        "float64",
+        "",
+        "cosine of clipping",
+        "cosine between the gradient before and after clipping; 1 where only its length changed",
+    ),
+    Column("clipped", "bool", "", "clipped", "true where the gradient was above the clipper's threshold"),
+    Column(
+        "clip_factor", "float64", "", "what clipping leaves", "norm after clipping over norm before, of the same update"
+    ),
+    Column("update_norm", "float64", "", "norm of the update", "Euclidean norm of the change of all parameters"),
+    Column(
+        "diverged",
+        "bool",
+        "",
+        "diverged",
+        "true from the update on after which the loss or the parameters are not finite",
     ),
     # summaries
     Column("measure", "string", "", "measure", "what the row of a summary measures"),
@@ -110,6 +153,30 @@ _ALL = (
         "decay_factor at the last training step",
     ),
     Column("final_train_loss", "float64", "", "final training loss", "training loss at the last step"),
+    Column("final_val_loss", "float64", "", "final validation loss", "validation loss after the last epoch"),
+    Column("best_val_loss", "float64", "", "best validation loss", "lowest validation loss of any epoch"),
+    Column(
+        "final_val_accuracy",
+        "float64",
+        "share of rows",
+        "final validation accuracy",
+        "validation accuracy after the last epoch",
+    ),
+    Column(
+        "epochs_to_bar",
+        "float64",
+        "epochs",
+        "epochs to the bar",
+        "epochs until the validation loss is at the bar: the median of all runs' best; empty where it never is",
+    ),
+    Column(
+        "failed",
+        "float64",
+        "share of runs",
+        "failed",
+        "1 where the run diverged or its last training loss is not below its first",
+    ),
+    Column("clipped_share", "float64", "share of steps", "steps clipped", "share of a run's updates that were clipped"),
 )
 
 COLUMNS: dict[str, Column] = {column.name: column for column in _ALL}

@@ -84,8 +84,8 @@ def _field(default: object, limits: Limits) -> Any:
     return Field(default, json_schema_extra=cast(Any, {"limits": limits}))
 
 
-def whole(default: int, minimum: int, maximum: int) -> Any:
-    """A whole-number setting from ``minimum`` to ``maximum``."""
+def whole(default: int | None, minimum: int, maximum: int) -> Any:
+    """A whole-number setting from ``minimum`` to ``maximum``; a default of None is worked out by ``Settings.filled``."""
     return _field(default, Limits(int, minimum=minimum, maximum=maximum))
 
 
@@ -144,6 +144,11 @@ class Settings(BaseModel):
         return frozenset()
 
     @classmethod
+    def filled(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The values, those that are None worked out from the rest."""
+        return values
+
+    @classmethod
     def why_idle(cls, name: str) -> str:
         """Why no combination of a sweep uses the setting ``name``, and what would."""
         return "no combination of its settings uses it"
@@ -152,7 +157,7 @@ class Settings(BaseModel):
     def point(cls, **values: Any) -> Self:
         """A validated point; ValueError holds a sentence per fault, naming the field, the value and what is allowed."""
         try:
-            settings = cls(**values)
+            settings = cls(**cls.filled(values))
         except ValidationError as error:
             raise ValueError("\n".join(_sentences(error, cls.names()))) from None
         wrong = settings.contradiction()
@@ -278,8 +283,13 @@ class Sweep:
     def link(self) -> dict[str, str]:
         """Every field as text, by name: what stands behind the ``?`` of a link. ``Sweep.read`` reads it back."""
         used = {name for name in self.axes if any(getattr(point, name) is not None for point in self.points)}
-        fields = {name: axis_text(values) for name, values in self.axes.items() if name in used}
+        fields = {name: axis_text(self._written(name)) for name in self.axes if name in used}
         return {**fields, "seeds": seeds_text(self.seeds)}
+
+    def _written(self, name: str) -> Sequence[Any]:
+        """The values of an axis; one that was worked out from the rest is read off the points."""
+        values = self.axes[name]
+        return tuple(dict.fromkeys(getattr(point, name) for point in self.points)) if None in values else values
 
     def text(self) -> str:
         """The sweep as a command line would write it, every field carried."""

@@ -43,6 +43,19 @@ def order(seed: int, epoch: int, rows: int) -> Tensor:
     return torch.randperm(rows, generator=generator(seed, "order", epoch))
 
 
+def adding(seed: int, stream: str, samples: int, length: int) -> tuple[Tensor, Tensor]:
+    """Sequences of the adding problem, (samples, length, 2), and their sums, (samples,), float32.
+
+    The first feature is uniform on [0, 1), the second marks one step of each half of the sequence.
+    """
+    values = torch.rand(samples, length, generator=generator(seed, f"{stream} values", 0))
+    marks = torch.zeros(samples, length)
+    for half, (low, high) in enumerate(((0, length // 2), (length // 2, length))):
+        place = torch.randint(low, high, (samples, 1), generator=generator(seed, f"{stream} marks", half))
+        marks.scatter_(1, place, 1.0)
+    return torch.stack([values, marks], 2), (values * marks).sum(1)
+
+
 @dataclass(frozen=True)
 class Linears:
     """Weights (R, fan_out, fan_in) and biases (R, fan_out, 1) of every Linear layer, padded; a bias may be None.

@@ -16,7 +16,7 @@ import torch
 
 from core.engine import padded
 from core.parts.activations import Activation
-from core.parts.norms import NORMS
+from core.parts.norms import EPS, MOMENTUM, NORMS
 from core.parts.residuals import LayerForm
 from core.registry import Part
 
@@ -57,6 +57,22 @@ class Parameters:
     biases: list[Tensor | None]
     gains: list[Tensor | None]
     shifts: list[Tensor | None]
+
+
+@dataclass(frozen=True)
+class Running:
+    """Mean and variance, (R, H, 1) each, of every layer whose norm runs over the batch; None for the others."""
+
+    layers: list[tuple[Tensor, Tensor] | None]
+
+    @classmethod
+    def start(cls, network: Network, parameters: Parameters) -> Running:
+        """Mean 0 and variance 1, as torch.nn.BatchNorm1d starts."""
+        layers: list[tuple[Tensor, Tensor] | None] = []
+        for index, form in enumerate(network.forms):
+            like = parameters.weights[index][:, : network.width, :1]
+            layers.append((torch.zeros_like(like), torch.ones_like(like)) if NORMS[form.norm].over_batch else None)
+        return cls(layers)
 
 
 class Workspace:
@@ -136,11 +152,14 @@ def forward(
     rows: int,
     workspace: Workspace,
     scaled: bool = True,
+    running: Running | None = None,
+    evaluating: bool = False,
 ) -> Trace:
     """One forward pass through the hidden layers.
 
-    inputs  (R, D, B), padded; ``rows`` of B are real
-    scaled  False: the plain pass, as PyTorch's, which may underflow
+    inputs      (R, D, B), padded; ``rows`` of B are real
+    scaled      False: the plain pass, as PyTorch's, which may underflow
+    running     statistics that norms over the batch keep up to date, and use instead of the batch's where ``evaluating``
     """
     runs, _, columns = inputs.shape
     width, phi = network.width, network.activation
@@ -162,7 +181,8 @@ def forward(
             exponents, straight = _add_rescaled(z, parameters.biases[index], exponents)
         elif parameters.biases[index] is not None:
             z.add_(parameters.biases[index])
-        trace.normals.append(_normalize(z, form, parameters, index, width, rows))
+        kept_statistics = None if running is None else running.layers[index]
+        trace.normals.append(_normalize(z, form, parameters, index, width, rows, kept_statistics, evaluating))
         if form.before:
             z.add_(trace.outputs[index + 1 - form.before])
         lines = None
@@ -222,14 +242,30 @@ def _clear_padding(tensor: Tensor, width: int, rows: int) -> None:
 
 
 def _normalize(
-    z: Tensor, form: LayerForm, parameters: Parameters, index: int, width: int, rows: int
+    z: Tensor,
+    form: LayerForm,
+    parameters: Parameters,
+    index: int,
+    width: int,
+    rows: int,
+    running: tuple[Tensor, Tensor] | None,
+    evaluating: bool,
 ) -> tuple[Tensor, Tensor] | None:
     norm = NORMS[form.norm]
     if norm.forward is None:
         return None
     gain, shift = parameters.gains[index], parameters.shifts[index]
     assert gain is not None
-    normal, inverse = norm.forward(z[:, :width, :rows])
+    real = z[:, :width, :rows]
+    if running is not None and evaluating:
+        mean, variance = running
+        inverse = (variance + EPS).rsqrt_()
+        normal = (real - mean).mul_(inverse)
+    else:
+        if running is not None:
+            for kept, found in zip(running, (real.mean(2, keepdim=True), real.var(2, keepdim=True)), strict=True):
+                kept.lerp_(found, MOMENTUM)
+        normal, inverse = norm.forward(real)
     z.zero_()
     scaled = torch.mul(normal, gain[:, :width], out=z[:, :width, :rows])
     if shift is not None:

@@ -22,17 +22,17 @@ def gradient_sizes(gradient: Tensor, count: int, exponent: Array) -> tuple[Array
     count     real entries
     """
     flat = gradient.flatten(1)
-    norm = np.ldexp(_norms(flat), exponent)
+    norm = np.ldexp(vector_norms(flat), exponent)
     total = np.ldexp(flat.abs().sum(1).double().cpu().numpy(), exponent)  # a sum of absolute values is safe in float32
     return total / count, norm / math.sqrt(count), norm
 
 
 def root_mean_square(signal: Tensor, count: int, exponent: Array | int = 0) -> Array:
     """Root mean square of each run's signal (R, ...), padded with zeros, ``count`` entries real, times 2^exponent."""
-    return np.ldexp(_norms(signal.flatten(1)) / math.sqrt(count), exponent)
+    return np.ldexp(vector_norms(signal.flatten(1)) / math.sqrt(count), exponent)
 
 
-def _norms(flat: Tensor) -> Array:
+def vector_norms(flat: Tensor) -> Array:
     """Euclidean norm of each run's row, (R,), in float64; right where squares leave float32's range too.
 
     Summed in float32 where that is safe, which is three times faster: for short rows of ordinary size. Each run

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-NAMES = ("vanishing",)
+NAMES = ("vanishing", "clipping", "schedulers")
 
 
 class Cost(NamedTuple):

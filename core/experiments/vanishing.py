@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.engine import stacks
-from core.experiments import Cost, Experiment, Preset
+from core.experiments import Cost, Experiment, Preset, perceptron
 from core.frames import COLUMNS
 from core.parts.activations import ACTIVATIONS
 from core.parts.datasets import DATASETS, DataShape
@@ -83,21 +83,11 @@ class Vanishing(Settings):
 
     def contradiction(self) -> str | None:
         """The first reason why this network can't be built or trained, or None."""
-        residual = RESIDUALS.parse(self.residual).entry
-        norm = residual.own_norm or self.norm
-        if residual.own_norm and self.norm != "none":
-            return (
-                f"norm: {residual.name} brings its own {residual.own_norm} norm along; use norm=none, not {self.norm}"
-            )
-        if self.depth % residual.block:
-            return f"depth: {residual.name} has {residual.block} layers a block, so depth must be even, but got {self.depth}"
-        if residual.needs_width and self.data.features != self.width:
-            return (
-                f"width: {residual.name} adds its input to its output, so width must be {self.data.features}, "
-                f"the features of {self.dataset}, but got {self.width}"
-            )
-        if NORMS[norm].over_batch and self.batch_size == 1:
-            return f"batch_size: {norm} norm takes its statistics over the batch, so batch_size must be 2 or more, but got 1"
+        if self.data.length:
+            return f"dataset: {self.dataset} holds sequences, and this network reads the rows of a table; use digits or gaussian"
+        impossible = perceptron.contradiction(self, self.data.features)
+        if impossible:
+            return impossible
         rows = self.data.training_rows
         if rows is not None and self.batch_size > rows:
             return f"batch_size: {self.dataset} has {rows} training rows, so it must be 1 to {rows}, but got {self.batch_size}"
@@ -271,21 +261,12 @@ def compute(runs: Sequence[Run], device: str) -> list[dict[str, np.ndarray]]:
 
 def _compute_stack(runs: list[Run], device: str) -> list[dict[str, np.ndarray]]:
     from core.engine.flow import Stack, gradient_flow
-    from core.engine.network import Network
 
     settings = runs[0].settings
     assert isinstance(settings, Vanishing)
-    residual = RESIDUALS.parse(settings.residual)
     shape = settings.data
     assert shape.features is not None
-    forms = residual.entry.layers(settings.depth, settings.norm, shape.features == settings.width, **residual.arguments)
-    network = Network(
-        shape.features,
-        settings.width,
-        shape.classes if settings.loss in TRAINED else 0,
-        ACTIVATIONS.parse(settings.activation),
-        tuple(forms),
-    )
+    network = perceptron.network(settings, shape.features, shape.classes if settings.loss in TRAINED else 0)
     stack = Stack(
         network,
         DATASETS.parse(settings.dataset),

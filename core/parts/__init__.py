@@ -3,7 +3,7 @@
 To add a part, write one entry in one of these files; forms, commands, tables and conformance tests find it there.
 """
 
-from core.parts import activations, datasets, inits, norms, optimizers, residuals
+from core.parts import activations, clippers, datasets, inits, models, norms, optimizers, residuals
 
 REGISTRIES = {
     "activations": activations.ACTIVATIONS,
@@ -11,5 +11,7 @@ REGISTRIES = {
     "norms": norms.NORMS,
     "residuals": residuals.RESIDUALS,
     "datasets": datasets.DATASETS,
+    "models": models.MODELS,
     "optimizers": optimizers.OPTIMIZERS,
+    "clippers": clippers.CLIPPERS,
 }

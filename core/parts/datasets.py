@@ -18,11 +18,16 @@ from core.registry import Argument, Entry, Part, Registry, Value
 
 
 class DataShape(NamedTuple):
-    """Sizes known without loading anything; None: as many features as units, as many rows as asked for."""
+    """Sizes known without loading anything; None: as many features as units, as many rows as asked for.
+
+    classes  0: the target is a number
+    length   time steps of a sequence; 0: the rows of a table
+    """
 
     features: int | None
     classes: int
     training_rows: int | None
+    length: int = 0
 
 
 class Table(NamedTuple):
@@ -175,5 +180,17 @@ DATASETS: Registry[Dataset] = Registry(
         0.02,
         _spirals,
         Argument(name="turns", kind=float, default=1.5, above=0.0, maximum=10.0, meaning="turns of each arm"),
+    ),
+    Dataset(
+        name="adding",
+        label="the adding problem",
+        source="add the two marked numbers of a sequence; Hochreiter & Schmidhuber 1997; drawn once a run",
+        arguments=(
+            Argument(name="length", kind=int, default=50, minimum=2, maximum=1000, meaning="time steps of a sequence"),
+            Argument(
+                name="samples", kind=int, default=1280, minimum=4, maximum=100_000, meaning="training sequences of a run"
+            ),
+        ),
+        shape=lambda length, samples: DataShape(2, 0, samples, length),
     ),
 )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 EPS = 1e-5  # as torch.nn.BatchNorm1d and LayerNorm
+MOMENTUM = 0.1  # of BatchNorm1d's running statistics, the variance with n - 1 as there
 
 
 @dataclass(frozen=True, kw_only=True)

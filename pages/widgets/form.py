@@ -49,7 +49,7 @@ def settings_form(kind: Experiment, start: Mapping[str, str]) -> tuple[Sweep | N
 
 
 def _read(kind: Experiment) -> tuple[Sweep | None, str]:
-    defaults = {name: str(value) for name, value in kind.settings.defaults().items()}
+    defaults = _default_texts(kind)
     given = {}
     for name in [*defaults, "seeds"]:
         value = st.session_state.get(f"{kind.name}:{name}")
@@ -68,9 +68,14 @@ def fill(kind: Experiment, fields: Mapping[str, str]) -> None:
     """Puts link fields into the form's widgets, the rest at their defaults."""
     prefix = f"{kind.name}:"
     for name, limits in kind.settings.limits.items():
-        text = fields.get(name, str(kind.settings.defaults()[name]))
+        text = fields.get(name, _default_texts(kind)[name])
         st.session_state[f"{prefix}{name}"] = split_values(text) if _is_choice(limits) else text
     st.session_state[f"{prefix}seeds"] = fields.get("seeds", "1")
+
+
+def _default_texts(kind: Experiment) -> dict[str, str]:
+    """What stands in the form for each default; nothing where it is worked out from the rest."""
+    return {name: "" if value is None else str(value) for name, value in kind.settings.defaults().items()}
 
 
 def _is_choice(limits: Limits) -> bool:
@@ -85,6 +90,7 @@ def _field(prefix: str, name: str, limits: Limits) -> None:
         st.text_input(
             label,
             key=f"{prefix}{name}",
+            placeholder="worked out" if st.session_state.get(f"{prefix}{name}") == "" else None,
             help=f"{column.meaning[0].upper()}{column.meaning[1:]}. {limits.allowed()}; several as 5,20"
             + (" or start:stop:step." if limits.kind is int else "."),
         )

@@ -1,0 +1,349 @@
+"""A stack of recurrent networks that trains: tanh, LSTM or GRU cells, a linear readout of the last state, mean square error.
+
+    R runs of a stack, T time steps, B batch rows, D inputs, H units, G rows of gates (H each)
+
+Time step t reads one matrix (R, H + D + 1, B): the state, the inputs and a row of ones, padded, so that one product with
+[W_hh W_ih b] gives all gates. The backward pass is written by hand, beside the forward pass it differentiates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+from core.engine import draws, padded
+from core.engine.data import Batch
+from core.engine.layout import Layout
+from core.parts.inits import INITS
+from core.parts.models import MODELS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Watch = Callable[[int, "Tensor", "Tensor | None"], None]  # time step from 1, ∂L/∂h, ∂L/∂c of an LSTM
+
+
+class Cell(Protocol):
+    """One time step of R networks, forward and backward; remembers what the way back needs."""
+
+    rows: int  # of gates in the joint product, in units of H
+
+    def start(self, length: int, shape: tuple[int, int, int], like: Tensor) -> None:
+        """Makes room for ``length`` steps of states of ``shape``, (R, H, B)."""
+        ...
+
+    def forward(self, t: int, z: Tensor, state: Tensor, out: Tensor) -> None:
+        """Writes the state after step t, from gates z (R, rows · H, B) and the state before."""
+        ...
+
+    def backward(self, t: int, dh: Tensor, state: Tensor, after: Tensor, dz: Tensor) -> Tensor | None:
+        """Writes ∂L/∂z into dz, given ∂L/∂h after step t; what goes straight back to the state before, or None."""
+        ...
+
+    def memory_gradient(self) -> Tensor | None:
+        """∂L/∂c before the step that ``backward`` was called for last; None for cells without one."""
+        ...
+
+
+def _tanh(z: Tensor, out: Tensor) -> None:
+    """tanh; in float32 as 2σ(2z) - 1, right to 1e-7 and four times faster."""
+    if z.dtype == torch.float64:
+        torch.tanh(z, out=out)
+    else:
+        torch.sigmoid(torch.mul(z, 2.0, out=out), out=out)
+        out.mul_(2.0).sub_(1.0)
+
+
+class Tanh:
+    """h = tanh(z); Elman 1990."""
+
+    rows = 1
+
+    def start(self, length: int, shape: tuple[int, int, int], like: Tensor) -> None:
+        """Nothing to remember: φ' follows from the state."""
+
+    def forward(self, t: int, z: Tensor, state: Tensor, out: Tensor) -> None:
+        """h = tanh(z)."""
+        _tanh(z, z)
+        out.copy_(z)
+
+    def backward(self, t: int, dh: Tensor, state: Tensor, after: Tensor, dz: Tensor) -> None:
+        """∂L/∂z = ∂L/∂h (1 - h²)."""
+        torch.mul(after, after, out=dz)
+        torch.addcmul(dh, dh, dz, value=-1, out=dz)
+
+    def memory_gradient(self) -> None:
+        """No memory beside the state."""
+
+
+class Lstm:
+    """c = f c + i g, h = o tanh(c), gates i f g o; Hochreiter & Schmidhuber 1997, Gers 2000."""
+
+    rows = 4
+
+    def start(self, length: int, shape: tuple[int, int, int], like: Tensor) -> None:
+        """Room for gates, cells and their tanh."""
+        runs, units, columns = shape
+        self._units = units
+        self._gates = like.new_empty(length, runs, 4 * units, columns)
+        self._cells = like.new_zeros(length + 1, runs, units, columns)
+        self._tanh = like.new_empty(length, runs, units, columns)
+        self._dc = like.new_zeros(runs, units, columns)
+
+    def forward(self, t: int, z: Tensor, state: Tensor, out: Tensor) -> None:
+        """One step."""
+        gates, units = self._gates[t], self._units
+        torch.sigmoid(z, out=gates)
+        _tanh(z[:, 2 * units : 3 * units].contiguous(), candidate := torch.empty_like(out))
+        gates[:, 2 * units : 3 * units] = candidate
+        i, f, g, o = gates.split(units, 1)
+        c = torch.mul(f, self._cells[t], out=self._cells[t + 1])
+        c.addcmul_(i, g)
+        _tanh(c, self._tanh[t])
+        torch.mul(o, self._tanh[t], out=out)
+        if t + 1 == len(self._gates):
+            self._dc.zero_()
+
+    def backward(self, t: int, dh: Tensor, state: Tensor, after: Tensor, dz: Tensor) -> None:
+        """∂L/∂c = o (1 - tanh²c) ∂L/∂h + what came from later; then through the gates."""
+        i, f, g, o = self._gates[t].split(self._units, 1)
+        di, df, dg, do = dz.split(self._units, 1)
+        tanh_c, dc = self._tanh[t], self._dc
+        dc.add_(dh * o * (1.0 - tanh_c * tanh_c))
+        torch.mul(dc * g, i - i * i, out=di)
+        torch.mul(dc * self._cells[t], f - f * f, out=df)
+        torch.mul(dc * i, 1.0 - g * g, out=dg)
+        torch.mul(dh * tanh_c, o - o * o, out=do)
+        dc.mul_(f)
+
+    def memory_gradient(self) -> Tensor:
+        """∂L/∂c."""
+        return self._dc
+
+
+class Gru:
+    """n = tanh(n_x + r n_h), h = (1 - u) n + u h; gates r u n_x n_h; Cho 2014, arXiv:1406.1078, as torch.nn.GRU."""
+
+    rows = 4
+
+    def start(self, length: int, shape: tuple[int, int, int], like: Tensor) -> None:
+        """Room for gates and candidates."""
+        runs, units, columns = shape
+        self._units = units
+        self._gates = like.new_empty(length, runs, 2 * units, columns)
+        self._hidden = like.new_empty(length, runs, units, columns)
+        self._candidates = like.new_empty(length, runs, units, columns)
+
+    def forward(self, t: int, z: Tensor, state: Tensor, out: Tensor) -> None:
+        """One step."""
+        units, n = self._units, self._candidates[t]
+        gates = torch.sigmoid(z[:, : 2 * units].contiguous(), out=self._gates[t])
+        r, u = gates.split(units, 1)
+        self._hidden[t] = z[:, 3 * units :]
+        torch.addcmul(z[:, 2 * units : 3 * units], r, self._hidden[t], out=n)
+        _tanh(n, n)
+        torch.addcmul(n, u, state - n, out=out)
+
+    def backward(self, t: int, dh: Tensor, state: Tensor, after: Tensor, dz: Tensor) -> Tensor:
+        """Through the candidate and both gates; u ∂L/∂h goes straight back to the state before."""
+        r, u = self._gates[t].split(self._units, 1)
+        n = self._candidates[t]
+        dr, du, dx, dhidden = dz.split(self._units, 1)
+        torch.mul(dh * (1.0 - u), 1.0 - n * n, out=dx)
+        torch.mul(dx, r, out=dhidden)
+        torch.mul(dx * self._hidden[t], r - r * r, out=dr)
+        torch.mul(dh * (state - n), u - u * u, out=du)
+        return dh * u
+
+    def memory_gradient(self) -> None:
+        """No memory beside the state."""
+
+
+CELLS: dict[str, type[Cell]] = {"rnn": Tanh, "lstm": Lstm, "gru": Gru}
+
+
+class Recurrent:
+    """R recurrent networks of one kind.
+
+    parameters, gradient  (R, P), laid out as ``layout`` says; the gradient is that of the latest batch
+    """
+
+    def __init__(
+        self,
+        model: str,
+        width: int,
+        features: int,
+        runs: tuple[tuple[str, int], ...],
+        dtype: torch.dtype,
+        device: str,
+        gain: float = 1.0,
+    ) -> None:
+        self._width, self._features, self._gates = width, features, MODELS[model].gates
+        self._units = padded(width)
+        self._cell = CELLS[model]()
+        rows = self._gates * self._units
+        self.layout = Layout.of(
+            [
+                ("weight_ih", rows, features, False),
+                ("weight_hh", rows, self._units, False),
+                ("bias_ih", rows, 0, False),
+                ("bias_hh", rows, 0, False),
+                ("readout", 1, self._units, True),
+                ("readout bias", 1, 0, True),
+            ]
+        )
+        self.parameters = torch.zeros(len(runs), self.layout.size, dtype=dtype, device=device)
+        self.gradient = torch.zeros_like(self.parameters)
+        self._own, self._gradients = self.layout.views(self.parameters), self.layout.views(self.gradient)
+        for r, (init, seed) in enumerate(runs):
+            self._draw(r, init, seed, gain)
+        self._inner = self._units + padded(features + 1)
+        self._joint = self.parameters.new_zeros(len(runs), self._cell.rows * self._units, self._inner)
+        self._steps: Tensor | None = None
+
+    def _draw(self, r: int, init: str, seed: int, gain: float) -> None:
+        """One run's initial parameters; a gate's matrix is a tensor of its own."""
+        width, units, own = self._width, self._units, self._own
+        for gate in range(self._gates):
+            rows = slice(gate * units, gate * units + width)
+            for name, fan_in in (("weight_ih", self._features), ("weight_hh", width)):
+                drawn = recurrent_weight(init, seed, name, gate, width, fan_in)
+                own[name][r, rows, :fan_in] = drawn * gain if name == "weight_hh" else drawn
+            for name in ("bias_ih", "bias_hh"):
+                bias = recurrent_bias(init, seed, name, gate, width)
+                if bias is not None:
+                    own[name][r, rows, 0] = bias
+        part = INITS.parse(init)
+        generator = draws.generator(seed, "weight", 1)
+        own["readout"][r, :1, :width] = part.entry.weight(generator, 1, width, **part.arguments)
+        if part.entry.bias is not None:
+            generator = draws.generator(seed, "bias", 1)
+            own["readout bias"][r, :1, 0] = part.entry.bias(generator, 1, width, **part.arguments)
+
+    def weight_hh(self) -> Tensor:
+        """The recurrent matrices without padding, (R, gates · H, H)."""
+        kept = self._own["weight_hh"].unflatten(1, (self._gates, self._units))
+        return kept[:, :, : self._width, : self._width].flatten(1, 2)
+
+    def _join(self) -> None:
+        """[W_hh W_ih b] of all gates, from the parameters."""
+        own, units, features = self._own, self._units, self._features
+        joint, ones = self._joint, units + features
+        if isinstance(self._cell, Gru):
+            split = 2 * units
+            joint[:, : 3 * units, units:ones] = own["weight_ih"][:, :, :features]
+            joint[:, :split, :units] = own["weight_hh"][:, :split]
+            joint[:, 3 * units :, :units] = own["weight_hh"][:, split:]
+            joint[:, : 3 * units, ones] = own["bias_ih"][:, :, 0]
+            joint[:, :split, ones] += own["bias_hh"][:, :split, 0]
+            joint[:, 3 * units :, ones] = own["bias_hh"][:, split:, 0]
+        else:
+            joint[:, :, :units] = own["weight_hh"]
+            joint[:, :, units:ones] = own["weight_ih"][:, :, :features]
+            joint[:, :, ones] = (own["bias_ih"] + own["bias_hh"])[:, :, 0]
+
+    def _split(self, found: Tensor) -> None:
+        """The gradient of [W_hh W_ih b] to the parameters' gradients; both biases have the same."""
+        kept, units, features = self._gradients, self._units, self._features
+        ones = units + features
+        if isinstance(self._cell, Gru):
+            split = 2 * units
+            kept["weight_ih"][:, :, :features] = found[:, : 3 * units, units:ones]
+            kept["weight_hh"][:, :split] = found[:, :split, :units]
+            kept["weight_hh"][:, split:] = found[:, 3 * units :, :units]
+            kept["bias_ih"][:, :, 0] = found[:, : 3 * units, ones]
+            kept["bias_hh"][:, :split, 0] = found[:, :split, ones]
+            kept["bias_hh"][:, split:, 0] = found[:, 3 * units :, ones]
+        else:
+            kept["weight_hh"].copy_(found[:, :, :units])
+            kept["weight_ih"][:, :, :features] = found[:, :, units:ones]
+            kept["bias_ih"][:, :, 0] = found[:, :, ones]
+            kept["bias_hh"][:, :, 0] = found[:, :, ones]
+
+    def _read(self, batch: Batch) -> Tensor:
+        """The states and inputs of all steps, (T + 1, R, H + D + 1, B), after the forward pass."""
+        length, runs, _, columns = batch.inputs.shape
+        units, features = self._units, self._features
+        shape = (length + 1, runs, self._inner, columns)
+        if self._steps is None or self._steps.shape != shape:
+            self._steps = self.parameters.new_zeros(shape)
+            self._steps[:length, :, units + features, : batch.rows] = 1.0
+            self._cell.start(length, (runs, units, columns), self.parameters)
+            self._z = self.parameters.new_empty(runs, self._cell.rows * units, columns)
+        steps, z = self._steps, self._z
+        steps[:length, :, units : units + features] = batch.inputs[:, :, :features]
+        self._join()
+        for t in range(length):
+            torch.bmm(self._joint, steps[t], out=z)
+            self._cell.forward(t, z, steps[t, :, :units], steps[t + 1, :, :units])
+        return steps
+
+    def _error(self, state: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Loss (R,), in float64, and the error output - target (R, B)."""
+        output = torch.bmm(self._own["readout"], state)[:, 0, : batch.rows] + self._own["readout bias"][:, 0]
+        error = output - batch.targets
+        return (error * error).sum(1, dtype=torch.float64) / batch.rows, error
+
+    def states(self) -> Tensor:
+        """The states after every step of the latest batch, (T, R, H, B), padded."""
+        assert self._steps is not None
+        return self._steps[1:, :, : self._units]
+
+    def learn(self, batch: Batch, watch: Watch | None = None) -> Tensor:
+        """Each run's loss on the batch, (R,), in float64; its gradient stands in ``gradient`` then.
+
+        watch  called for every time step, from the last, with the gradient of the loss with respect to its state
+        """
+        length, units = len(batch.inputs), self._units
+        steps = self._read(batch)
+        last = steps[length, :, :units].contiguous()
+        loss, error = self._error(last, batch)
+        start = last.new_zeros(len(last), padded(1), last.shape[2])
+        start[:, 0, : batch.rows] = error * (2.0 / batch.rows)  # ∂L/∂output = 2 (output - target) / B
+        torch.bmm(start, last.transpose(1, 2), out=(found := torch.empty_like(self._own["readout"])))
+        self._gradients["readout"].copy_(found)
+        self._gradients["readout bias"].copy_(start.sum(2, keepdim=True))
+        dh = torch.bmm(self._own["readout"].transpose(1, 2), start)
+        dz = torch.empty_like(self._z)
+        joint = torch.zeros_like(self._joint)
+        back = self._joint[:, :, :units].transpose(1, 2).contiguous()
+        for t in reversed(range(length)):
+            if watch is not None:
+                watch(t + 1, dh, self._cell.memory_gradient())
+            straight = self._cell.backward(t, dh, steps[t, :, :units], steps[t + 1, :, :units], dz)
+            joint.baddbmm_(dz, steps[t].transpose(1, 2))  # ∂L/∂W += ∂L/∂z [h x 1]ᵀ
+            if t:
+                dh = torch.bmm(back, dz, out=dh)  # ∂L/∂h_{t-1} = W_hhᵀ ∂L/∂z
+                if straight is not None:
+                    dh.add_(straight)
+        self._split(joint)
+        return loss
+
+    def evaluate(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Each run's loss on the batch, (R,), in float64; a number has no accuracy, so NaN beside it."""
+        kept, self._steps = self._steps, None
+        cell, self._cell = self._cell, type(self._cell)()
+        steps = self._read(batch)
+        loss, _ = self._error(steps[len(batch.inputs), :, : self._units].contiguous(), batch)
+        self._steps, self._cell = kept, cell
+        if kept is not None:
+            self._z = self.parameters.new_empty(kept.shape[1], self._cell.rows * self._units, kept.shape[3])
+        return loss, torch.full_like(loss, math.nan)
+
+
+def recurrent_weight(init: str, seed: int, name: str, gate: int, width: int, fan_in: int) -> Tensor:
+    """One gate's weight matrix, (width, fan_in), float32; ``torch_default`` as torch.nn.RNN: uniform on ±1/√width."""
+    part, generator = INITS.parse(init), draws.generator(seed, name, gate)
+    if part.entry.name == "torch_default":
+        bound = 1.0 / math.sqrt(width)
+        return torch.empty(width, fan_in).uniform_(-bound, bound, generator=generator)
+    return part.entry.weight(generator, width, fan_in, **part.arguments)
+
+
+def recurrent_bias(init: str, seed: int, name: str, gate: int, width: int) -> Tensor | None:
+    """One gate's bias, (width,), float32; None where it is zero."""
+    part = INITS.parse(init)
+    return part.entry.bias and part.entry.bias(draws.generator(seed, name, gate), width, width, **part.arguments)

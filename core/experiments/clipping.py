@@ -1,0 +1,255 @@
+r"""Which clipper keeps training alive?
+
+An exploding gradient throws the parameters far away in a single update. **Clipping** shortens it first. By norm
+(Pascanu 2013, arXiv:1211.5063; `clip_grad_norm_` with `max_norm` = $c$):
+
+$$\hat g = g \cdot \min\!\left(1, \frac{c}{\lVert g \rVert}\right)$$
+
+which keeps the direction: the cosine between $g$ and $\hat g$ is 1. **By value** cuts every entry to $\pm c$ and turns
+the gradient; **per parameter** shortens each tensor on its own; **adaptive** clipping (AGC, Brock 2021,
+arXiv:2102.06171) compares each unit's gradient with its weights; **AutoClip** (Seetharaman 2020, arXiv:2007.14469)
+takes a percentile of the run's own norms so far.
+
+**When nearly every step is clipped**, the threshold is the real learning rate: SGD then moves $\eta\, c / \lVert g \rVert$
+of what it would, a step of fixed length $\eta c$. That is why a small constant threshold stalls SGD. Adam divides by the
+gradient's own size, so a constant factor on all gradients cancels, and clipping hardly slows it.
+
+**Which threshold?** One that fires on the rare large gradients alone: a high percentile of the norms of a training
+that goes well. The page suggests the 90th of the norms before clipping; look at how often it would have fired.
+
+Clipping cures explosion, not vanishing: a factor of at most 1 makes no gradient larger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from core.charts import empty, three_digits
+from core.experiments import Experiment, Preset, trainings
+from core.experiments.trainings import MEASURES, PLACES, Training
+from core.frames import COLUMNS
+from core.parts.clippers import CLIPPERS
+from core.parts.datasets import DATASETS
+from core.parts.models import MODELS
+from core.parts.optimizers import OPTIMIZERS
+from core.settings import Run, Sweep, part, positive, whole
+
+if TYPE_CHECKING:
+    import altair as alt
+
+SUGGESTED = 0.9  # quantile of the norms before clipping that is suggested as a threshold
+
+
+class Clipping(Training):
+    """One training and its clipper; by default a recurrent network, which explodes readily."""
+
+    model: str = part("rnn", MODELS)
+    dataset: str = part("adding", DATASETS)
+    width: int = whole(32, 1, 4096)
+    clipper: str = part("norm", CLIPPERS)
+    optimizer: str = part("sgd(momentum=0.9)", OPTIMIZERS)
+    base_lr: float = positive(0.01, 1e6)
+    epochs: int = whole(10, 1, 10_000)
+
+
+NAMES = Clipping.names()
+
+PRESETS = (
+    Preset(
+        "The lesson's clip_grad_norm_ at 1.0, on a recurrent network",
+        "Orthogonal weights a little too large: without clipping the loss is lost in the first epochs.",
+        {"clipper": "norm,none", "init": "orthogonal(gain=1.2)", "base_lr": "0.01,0.03,0.1", "seeds": "10"},
+    ),
+    Preset(
+        "Threshold × learning rate: who survives",
+        "From no clipping to a tight threshold, over three learning rates.",
+        {
+            "clipper": "none,norm(max_norm=10.0),norm,norm(max_norm=0.1)",
+            "init": "orthogonal(gain=1.2)",
+            "base_lr": "0.003,0.01,0.03,0.1",
+            "seeds": "5",
+        },
+    ),
+    Preset(
+        "A deep ReLU network at a high rate",
+        "Twenty layers on digits, with SGD: the first gradients are the largest.",
+        {
+            "model": "mlp",
+            "dataset": "digits",
+            "depth": "20",
+            "width": "64",
+            "init": "he_normal",
+            "clipper": "none,norm,value,per_parameter,adaptive,auto",
+            "optimizer": "sgd",
+            "base_lr": "0.03,0.1,0.3",
+            "seeds": "5",
+        },
+    ),
+    Preset(
+        "A tight threshold stalls SGD and hardly slows Adam",
+        "Every step is clipped: for SGD the threshold is the learning rate, for Adam a constant factor cancels.",
+        {
+            "model": "mlp",
+            "dataset": "digits",
+            "width": "64",
+            "clipper": "none,norm(max_norm=0.01)",
+            "optimizer": "sgd,adam",
+            "base_lr": "0.003",
+            "epochs": "15",
+            "seeds": "5",
+        },
+    ),
+    Preset(
+        "Every clipper, on a recurrent network",
+        "Norm, value, per parameter, adaptive and AutoClip side by side.",
+        {
+            "clipper": ",".join(entry.name for entry in CLIPPERS),
+            "init": "orthogonal(gain=1.2)",
+            "base_lr": "0.03",
+            "seeds": "10",
+        },
+    ),
+)
+
+
+def compute(runs: Sequence[Run], device: str) -> list[dict[str, np.ndarray]]:
+    """Each run's place and measured columns, computed as one stack."""
+    return trainings.compute(runs, device, EXPERIMENT.measures)
+
+
+def expected(sweep: Sweep) -> pd.DataFrame:
+    """No rows: there is no theory of how a training ends."""
+    return trainings.no_rows(EXPERIMENT)
+
+
+def run_summary(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per run: how its training ended."""
+    return trainings.run_summary(frame, NAMES)
+
+
+def summary(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per setting and measure over seeds."""
+    return trainings.summary(frame, NAMES)
+
+
+def with_factor(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with ``clip_factor``, the norm after clipping over that before: what is left of the learning rate."""
+    before = frame["grad_norm"].to_numpy(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        factor = np.where(before > 0, frame["clipped_grad_norm"].to_numpy(float) / before, np.nan)
+    return frame.assign(clip_factor=factor)
+
+
+def suggested_threshold(frame: pd.DataFrame) -> float:
+    """The 90th percentile of the norms before clipping, over runs that did not diverge; NaN where there are none."""
+    norms = frame.loc[~frame["run"].isin(frame.loc[frame["diverged"], "run"]), "grad_norm"].dropna()
+    return float(norms.quantile(SUGGESTED)) if len(norms) else float("nan")
+
+
+def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+    """Who survives, what the loss does, the norms before and after, and how often clipping fires."""
+    from core.experiments import training_charts as draw
+
+    if frame.empty:
+        return {"failed": empty(draw.NOTHING)}
+    runs = run_summary(frame)
+    factors = with_factor(frame)
+    return {
+        "failed": draw.share_map(runs, "clipper", "failed"),
+        "diverged": draw.share_map(runs, "clipper", "diverged"),
+        "loss": draw.curve_chart(frame, NAMES, "val_loss", "epoch", _loss_title(runs)),
+        "before": draw.curve_chart(frame, NAMES, "grad_norm", "step", _before_title(frame)),
+        "after": draw.curve_chart(frame, NAMES, "clipped_grad_norm", "step", _after_title(frame)),
+        "factor": draw.curve_chart(factors, NAMES, "clip_factor", "step", _factor_title(factors)),
+        "clipped": draw.curve_chart(
+            frame.assign(clipped=frame["clipped"].astype(float)), NAMES, "clipped", "epoch", _clipped_title(runs)
+        ),
+        "ranking": draw.ranking_chart(frame, runs, NAMES, "final_val_loss"),
+    }
+
+
+def _loss_title(runs: pd.DataFrame) -> str:
+    means = runs.groupby("clipper", sort=False)["final_val_loss"].mean().dropna().sort_values()
+    if means.empty:
+        return "No run ended with a finite loss"
+    return f"{means.index[0]} ends at a validation loss of {three_digits(means.iloc[0])}"
+
+
+def _before_title(frame: pd.DataFrame) -> str:
+    suggested = suggested_threshold(frame)
+    if np.isnan(suggested):
+        return "Norm of the gradient, before clipping: every run diverged"
+    return f"Nine norms of ten are below {three_digits(suggested)}: a threshold that fires on the rest"
+
+
+def _after_title(frame: pd.DataFrame) -> str:
+    largest = frame["clipped_grad_norm"].max()
+    return f"After clipping, the largest norm of any update is {three_digits(float(largest))}"
+
+
+def _factor_title(frame: pd.DataFrame) -> str:
+    median = frame.loc[frame["clipped"], "clip_factor"].median()
+    if np.isnan(median):
+        return "No update was clipped: the learning rate is what it says"
+    return f"A clipped update keeps {three_digits(float(median))} of its learning rate (median)"
+
+
+def _clipped_title(runs: pd.DataFrame) -> str:
+    shares = runs.groupby("clipper", sort=False)["clipped_share"].mean().sort_values(ascending=False)
+    return f"{shares.index[0]} clips {shares.iloc[0]:.0%} of its updates"
+
+
+def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """(label, value, explanation): runs diverged and failed, steps clipped, the suggested threshold."""
+    runs = run_summary(frame)
+    if runs.empty:
+        return [(label, "–", "Press Run.") for label in ("Diverged", "Failed", "Steps clipped", "Suggested threshold")]
+    bare = runs[runs["clipper"] == "none"]
+    beside = f" Without clipping: {bare['failed'].mean():.0%}." if len(bare) else ""
+    clippers = runs[runs["clipper"] != "none"]
+    shown = clippers if len(clippers) else runs
+    return [
+        ("Diverged", f"{shown['diverged'].mean():.0%}", f"Of {len(shown)} runs with a clipper: no finite loss."),
+        (
+            "Failed",
+            f"{shown['failed'].mean():.0%}",
+            f"Of {len(shown)} runs with a clipper: diverged, or the last loss is not below the first.{beside}",
+        ),
+        (
+            "Steps clipped",
+            f"{shown['clipped_share'].mean():.0%}",
+            "Mean over runs with a clipper. Near 100 % the threshold is the real learning rate.",
+        ),
+        (
+            "Suggested threshold",
+            three_digits(suggested_threshold(frame)),
+            "The 90th percentile of the norms before clipping, over runs that did not diverge.",
+        ),
+    ]
+
+
+EXPERIMENT = Experiment(
+    name="clipping",
+    version=1,
+    title="Clipping",
+    question="Which clipper keeps training alive?",
+    story=(__doc__ or "").split("\n", 1)[1].strip(),
+    settings=Clipping,
+    places=PLACES,
+    measures=MEASURES,
+    presets=PRESETS,
+    tasks=trainings.tasks,
+    compute=compute,
+    cost=trainings.cost,
+    expected=expected,
+    summary=summary,
+    run_summary=run_summary,
+    charts=charts,
+    wide_charts=("failed", "loss", "ranking"),
+    headline=headline,
+)
+assert all(name in COLUMNS for name in EXPERIMENT.columns)

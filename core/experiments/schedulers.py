@@ -1,0 +1,230 @@
+r"""Which learning-rate schedule wins?
+
+The learning rate $\eta_t$ scales every update, $W \leftarrow W - \eta_t\,\hat g_t$. A **schedule** changes it while the
+network trains: large steps early, to get somewhere, small ones late, to settle. The lesson shows three:
+
+- **ReduceLROnPlateau** multiplies the rate by `factor` once the validation loss has not improved for `patience` epochs.
+  It needs that loss: fed batch losses, it mistakes noise for a plateau.
+- **Cosine annealing** (Loshchilov & Hutter 2017, arXiv:1608.03983) follows half a cosine, with $T$ the number of epochs:
+
+$$\eta_t = \eta_{\min} + \tfrac12\,(\eta_0 - \eta_{\min})\left(1 + \cos\frac{\pi t}{T}\right)$$
+
+- **One-cycle** (Smith & Topin 2018, arXiv:1708.07120) rises to `max_lr` and falls far below the start, *once per batch*,
+  and cycles momentum (Adam's beta1) the other way.
+
+**Per epoch or per batch.** A schedule is sized in one of the two. One-cycle knows `total_steps` = epochs × batches;
+stepped once an epoch it covers a sliver of its course and the rate hardly moves. Write `one_cycle(per="epoch")` beside
+`one_cycle` to see what this common mistake costs. The lesson steps every scheduler with the validation loss; only
+ReduceLROnPlateau takes one.
+
+**A fair race** gives each schedule its own best learning rate: at a single base rate, the schedule for which that rate
+happens to suit wins. One-cycle's `max_lr` is ten times the base rate here, as in the lesson. Differences between
+schedules are small beside the spread over seeds, so they are compared seed by seed, with intervals.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.charts import empty, three_digits
+from core.experiments import Experiment, Preset, trainings
+from core.experiments.trainings import MEASURES, PLACES, Training
+from core.frames import COLUMNS
+from core.parts import schedulers as parts
+from core.parts.schedulers import SCHEDULERS
+from core.settings import Run, Sweep, part
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+LESSON = "plateau,cosine,one_cycle"
+
+
+class Schedulers(Training):
+    """One training and its schedule."""
+
+    scheduler: str = part("plateau", SCHEDULERS)
+
+    def contradiction(self) -> str | None:
+        """The first reason why this can't be trained, or None."""
+        impossible = super().contradiction()
+        return impossible or parts.problem(
+            SCHEDULERS.parse(self.scheduler), self.base_lr, self.epochs, self.steps_per_epoch
+        )
+
+
+NAMES = Schedulers.names()
+
+PRESETS = (
+    Preset(
+        "The lesson's three, on handwritten digits",
+        "ReduceLROnPlateau, cosine and one-cycle beside a constant rate: how much do they buy?",
+        {"scheduler": f"{LESSON},constant", "seeds": "10"},
+    ),
+    Preset(
+        "A fair race: each at its own best learning rate",
+        "Five base rates each; the schedule that wins at one of them may lose at another.",
+        {"scheduler": f"{LESSON},constant", "base_lr": "0.0001,0.0003,0.001,0.003,0.01", "seeds": "5"},
+    ),
+    Preset(
+        "The common mistake: one-cycle stepped per epoch",
+        "Its course is sized in batches: stepped per epoch, it covers a sliver of it.",
+        {"scheduler": 'one_cycle,one_cycle(per="epoch"),constant', "seeds": "10"},
+    ),
+    Preset(
+        "Every schedule of the lab",
+        "Fourteen schedules with their defaults, on digits.",
+        {"scheduler": ",".join(entry.name for entry in SCHEDULERS), "seeds": "5"},
+    ),
+    Preset(
+        "The lesson's BatchNormNet with SGD",
+        "With momentum SGD and BatchNorm the rate may be large at first: schedules matter more than with Adam.",
+        {
+            "scheduler": f"{LESSON},constant",
+            "depth": "3",
+            "norm": "batch",
+            "optimizer": "sgd(momentum=0.9)",
+            "base_lr": "0.05",
+            "seeds": "10",
+        },
+    ),
+)
+
+
+def compute(runs: Sequence[Run], device: str) -> list[dict[str, np.ndarray]]:
+    """Each run's place and measured columns, computed as one stack."""
+    return trainings.compute(runs, device, EXPERIMENT.measures)
+
+
+def expected(sweep: Sweep) -> pd.DataFrame:
+    """No rows: there is no theory of how a training ends."""
+    return trainings.no_rows(EXPERIMENT)
+
+
+def run_summary(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per run: how its training ended."""
+    return trainings.run_summary(frame, NAMES)
+
+
+def summary(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per setting and measure over seeds."""
+    return trainings.summary(frame, NAMES)
+
+
+def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+    """The rate's course beside what training it buys, the ranking, and the race over base rates."""
+    from core.experiments import training_charts as draw
+
+    if frame.empty:
+        return {"rate": empty(draw.NOTHING)}
+    runs = run_summary(frame)
+    per_epoch = int((frame["epoch"] == frame["epoch"].min()).groupby(frame["run"]).sum().max())
+    note = f"An epoch has {per_epoch} updates."
+    found = {
+        "rate": draw.curve_chart(frame, NAMES, "lr", "step", _rate_title(frame), note),
+        "loss": draw.curve_chart(frame, NAMES, "val_loss", "epoch", _loss_title(runs)),
+        "train": draw.curve_chart(frame, NAMES, "train_loss", "epoch", _train_title(runs)),
+    }
+    if frame["val_accuracy"].notna().any():
+        found["accuracy"] = draw.curve_chart(frame, NAMES, "val_accuracy", "epoch", _accuracy_title(runs))
+    if frame["momentum"].nunique() > 1:
+        found["momentum"] = draw.curve_chart(frame, NAMES, "momentum", "step", _momentum_title(frame))
+    found["ranking"] = draw.ranking_chart(frame, runs, NAMES, "final_val_loss")
+    names = list(dict.fromkeys(runs["scheduler"]))
+    if len(names) > 1:
+        reference = "constant" if "constant" in names else names[0]
+        found["paired"] = draw.paired_chart(frame, runs, NAMES, "scheduler", "final_val_loss", reference)
+    if runs["base_lr"].nunique() > 1:
+        found["sensitivity"] = draw.sensitivity_chart(frame, runs, "scheduler", "final_val_loss")
+    return found
+
+
+def _rate_title(frame: pd.DataFrame) -> str:
+    used = frame["lr"][np.isfinite(frame["lr"])]
+    if used.empty:
+        return "The learning rate over the training"
+    low, high = used.min(), used.max()
+    if low == high:
+        return f"The learning rate stays at {three_digits(low)}"
+    return f"The learning rate runs between {three_digits(low)} and {three_digits(high)}"
+
+
+def _momentum_title(frame: pd.DataFrame) -> str:
+    low, high = frame["momentum"].min(), frame["momentum"].max()
+    return f"Momentum cycles the other way, between {three_digits(low)} and {three_digits(high)}"
+
+
+def _loss_title(runs: pd.DataFrame) -> str:
+    means = runs.groupby("scheduler", sort=False)["final_val_loss"].mean().dropna().sort_values()
+    if means.empty:
+        return "No run ended with a finite loss"
+    best = f"{means.index[0]} ends at a validation loss of {three_digits(means.iloc[0])}"
+    return best if len(means) == 1 else f"{best}, {means.index[-1]} at {three_digits(means.iloc[-1])}"
+
+
+def _train_title(runs: pd.DataFrame) -> str:
+    means = runs.groupby("scheduler", sort=False)["final_train_loss"].mean().dropna().sort_values()
+    if means.empty:
+        return "Training loss"
+    return f"On the training rows, {means.index[0]} gets lowest: {three_digits(means.iloc[0])}"
+
+
+def _accuracy_title(runs: pd.DataFrame) -> str:
+    means = runs.groupby("scheduler", sort=False)["final_val_accuracy"].mean().dropna().sort_values(ascending=False)
+    if means.empty:
+        return "Validation accuracy"
+    return f"{means.index[0]} puts {means.iloc[0]:.1%} of the validation rows in the right class"
+
+
+def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """(label, value, explanation): the best schedule, its loss and accuracy, what it gains, and the runs behind it."""
+    from core import curves
+
+    runs = run_summary(frame)
+    if runs.empty:
+        return [(label, "–", "Press Run.") for label in ("Best schedule", "Validation loss", "Accuracy", "Failed")]
+    ranked = curves.ranking(runs, NAMES, "final_val_loss").iloc[0]
+    best = curves.ranking(runs, ["scheduler"], "final_val_loss").iloc[0]
+    own = runs[runs["scheduler"] == (best["label"] if runs["scheduler"].nunique() > 1 else runs["scheduler"].iloc[0])]
+    accuracy = own["final_val_accuracy"].mean()
+    name = own["scheduler"].iloc[0]
+    interval = f"95 % interval {three_digits(ranked['ci_low'])} to {three_digits(ranked['ci_high'])}"
+    failed = runs["failed"].mean()
+    return [
+        ("Best schedule", name, "Lowest mean validation loss after the last epoch, over all its runs."),
+        (
+            "Its validation loss",
+            three_digits(float(ranked["mean"])),
+            f"{ranked['label']}: {interval}, n = {ranked['n']}.",
+        ),
+        ("Its accuracy", "–" if math.isnan(accuracy) else f"{accuracy:.1%}", "Mean over its runs, validation rows."),
+        ("Failed", f"{failed:.0%}", f"Of {len(runs)} runs: diverged, or the last loss is not below the first."),
+    ]
+
+
+EXPERIMENT = Experiment(
+    name="schedulers",
+    version=1,
+    title="Schedulers",
+    question="Which learning-rate schedule wins?",
+    story=(__doc__ or "").split("\n", 1)[1].strip(),
+    settings=Schedulers,
+    places=PLACES,
+    measures=(*MEASURES, "momentum"),
+    presets=PRESETS,
+    tasks=trainings.tasks,
+    compute=compute,
+    cost=trainings.cost,
+    expected=expected,
+    summary=summary,
+    run_summary=run_summary,
+    charts=charts,
+    wide_charts=("rate", "loss", "ranking"),
+    headline=headline,
+)
+assert all(name in COLUMNS for name in EXPERIMENT.columns)

@@ -1,0 +1,267 @@
+"""The charts that the training experiments share: each a pure function of the frame, its title the finding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core import curves, summaries
+from core.charts import HEIGHT, colours, empty, legend, log10, power_axis, three_digits, titled
+from core.experiments.vanishing_charts import drawn_series
+from core.frames import COLUMNS
+from core.parts import REGISTRIES
+
+ORDERS = {
+    "model": "models",
+    "dataset": "datasets",
+    "activation": "activations",
+    "init": "inits",
+    "norm": "norms",
+    "residual": "residuals",
+    "clipper": "clippers",
+    "optimizer": "optimizers",
+    "scheduler": "schedulers",
+}
+NOTHING = "Nothing has been trained yet: press Run."
+LOG_SPAN = 30.0  # a measure that spans more than this factor is drawn on a log axis
+
+
+def series_scale(frame: pd.DataFrame, names: Sequence[str], labels: Sequence[str]) -> alt.Scale:
+    """A colour per series; where one kind of part varies, the part's own colour."""
+    varying = summaries.varying(frame, names)
+    order = [entry.name for entry in REGISTRIES[ORDERS[varying[0]]]] if varying and varying[0] in ORDERS else []
+    return colours(labels, order if len(varying) == 1 else [])
+
+
+def curve_chart(
+    frame: pd.DataFrame, names: Sequence[str], measure: str, place: str, title: str, note: str = ""
+) -> alt.Chart:
+    """A measure over epochs or updates: a line per setting, the mean over seeds, with a band over seeds."""
+    if frame.empty:
+        return empty(NOTHING)
+    table = curves.by_epoch(frame, names, measure) if place == "epoch" else curves.by_step(frame, names, measure)
+    if table.empty:
+        return empty(f"There is no finite {COLUMNS[measure].label} to draw.")
+    labels, left_out = drawn_series(table)
+    data = table[table["label"].isin(labels)].copy()
+    band = "Line: mean over seeds; band: 10th to 90th percentile of seeds" if table["n"].max() > 1 else "One seed"
+    seeds = f" (n = {_span(table['n'])})" if table["n"].max() > 1 else ""
+    logarithmic = _spans_decades(data["mean"])
+    heading = COLUMNS[measure].title
+    if logarithmic:
+        for name in ("mean", "low", "high"):
+            data[f"drawn_{name}"] = log10(data[name])
+        axis, scale = power_axis(heading, data[["drawn_mean", "drawn_low", "drawn_high"]].to_numpy(float))
+        y = alt.Y("drawn_mean:Q", axis=axis, scale=scale)
+    else:
+        data = data.assign(drawn_mean=data["mean"], drawn_low=data["low"], drawn_high=data["high"])
+        y = alt.Y("drawn_mean:Q", title=heading, scale=alt.Scale(zero=False))
+    data = data[np.isfinite(data["drawn_mean"])]
+    color = alt.Color(
+        "label:N", scale=series_scale(frame, names, labels), legend=legend(", ".join(summaries.varying(frame, names)))
+    )
+    base = alt.Chart(data).encode(
+        x=alt.X(f"{place}:Q", title="epoch" if place == "epoch" else "update", axis=alt.Axis(tickMinStep=1)),
+        color=color,
+    )
+    tooltip = [
+        alt.Tooltip("label:N", title="setting"),
+        alt.Tooltip(f"{place}:Q"),
+        alt.Tooltip("mean:Q", title="mean over seeds", format=".4g"),
+        alt.Tooltip("low:Q", title="10th percentile", format=".4g"),
+        alt.Tooltip("high:Q", title="90th percentile", format=".4g"),
+        alt.Tooltip("n:Q", title="seeds"),
+    ]
+    layers = [base.mark_line().encode(y=y, tooltip=tooltip)]
+    if table["n"].max() > 1:
+        layers.insert(0, base.mark_area(opacity=0.16).encode(y=alt.Y("drawn_low:Q", title=heading), y2="drawn_high:Q"))
+    if logarithmic and len(layers) > 1:
+        layers[0] = base.mark_area(opacity=0.16).encode(
+            y=alt.Y("drawn_low:Q", axis=axis, scale=scale), y2="drawn_high:Q"
+        )
+    return titled(alt.layer(*layers), title, " ".join(part for part in (f"{band}{seeds}.", note, left_out) if part))
+
+
+def _spans_decades(values: pd.Series) -> bool:
+    positive = values[np.isfinite(values) & (values > 0)]
+    return len(positive) == len(values) > 0 and positive.max() > LOG_SPAN * positive.min()
+
+
+def _span(counts: pd.Series) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def interval_chart(
+    table: pd.DataFrame, value: str, title: str, heading: str, note: str, scale: alt.Scale, zero_line: bool = False
+) -> alt.Chart:
+    """A dot with its 95 % interval per row of ``table``: columns ``value mean ci_low ci_high n``, in the order given."""
+    shown = table[np.isfinite(table["mean"].to_numpy(float))]
+    if shown.empty:
+        return empty("No run has a finite value yet.")
+    order = list(shown[value])
+    y = alt.Y(f"{value}:N", sort=order, title=None, axis=alt.Axis(labelLimit=260))
+    base = alt.Chart(shown).encode(
+        y=y,
+        color=alt.Color(f"{value}:N", scale=scale, legend=None),
+        tooltip=[
+            alt.Tooltip(f"{value}:N", title="setting"),
+            alt.Tooltip("mean:Q", title="mean over seeds", format=".4g"),
+            alt.Tooltip("ci_low:Q", title="interval from", format=".4g"),
+            alt.Tooltip("ci_high:Q", title="to", format=".4g"),
+            alt.Tooltip("n:Q", title="seeds"),
+        ],
+    )
+    x = alt.X("mean:Q", title=heading, scale=alt.Scale(zero=False))
+    layers: list[alt.Chart] = [
+        base.mark_rule(strokeWidth=3).encode(x=alt.X("ci_low:Q", title=heading), x2="ci_high:Q"),
+        base.mark_point(filled=True, size=90, opacity=1).encode(x=x),
+    ]
+    if zero_line:
+        rule = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(strokeDash=[2, 3], color="#888888")
+        layers.insert(0, rule.encode(x="zero:Q"))
+    lost = len(table) - len(shown)
+    left = f" {lost} without a finite value left out." if lost else ""
+    return titled(alt.layer(*layers), title, note + left, height=max(120, 34 * len(shown)))
+
+
+def ranking_title(table: pd.DataFrame, measure: str) -> str:
+    """Who ends best, and whether the interval of the next overlaps."""
+    ranked = table[np.isfinite(table["mean"].to_numpy(float))]
+    if ranked.empty:
+        return COLUMNS[measure].label
+    first = ranked.iloc[0]
+    if len(ranked) == 1:
+        return f"{first['label']}: {COLUMNS[measure].label} {three_digits(first['mean'])}"
+    second = ranked.iloc[1]
+    clear = bool(first["ci_high"] < second["ci_low"])
+    verb = "is clearly lowest" if clear else "is lowest, within the spread of the seeds"
+    return (
+        f"{first['label']} {verb}: {three_digits(first['mean'])}, then {second['label']} {three_digits(second['mean'])}"
+    )
+
+
+def ranking_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], measure: str) -> alt.Chart:
+    """Every setting's final measure with its interval, the lowest first."""
+    if runs.empty:
+        return empty(NOTHING)
+    table = curves.ranking(runs, names, measure).head(20)
+    return interval_chart(
+        table,
+        "label",
+        ranking_title(table, measure),
+        COLUMNS[measure].title,
+        f"Dot: mean over seeds; line: 95 % bootstrap interval, n = {_span(table['n'])}.",
+        series_scale(frame, names, list(table["label"])),
+    )
+
+
+def share_map(runs: pd.DataFrame, name: str, measure: str) -> alt.Chart:
+    """A share of runs over a setting's values and the learning rate."""
+    if runs.empty:
+        return empty(NOTHING)
+    table = runs.groupby([name, "base_lr"], sort=False)[measure].agg(["mean", "size"]).reset_index()
+    word = COLUMNS[measure].label
+    worst = table.loc[table["mean"].idxmax()]
+    title = (
+        f"No run {word}"
+        if worst["mean"] == 0
+        else f"{worst['mean']:.0%} of runs {word} with {worst[name]} at a learning rate of {worst['base_lr']:g}"
+    )
+    table["text"] = table["mean"].map("{:.0%}".format)
+    x = alt.X("base_lr:O", title=COLUMNS["base_lr"].title, axis=alt.Axis(labelAngle=0, format="~g"))
+    y = alt.Y(f"{name}:N", title=None, sort=list(dict.fromkeys(table[name])), axis=alt.Axis(labelLimit=260))
+    tooltip = [name, "base_lr", alt.Tooltip("mean:Q", format=".0%", title=word), alt.Tooltip("size:Q", title="runs")]
+    cells = (
+        alt.Chart(table)
+        .mark_rect()
+        .encode(
+            x=x,
+            y=y,
+            tooltip=tooltip,
+            color=alt.Color(
+                "mean:Q",
+                title=f"share that {word}",
+                scale=alt.Scale(domain=[0, 1], range=["#F4F1EA", "#8C2D04"]),
+                legend=alt.Legend(format=".0%", orient="bottom", gradientLength=180),
+            ),
+        )
+    )
+    words = (
+        alt.Chart(table)
+        .mark_text(fontSize=12)
+        .encode(x=x, y=y, text="text:N", color=alt.condition("datum.mean > 0.5", alt.value("white"), alt.value("#333")))
+    )
+    counts = f"Each cell: {_span(table['size'])} seeds."
+    return titled(alt.layer(cells, words), title, counts, height=max(140, 34 * table[name].nunique()))
+
+
+def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measure: str) -> alt.Chart:
+    """A final measure over the base learning rate, a line per value of setting ``name``."""
+    rows = []
+    for (value, lr), block in runs.groupby([name, "base_lr"], sort=False):
+        rows.append({name: value, "base_lr": lr, **summaries.over_seeds(block[measure])})
+    table = pd.DataFrame(rows)
+    shown = table[np.isfinite(table["mean"])].copy()
+    if shown.empty:
+        return empty("No run has a finite value yet.")
+    best = curves.best_values(runs, name, "base_lr", measure)
+    first = best.iloc[0]
+    title = (
+        f"Each at its own best learning rate: {first[name]} at {first['base_lr']:g} ends lowest, "
+        f"{three_digits(first['mean'])}"
+    )
+    labels = list(dict.fromkeys(shown[name]))
+    x = alt.X("base_lr:Q", title=COLUMNS["base_lr"].title, scale=alt.Scale(type="log"), axis=alt.Axis(format="~g"))
+    for column in ("mean", "ci_low", "ci_high"):
+        shown[f"log_{column}"] = log10(shown[column])
+    shown["log_ci_low"] = shown["log_ci_low"].fillna(shown["log_mean"])
+    shown["log_ci_high"] = shown["log_ci_high"].fillna(shown["log_mean"])
+    axis, scale = power_axis(
+        COLUMNS[measure].title, shown[["log_mean", "log_ci_low", "log_ci_high"]].to_numpy(float)
+    )
+    base = alt.Chart(shown).encode(
+        x=x,
+        color=alt.Color(f"{name}:N", scale=series_scale(frame, [name], labels), legend=legend(name)),
+        tooltip=[name, "base_lr", alt.Tooltip("mean:Q", format=".4g"), alt.Tooltip("n:Q", title="seeds")],
+    )
+    drawn = alt.layer(
+        base.mark_area(opacity=0.16).encode(y=alt.Y("log_ci_low:Q", axis=axis, scale=scale), y2="log_ci_high:Q"),
+        base.mark_line(point=True).encode(y=alt.Y("log_mean:Q", axis=axis, scale=scale)),
+    )
+    lost = int(len(table) - len(shown))
+    note = f"Mean over seeds (n = {_span(shown['n'])}) with its 95 % interval." + (
+        f" {lost} settings where no run ended finite are left out." if lost else ""
+    )
+    return titled(drawn, title, note, height=HEIGHT)
+
+
+def paired_chart(
+    frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], name: str, measure: str, reference: str
+) -> alt.Chart:
+    """Differences to the reference, seed by seed."""
+    table = curves.paired(runs, names, name, measure, reference)
+    finite = table[np.isfinite(table["mean"].to_numpy(float))].sort_values("mean") if len(table) else table
+    if finite.empty:
+        return empty(f"No pair with {reference} has finished yet.")
+    better, worse = finite[finite["ci_high"] < 0], finite[finite["ci_low"] > 0]
+    words = [f"{len(better)} of {len(finite)} beat {reference}"] + ([f"{len(worse)} lose to it"] if len(worse) else [])
+    return interval_chart(
+        finite,
+        "value",
+        f"Seed by seed, {' and '.join(words)}",
+        f"difference in {COLUMNS[measure].label} to {reference}",
+        "Dot: mean of the differences between runs of the same seed; line: its 95 % interval. Left of 0 is better.",
+        series_scale(frame, [name], list(finite["value"])),
+        zero_line=True,
+    )
+
+
+def finite_mean(values: pd.Series) -> float:
+    """The mean of what is finite; NaN where nothing is."""
+    kept = values[np.isfinite(values.to_numpy(float))]
+    return float(kept.mean()) if len(kept) else math.nan

@@ -1,0 +1,276 @@
+"""What the experiments that train have in common: the settings of a training, its stack, its cost, its measures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.engine import padded, stacks
+from core.experiments import Cost, Experiment, perceptron
+from core.parts.activations import ACTIVATIONS
+from core.parts.clippers import CLIPPERS
+from core.parts.datasets import DATASETS, DataShape
+from core.parts.inits import INITS
+from core.parts.models import MODELS, Model
+from core.parts.norms import NORMS
+from core.parts.optimizers import OPTIMIZERS
+from core.parts.residuals import RESIDUALS
+from core.settings import Run, Settings, choice, part, positive, whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.engine.training import Member
+
+BATCH_SIZE = 64  # where nothing else is asked for, and the rows suffice
+PLACES = ("step",)
+MEASURES = (
+    "epoch",
+    "lr",
+    "train_loss",
+    "val_loss",
+    "val_accuracy",
+    "grad_norm",
+    "clipped_grad_norm",
+    "clip_cosine",
+    "clipped",
+    "update_norm",
+    "diverged",
+)
+OWN = ("init", "clipper", "optimizer", "scheduler", "base_lr")  # what runs of one stack may have for themselves
+
+
+class Training(Settings):
+    """One network, its data, and how it is trained."""
+
+    model: str = part("mlp", MODELS)
+    dataset: str = part("digits", DATASETS)
+    depth: int | None = whole(1, 1, 1000)
+    width: int = whole(64, 1, 4096)
+    activation: str | None = part("relu", ACTIVATIONS)
+    init: str = part("torch_default", INITS)
+    norm: str | None = part("none", NORMS)
+    residual: str | None = part("none", RESIDUALS)
+    clipper: str = part("none", CLIPPERS)
+    optimizer: str = part("adam", OPTIMIZERS)
+    base_lr: float = positive(0.001, 1e6)
+    epochs: int = whole(30, 1, 10_000)
+    batch_size: int = whole(None, 1, 65536)
+    dtype: str = choice("float32", "float64")
+
+    @classmethod
+    def filled(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The batch size is the smaller of 64 and the training rows, unless it is given."""
+        if values.get("batch_size") is not None:
+            return values
+        part = DATASETS.parse(values["dataset"])
+        rows = part.entry.shape(**part.arguments).training_rows
+        return {**values, "batch_size": min(BATCH_SIZE, rows or BATCH_SIZE)}
+
+    @property
+    def kind(self) -> Model:
+        """The kind of network."""
+        return MODELS.parse(self.model).entry
+
+    @property
+    def data(self) -> DataShape:
+        """Sizes of the dataset."""
+        dataset = DATASETS.parse(self.dataset)
+        return dataset.entry.shape(**dataset.arguments)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates of an epoch; the last incomplete batch is dropped."""
+        assert self.data.training_rows is not None
+        return self.data.training_rows // self.batch_size
+
+    @property
+    def steps(self) -> int:
+        """Updates in all."""
+        return self.epochs * self.steps_per_epoch
+
+    def contradiction(self) -> str | None:
+        """The first reason why this can't be trained, or None."""
+        data = self.data
+        if self.kind.sequence != bool(data.length):
+            reads = "sequences; use dataset=adding" if self.kind.sequence else "rows of a table; use dataset=digits"
+            return f"dataset: {self.model} reads {reads}, not {self.dataset}"
+        if data.training_rows is None:
+            return f"dataset: {self.dataset} is one batch of noise, with nothing to validate on; use dataset=digits"
+        if self.batch_size > data.training_rows:
+            return (
+                f"batch_size: {self.dataset} has {data.training_rows} training rows, "
+                f"so it must be 1 to {data.training_rows}, but got {self.batch_size}"
+            )
+        return None if self.kind.sequence else perceptron.contradiction(self, data.features)  # type: ignore[arg-type]
+
+    def idle(self) -> frozenset[str]:
+        """What this kind of network has no use for."""
+        return self.kind.unused
+
+    @classmethod
+    def why_idle(cls, name: str) -> str:
+        """Recurrent networks have one layer of a fixed form."""
+        return f"only model=mlp has a choice of {name}"
+
+
+def load(settings: Training) -> stacks.Load:
+    """What one run costs, as measured on one core of a 2-core machine."""
+    itemsize, slow = (8, 2.5) if settings.dtype == "float64" else (4, 1.0)
+    data, rows = settings.data, padded(settings.batch_size)
+    assert data.features is not None
+    units, inputs = padded(settings.width), padded(data.features)
+    if settings.kind.sequence:
+        blocks = 4 if settings.kind.gates > 1 else 1
+        inner = units + padded(data.features + 1)
+        weights = blocks * units * inner
+        values = data.length * units * rows * (3.0 * blocks)
+        flops = 6.0 * data.length * weights * rows
+        trace = data.length * rows * itemsize * (inner + (blocks > 1) * 6 * units)
+        calls = data.length * (6 if blocks == 1 else 40) * 4e-7
+    else:
+        assert settings.depth is not None
+        weights = units * (inputs + (settings.depth - 1) * units + 16)
+        values = settings.depth * units * rows * 6.0
+        flops = 6.0 * weights * rows
+        trace = 3.0 * settings.depth * units * rows * itemsize
+        calls = (20 + 12 * settings.depth) * 4e-7
+    seconds = slow * (flops / 70e9 + values * 0.5e-9 + weights * 4e-9 + calls)
+    return stacks.Load(
+        max(units * rows, weights) * itemsize, trace + 8.0 * weights * itemsize, settings.steps * seconds
+    )
+
+
+def cost(settings: Settings) -> Cost:
+    """Seconds on one core, bytes in a worker and rows, for one seed."""
+    assert isinstance(settings, Training)
+    own = load(settings)
+    return Cost(own.seconds, own.total_bytes, settings.steps)
+
+
+def tasks(runs: Iterable[Run]) -> list[list[Run]]:
+    """Runs of one shape together, whatever their rates, clippers, optimizers and schedules."""
+    return stacks.tasks(runs, _shape, lambda run: run, _shape, lambda run: load(run.settings))  # type: ignore[arg-type]
+
+
+def _shape(run: Run) -> tuple[object, ...]:
+    """What the runs of a stack have in common."""
+    return tuple(value for name, value in run.settings if name not in OWN)
+
+
+def compute(runs: Sequence[Run], device: str, measures: Sequence[str]) -> list[dict[str, np.ndarray]]:
+    """Each run's place and measured columns, computed as one stack; ``scheduler`` is constant where there is none."""
+    from core.engine.training import Stack, training
+
+    settings = runs[0].settings
+    assert isinstance(settings, Training)
+    data = settings.data
+    assert data.features is not None
+    network = None
+    if not settings.kind.sequence:
+        network = perceptron.network(settings, data.features, data.classes)  # type: ignore[arg-type]
+    stack = Stack(
+        settings.model,
+        network,
+        settings.width,
+        DATASETS.parse(settings.dataset),
+        settings.batch_size,
+        settings.epochs,
+        settings.dtype,
+        tuple(_member(run) for run in runs),
+    )
+    measured = training(stack, device)
+    steps = np.arange(settings.steps)
+    place = {"step": steps, "epoch": steps // settings.steps_per_epoch}
+    flags = {name: measured[name].astype(bool) for name in ("clipped", "diverged")}
+    return [place | {name: values[r] for name, values in (measured | flags).items() if name in measures} for r in range(len(runs))]
+
+
+def _member(run: Run) -> Member:
+    from core.engine.training import Member
+    from core.parts.schedulers import SCHEDULERS
+
+    settings = run.settings
+    assert isinstance(settings, Training)
+    return Member(
+        settings.init,
+        run.seed,
+        settings.base_lr,
+        CLIPPERS.parse(settings.clipper),
+        OPTIMIZERS.parse(settings.optimizer),
+        SCHEDULERS.parse(getattr(settings, "scheduler", "constant")),
+    )
+
+
+def run_summary(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """A row per run: how its training ended."""
+    import pandas as pd
+
+    columns = ["run", *names, "seed"]
+    measures = [
+        "final_train_loss",
+        "final_val_loss",
+        "best_val_loss",
+        "final_val_accuracy",
+        "epochs_to_bar",
+        "diverged",
+        "failed",
+        "clipped_share",
+    ]
+    if frame.empty:
+        return pd.DataFrame(columns=[*columns, *measures])
+    runs = frame.groupby("run", sort=False)
+    table = runs[columns[1:]].first().reset_index().reindex(columns=columns)  # first() drops settings that are empty
+    last, first = frame[~frame["run"].duplicated(keep="last")].set_index("run"), frame[~frame["run"].duplicated()]
+    settings = first.set_index("run")[list(names)]
+    table[list(names)] = settings.loc[table["run"]].to_numpy()
+    at = table["run"].map
+    opening = first.set_index("run")["train_loss"]
+    diverged = last["diverged"].astype(bool)
+    failed = diverged | ~(last["train_loss"] < opening)
+    best = runs["val_loss"].min()
+    table = table.assign(
+        final_train_loss=at(last["train_loss"]),
+        final_val_loss=at(last["val_loss"]),
+        best_val_loss=at(best),
+        final_val_accuracy=at(last["val_accuracy"]),
+        epochs_to_bar=at(_epochs_to_bar(frame, best)),
+        diverged=at(diverged).astype(float),
+        failed=at(failed).astype(float),
+        clipped_share=at(runs["clipped"].mean()),
+    )
+    return table.astype({name: first[name].dtype for name in names})
+
+
+def _epochs_to_bar(frame: pd.DataFrame, best: pd.Series) -> pd.Series:
+    """Per run, epochs until its validation loss is at the median of all runs' best, of one model and dataset."""
+    ends = frame[frame["val_loss"].notna()]
+    problem = ends["model"].astype(str) + " " + ends["dataset"].astype(str)
+    bar = ends["run"].map(best).groupby(problem).transform("median")
+    return ends[ends["val_loss"] <= bar].groupby("run")["epoch"].min() + 1
+
+
+def summary(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """A row per setting and measure: ``n mean median standard_error ci_low ci_high`` over seeds."""
+    import pandas as pd
+
+    from core import profiles, summaries
+
+    runs = run_summary(frame, names)
+    measures = [name for name in runs.columns if name not in ("run", "seed", *names)]
+    rows = []
+    number, _ = profiles.points(runs, names)
+    for _, block in runs.groupby(number):
+        settings = block.iloc[0][list(names)].to_dict()
+        rows += [{**settings, "measure": name, **summaries.over_seeds(block[name])} for name in measures]
+    columns = [*names, "measure", "n", "mean", "median", "standard_error", "ci_low", "ci_high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def no_rows(kind: Experiment) -> pd.DataFrame:
+    """The experiment's frame without a row."""
+    from core import tables
+
+    return tables.to_frame(kind.table([], []))
