@@ -3,7 +3,7 @@
 To add a part, write one entry in one of these files; forms, commands, tables and conformance tests find it there.
 """
 
-from core.parts import activations, datasets, inits, norms, optimizers, residuals
+from core.parts import activations, datasets, inits, norms, optimizers, residuals, schedulers
 
 REGISTRIES = {
     "activations": activations.ACTIVATIONS,
@@ -12,4 +12,5 @@ REGISTRIES = {
     "residuals": residuals.RESIDUALS,
     "datasets": datasets.DATASETS,
     "optimizers": optimizers.OPTIMIZERS,
+    "schedulers": schedulers.SCHEDULERS,
 }

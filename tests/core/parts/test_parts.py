@@ -184,6 +184,7 @@ def test_every_registry_lists_the_lessons_entry_first():
         "residuals": "none",
         "datasets": "gaussian",
         "optimizers": "adam",
+        "schedulers": "plateau",
     }
 
 
