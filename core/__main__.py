@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import core
-from core.registry import unknown
+from core.registry import unknown, value_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,16 +95,15 @@ def _list(arguments: argparse.Namespace) -> None:
     for title, registry in core.REGISTRIES.items():
         print(f"\n{title.capitalize()}")
         for entry in registry:
-            print(f"  {_signature(entry):44}{entry.label}: {entry.source}")
+            print(f"  {_signature(entry):43} {entry.label}: {entry.source}")
 
 
 def _signature(entry: Any) -> str:
-    inner = ", ".join(f"{argument.name}={_written(argument.default)}" for argument in entry.arguments)
+    inner = ", ".join(
+        f"{argument.name}={'' if argument.default is None else value_text(argument.default)}"
+        for argument in entry.arguments
+    )
     return f"{entry.name}({inner})" if inner else entry.name
-
-
-def _written(default: object) -> str:
-    return "" if default is None else str(default)
 
 
 def _show(arguments: argparse.Namespace) -> None:

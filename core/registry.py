@@ -7,6 +7,7 @@ from and which arguments it takes; what it computes is the business of the kind'
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-Value = float | int | bool | str | None
+Value = float | int | bool | str | tuple[int, ...] | None
 
 _PART = re.compile(r"\s*(?P<name>[^\s(),=]+)\s*(?:\((?P<arguments>.*)\)\s*)?", re.DOTALL)
 
@@ -23,7 +24,8 @@ _PART = re.compile(r"\s*(?P<name>[^\s(),=]+)\s*(?:\((?P<arguments>.*)\)\s*)?", r
 class Argument:
     """One argument of a part: its type, its default and the values it may take.
 
-    ``default=None`` means "worked out from the rest"; ``meaning`` says how.
+    ``default=None`` means "worked out from the rest"; ``meaning`` says how. A ``str`` is one of ``choices``; a
+    ``tuple`` holds positive whole numbers, each within the bounds and above the one before.
     """
 
     name: str
@@ -33,21 +35,23 @@ class Argument:
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None  # as minimum, but the bound itself is not allowed
+    below: float | None = None  # as maximum, but the bound itself is not allowed
+    choices: tuple[str, ...] = ()
 
     def allowed(self) -> str:
         """The values that are allowed, in words."""
         if self.kind is bool:
             return "True or False"
+        if self.kind is str:
+            return " or ".join(f'"{choice}"' for choice in self.choices)
+        if self.kind is tuple:
+            return f"rising whole numbers such as (10, 20), from 1 to {self.maximum:g}"
         noun = "a whole number" if self.kind is int else "a number"
-        if self.above is not None:
-            noun += f" above {self.above:g}"
         if self.minimum is not None and self.maximum is not None:
-            return f"{noun}{' and' if self.above is not None else ''} from {self.minimum:g} to {self.maximum:g}"
-        if self.minimum is not None:
-            noun += f", {self.minimum:g} or more"
-        if self.maximum is not None:
-            noun += f"{' and' if self.above is not None else ','} at most {self.maximum:g}"
-        return noun
+            return f"{noun} from {self.minimum:g} to {self.maximum:g}"
+        bounds = {"above": self.above, "at least": self.minimum, "below": self.below, "at most": self.maximum}
+        words = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
+        return f"{noun} {words}".strip()
 
     def parsed(self, text: str, part: str) -> Value:
         """The value written as ``text``; ValueError names the part, the argument and what is allowed."""
@@ -56,20 +60,33 @@ class Argument:
             value = self._read(text.strip())
         except (ValueError, OverflowError):
             raise refusal from None
-        if isinstance(value, float) and not math.isfinite(value):
+        numbers = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(number, (int, float)) and not self._within(number) for number in numbers):
             raise refusal
-        if self.kind is not bool and isinstance(value, (int, float)):
-            too_low = (self.minimum is not None and value < self.minimum) or (
-                self.above is not None and value <= self.above
-            )
-            if too_low or (self.maximum is not None and value > self.maximum):
-                raise refusal
         return value
 
     def _read(self, text: str) -> Value:
         if self.kind is bool:
             return {"true": True, "false": False}[text.lower()] if text.lower() in ("true", "false") else _refuse()
+        if self.kind is str:
+            word = text[1:-1] if text[:1] in ("'", '"') and text[:1] == text[1:][-1:] else text
+            return word if word in self.choices else _refuse()
+        if self.kind is tuple:
+            inner = text[1:-1].strip() if text[:1] + text[-1:] in ("()", "[]") else text
+            numbers = tuple(int(piece) for piece in inner.removesuffix(",").split(","))
+            rising = all(low < high for low, high in itertools.pairwise((0, *numbers)))
+            return numbers if rising else _refuse()
         return int(text) if self.kind is int else float(text) + 0.0  # -0.0 is written 0.0
+
+    def _within(self, number: float) -> bool:
+        """Whether ``number`` is finite and keeps every bound."""
+        return (
+            (isinstance(number, int) or math.isfinite(number))
+            and (self.minimum is None or number >= self.minimum)
+            and (self.above is None or number > self.above)
+            and (self.maximum is None or number <= self.maximum)
+            and (self.below is None or number < self.below)
+        )
 
 
 def _refuse() -> Value:
@@ -101,12 +118,12 @@ class Part(Generic[E]):
     arguments: dict[str, Value] = field(hash=False)
 
     def __str__(self) -> str:
-        written = [
-            f"{argument.name}={self.arguments[argument.name]}"
+        given = [
+            f"{argument.name}={value_text(self.arguments[argument.name])}"
             for argument in self.entry.arguments
             if self.arguments[argument.name] != argument.default
         ]
-        return self.entry.name + (f"({', '.join(written)})" if written else "")
+        return self.entry.name + (f"({', '.join(given)})" if given else "")
 
 
 class Registry(Generic[E]):
@@ -139,11 +156,11 @@ class Registry(Generic[E]):
         known = {argument.name: argument for argument in entry.arguments}
         values: dict[str, Value] = {argument.name: argument.default for argument in entry.arguments}
         given: set[str] = set()
-        for written in split_values(match["arguments"] or ""):
-            argument, equals, value = (piece.strip() for piece in written.partition("="))
+        for item in split_values(match["arguments"] or ""):
+            argument, equals, value = (piece.strip() for piece in item.partition("="))
             if not equals:
                 example = f"{name}({entry.arguments[0].name}=…)" if known else name
-                raise ValueError(f"{name}: arguments are written as in {example}, but got {written.strip()!r}")
+                raise ValueError(f"{name}: arguments are written as in {example}, but got {item.strip()!r}")
             if argument not in known:
                 if not known:
                     raise ValueError(f"{name}: takes no arguments, but got {argument!r}")
@@ -158,6 +175,11 @@ class Registry(Generic[E]):
         return Part(entry, values)
 
 
+def value_text(value: Value) -> str:
+    """The canonical text of an argument's value, as Python prints it; words in double quotes."""
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
 def unknown(kind: str, name: str, choices: list[str]) -> str:
     """The sentence for a name that is not among ``choices``, with the nearest one suggested."""
     near = difflib.get_close_matches(name.lower(), choices, n=1, cutoff=0.5)
@@ -166,12 +188,12 @@ def unknown(kind: str, name: str, choices: list[str]) -> str:
 
 
 def split_values(text: str) -> list[str]:
-    """The values of ``a,b(c=1, d=2)``: split at commas, those inside parentheses left alone; [] for blank text."""
+    """The values of ``a,b(c=1, d=2)``: split at commas, those in brackets left alone; [] for blank text."""
     if not text.strip():
         return []
     pieces, depth = [""], 0
     for character in text:
-        depth += (character == "(") - (character == ")")
+        depth += (character in "([") - (character in ")]")
         if character == "," and depth <= 0:
             pieces.append("")
         else:

@@ -3,7 +3,17 @@
 To add a part, write one entry in one of these files; forms, commands, tables and conformance tests find it there.
 """
 
-from core.parts import activations, clippers, datasets, inits, models, norms, optimizers, residuals
+from core.parts import (
+    activations,
+    clippers,
+    datasets,
+    inits,
+    models,
+    norms,
+    optimizers,
+    residuals,
+    schedulers,
+)
 
 REGISTRIES = {
     "activations": activations.ACTIVATIONS,
@@ -13,5 +23,6 @@ REGISTRIES = {
     "datasets": datasets.DATASETS,
     "models": models.MODELS,
     "optimizers": optimizers.OPTIMIZERS,
+    "schedulers": schedulers.SCHEDULERS,
     "clippers": clippers.CLIPPERS,
 }

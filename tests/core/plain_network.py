@@ -31,6 +31,12 @@ MODULES = {
     "identity": nn.Identity,
 }
 NORMS = {"none": lambda size: nn.Identity(), "batch": nn.BatchNorm1d, "layer": nn.LayerNorm, "rms": nn.RMSNorm}
+OPTIMIZERS = {
+    "adam": torch.optim.Adam,
+    "sgd": torch.optim.SGD,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+}
 TRAINED = ("cross_entropy", "mse")
 
 
@@ -182,10 +188,9 @@ def rms(values):
 
 def optimizer_of(settings, network):
     name, arguments = name_and_arguments(settings["optimizer"])
-    if name == "sgd":
-        return torch.optim.SGD(network.parameters(), settings["base_lr"], **arguments)
-    betas = arguments.get("beta1", 0.9), arguments.get("beta2", 0.999)
-    return torch.optim.Adam(network.parameters(), settings["base_lr"], betas=betas)
+    if name in ("adam", "adamw"):
+        arguments["betas"] = arguments.pop("beta1", 0.9), arguments.pop("beta2", 0.999)
+    return OPTIMIZERS[name](network.parameters(), settings["base_lr"], **arguments)
 
 
 def plain_run(settings, seed):

@@ -1,4 +1,4 @@
-"""The text form of parts, on a registry of two made-up entries."""
+"""The text form of parts, on registries of made-up entries."""
 
 import pytest
 from hypothesis import given
@@ -24,6 +24,22 @@ FRUIT = Registry(
     Entry(name="pear", label="pear", source="another tree"),
 )
 
+TREES = Registry(
+    "tree",
+    Entry(
+        name="oak",
+        label="oak",
+        source="an acorn",
+        arguments=(
+            Argument(name="share", kind=float, default=0.5, above=0.0, below=1.0, meaning="of the shade"),
+            Argument(name="grows", kind=str, default="wild", choices=("wild", "in_rows"), meaning="where"),
+            Argument(
+                name="rings", kind=tuple, default=None, maximum=1000, meaning="years of drought; none unless given"
+            ),
+        ),
+    ),
+)
+
 CANONICAL = [
     ("apple", "apple"),
     (" apple ( ) ", "apple"),
@@ -38,6 +54,28 @@ CANONICAL = [
 @pytest.mark.parametrize(("written", "canonical"), CANONICAL)
 def test_canonical_text_drops_defaults_and_keeps_the_declared_order(written, canonical):
     assert str(FRUIT.parse(written)) == canonical
+
+
+WORDS_AND_TUPLES = [
+    ('oak(grows="in_rows")', 'oak(grows="in_rows")'),
+    ("oak(grows='in_rows')", 'oak(grows="in_rows")'),
+    ("oak(grows=in_rows)", 'oak(grows="in_rows")'),
+    ('oak(grows="wild", share=.5)', "oak"),
+    ("oak(rings=(10,20))", "oak(rings=(10, 20))"),
+    ("oak(rings=[10,20])", "oak(rings=(10, 20))"),
+    ("oak( rings = ( 10 , 20, ) )", "oak(rings=(10, 20))"),
+    ("oak(rings=(7,))", "oak(rings=(7,))"),
+    ("oak(rings=(7))", "oak(rings=(7,))"),
+    ("oak(rings=7)", "oak(rings=(7,))"),
+    ("oak(rings=(1, 2, 1000), grows=in_rows, share=0.1)", 'oak(share=0.1, grows="in_rows", rings=(1, 2, 1000))'),
+]
+
+
+@pytest.mark.parametrize(("text", "canonical"), WORDS_AND_TUPLES)
+def test_words_stand_in_double_quotes_and_tuples_in_parentheses(text, canonical):
+    part = TREES.parse(text)
+    assert str(part) == canonical
+    assert TREES.parse(canonical).arguments == part.arguments
 
 
 def test_arguments_have_their_types():
@@ -69,6 +107,50 @@ REFUSED = [
 ]
 
 
+RINGS = "oak: rings must be rising whole numbers such as (10, 20), from 1 to 1000, but got "
+GROWS = 'oak: grows must be "wild" or "in_rows", but got '
+REFUSED_TREES = [
+    ("oak(share=0)", "oak: share must be a number above 0 and below 1, but got 0"),
+    ("oak(share=1)", "oak: share must be a number above 0 and below 1, but got 1"),
+    ("oak(grows=Wild)", GROWS + "Wild"),
+    ("oak(grows=)", GROWS + "nothing"),
+    ("oak(grows=\"wild')", GROWS + "\"wild'"),
+    ('oak(grows=")', GROWS + '"'),
+    ("oak(rings=(20, 10))", RINGS + "(20, 10)"),
+    ("oak(rings=(10, 10))", RINGS + "(10, 10)"),
+    ("oak(rings=(0, 10))", RINGS + "(0, 10)"),
+    ("oak(rings=(1, 1001))", RINGS + "(1, 1001)"),
+    ("oak(rings=(1.5, 2))", RINGS + "(1.5, 2)"),
+    ("oak(rings=())", RINGS + "()"),
+    ("oak(rings=(,))", RINGS + "(,)"),
+    ("oak(rings=(1,,2))", RINGS + "(1,,2)"),
+    ("oak(rings=(1, 2])", RINGS + "(1, 2]"),
+    ("oak(rings=)", RINGS + "nothing"),
+    ("oak(rings=1, 2)", "oak: arguments are written as in oak(share=…), but got '2'"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), REFUSED_TREES)
+def test_wrong_words_and_tuples_are_refused_in_one_sentence(text, sentence):
+    with pytest.raises(ValueError) as caught:
+        TREES.parse(text)
+    assert str(caught.value) == sentence
+
+
+BOUNDS = [
+    ({"above": 0.0}, "a number above 0"),
+    ({"minimum": 0.0}, "a number at least 0"),
+    ({"below": 1.0}, "a number below 1"),
+    ({"minimum": 0.0, "below": 1.0}, "a number at least 0 and below 1"),
+    ({}, "a number"),
+]
+
+
+@pytest.mark.parametrize(("bounds", "words"), BOUNDS)
+def test_what_is_allowed_is_said_in_words(bounds, words):
+    assert Argument(name="x", kind=float, default=0.5, meaning="", **bounds).allowed() == words
+
+
 @pytest.mark.parametrize(("written", "sentence"), REFUSED)
 def test_what_is_wrong_is_said_in_one_sentence(written, sentence):
     with pytest.raises(ValueError) as caught:
@@ -89,6 +171,19 @@ def test_any_part_reads_back_from_its_text_as_itself(weight, pips, ripe):
     assert str(again) == str(part)
 
 
+@given(
+    share=st.floats(0, 1, exclude_min=True, exclude_max=True),
+    grows=st.sampled_from(["wild", "in_rows"]),
+    rings=st.lists(st.integers(1, 1000), min_size=1, max_size=5, unique=True).map(sorted),
+)
+def test_any_part_with_words_and_tuples_reads_back_from_its_text_and_is_one_value_of_a_sweep(share, grows, rings):
+    part = TREES.parse(f"oak(share={share!r}, grows={grows}, rings={rings})")
+    assert part.arguments == {"share": share, "grows": grows, "rings": tuple(rings)}
+    text = str(part)
+    assert str(TREES.parse(text)) == text
+    assert split_values(f"{text},elm,{text}") == [text, "elm", text]
+
+
 @given(st.text(max_size=30))
 def test_any_text_is_a_part_or_refused_in_a_sentence(text):
     try:
@@ -106,6 +201,8 @@ SPLITS = [
     ("a,b", ["a", "b"]),
     (" a , b(c=1, d=2) ,e", ["a", "b(c=1, d=2)", "e"]),
     ("f(g(1, 2), 3),h", ["f(g(1, 2), 3)", "h"]),
+    ("f(g=(1,2)),h", ["f(g=(1,2))", "h"]),
+    ("f(g=[1,2]),h", ["f(g=[1,2])", "h"]),
     ("a,", ["a", ""]),
     (",", ["", ""]),
     ("a),b", ["a)", "b"]),
@@ -113,7 +210,7 @@ SPLITS = [
 
 
 @pytest.mark.parametrize(("text", "values"), SPLITS)
-def test_commas_inside_parentheses_belong_to_the_part(text, values):
+def test_commas_inside_brackets_belong_to_the_part(text, values):
     assert split_values(text) == values
 
 

@@ -4,6 +4,8 @@ import hashlib
 import itertools
 import json
 import re
+import shlex
+import urllib.parse
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 
 from core.experiments import experiment
 from core.experiments.vanishing import Vanishing
-from core.settings import MAXIMUM_SEED, Settings, Sweep, choice, positive, read_seeds, seeds_text, whole
+from core.parts.schedulers import SCHEDULERS
+from core.settings import MAXIMUM_SEED, Settings, Sweep, choice, part, positive, read_seeds, seeds_text, whole
 
 VANISHING = experiment("vanishing")
 
@@ -363,3 +366,44 @@ def test_the_experiment_its_version_and_the_seed_are_part_of_the_run_id():
         for name, version, seed in itertools.product(("tiny", "small"), (1, 2), (0, 2**32))
     }
     assert len(ids) == 8
+
+
+class Scheduled(Settings):
+    """A part whose arguments are words and tuples."""
+
+    scheduler: str = part("plateau", SCHEDULERS)
+
+
+MILESTONES = st.lists(st.integers(1, 10**6), min_size=1, max_size=4, unique=True).map(sorted).map(tuple)
+SCHEDULES = st.one_of(
+    st.sampled_from(["plateau", "cosine", 'one_cycle(per="epoch")', "cyclic(mode='triangular2', per=epoch)"]),
+    MILESTONES.map(lambda places: f"multi_step(milestones={places})"),
+    MILESTONES.map(lambda places: f"multi_step(milestones={list(places)}, gamma=0.5, per='batch')"),
+)
+
+
+def scheduled(**given):
+    return Sweep.read("scheduled", 1, Scheduled, given)
+
+
+@given(st.lists(SCHEDULES, min_size=1, max_size=4, unique_by=lambda text: str(SCHEDULERS.parse(text))))
+def test_words_and_tuples_are_read_back_from_the_link_its_url_and_the_command_line(schedules):
+    asked = scheduled(scheduler=",".join(schedules))
+    assert asked.axes["scheduler"] == tuple(str(SCHEDULERS.parse(text)) for text in schedules)
+    assert scheduled(**asked.link()).key == asked.key
+    url = urllib.parse.urlencode(asked.link())
+    assert scheduled(**dict(urllib.parse.parse_qsl(url))).link() == asked.link()
+    name, *fields = shlex.split(asked.text())
+    assert name == "scheduled"
+    assert scheduled(**dict(field.split("=", 1) for field in fields)).link() == asked.link()
+
+
+def test_a_tuple_written_by_hand_is_one_value_of_a_sweep():
+    asked = scheduled(scheduler="multi_step(milestones=(10,20)),cosine,one_cycle(per='epoch')")
+    assert asked.link()["scheduler"] == 'multi_step(milestones=(10, 20)),cosine,one_cycle(per="epoch")'
+    assert asked.text().startswith("""scheduled 'scheduler=multi_step(milestones=(10, 20)),cosine,one_cycle(per="ep""")
+
+
+def test_one_schedule_spelled_in_two_ways_is_given_twice():
+    with pytest.raises(ValueError, match=r'^scheduler: one_cycle\(per="epoch"\) is given twice$'):
+        scheduled(scheduler="one_cycle(per=epoch),one_cycle(per='epoch')")

@@ -108,6 +108,14 @@ def test_csv_quotes_parts_with_commas():
     assert len(row) == len(VANISHING.columns)
 
 
+@pytest.mark.parametrize("text", ['one_cycle(per="epoch")', 'multi_step(milestones=(10, 20), per="batch")', "cosine"])
+def test_csv_carries_quotes_and_commas_of_parts(text, tmp_path):
+    table = pa.table({"optimizer": pa.array([text, None, "adam"]), "step": pa.array([0, 1, 2])})
+    assert [row["optimizer"] for row in csv_rows(table)] == [text, "", "adam"]
+    (tmp_path / "a.csv").write_bytes(tables.csv(table))
+    assert tables.read(str(tmp_path / "a.csv"))["optimizer"].tolist()[::2] == [text, "adam"]
+
+
 def test_csv_of_an_empty_frame_is_its_header():
     empty = tables.assemble([], [], VANISHING.settings.names(), OWN)
     assert tables.csv(empty).decode() == ",".join(VANISHING.columns) + "\n"

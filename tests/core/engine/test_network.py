@@ -100,7 +100,7 @@ def test_real_tables_agree_with_plain_pytorch(dataset):
 
 TRAININGS = [
     (optimizer, loss, dataset)
-    for optimizer in ("adam", "sgd(momentum=0.9, nesterov=True)")
+    for optimizer in ("adam", "sgd(momentum=0.9, nesterov=True)", "adamw(weight_decay=0.1)", "rmsprop(momentum=0.5)")
     for loss in TRAINED
     for dataset in ("gaussian", "digits")
 ]

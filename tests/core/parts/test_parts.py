@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.parts import REGISTRIES
-from core.registry import Argument
+from core.registry import Argument, value_text
 
 ENTRIES = [(kind, entry.name) for kind, registry in REGISTRIES.items() for entry in registry]
 ARGUMENTS = [
@@ -40,19 +40,27 @@ def allowed_values(argument: Argument):
     """Two values other than the default, or one where there is no more."""
     if argument.kind is bool:
         return [not argument.default]
+    if argument.kind is str:
+        return [choice for choice in argument.choices if choice != argument.default]
+    if argument.kind is tuple:
+        return [(10, 20), (int(argument.maximum),)]
     low = argument.minimum if argument.minimum is not None else argument.above
-    values = {low + share * (argument.maximum - low) for share in (0.25, 1.0)}
+    high = argument.maximum if argument.maximum is not None else 0.99 * argument.below
+    values = {low + share * (high - low) for share in (0.25, 1.0)}
     return [argument.kind(value) for value in values if argument.kind(value) != argument.default]
 
 
 def with_argument(kind, name, argument, value):
     """The part with this argument; where that needs others (Nesterov needs momentum), with all of them."""
     try:
-        return REGISTRIES[kind].parse(f"{name}({argument}={value})")
+        return REGISTRIES[kind].parse(f"{name}({argument}={value_text(value)})")
     except ValueError as error:
         assert "needs" in str(error)
     others = [found for found in REGISTRIES[kind][name].arguments if found.name != argument]
-    written = [f"{argument}={value}", *(f"{found.name}={allowed_values(found)[0]}" for found in others)]
+    written = [
+        f"{argument}={value_text(value)}",
+        *(f"{found.name}={value_text(allowed_values(found)[0])}" for found in others),
+    ]
     return REGISTRIES[kind].parse(f"{name}({', '.join(written)})")
 
 
@@ -76,14 +84,14 @@ def test_every_entry_has_a_label_and_a_source(kind, name):
 @pytest.mark.parametrize(("kind", "name"), ENTRIES)
 def test_every_entry_drops_arguments_equal_to_their_default(kind, name):
     arguments = [found for found in REGISTRIES[kind][name].arguments if found.default is not None]
-    written = ", ".join(f"{argument.name}={argument.default}" for argument in arguments)
+    written = ", ".join(f"{argument.name}={value_text(argument.default)}" for argument in arguments)
     assert str(REGISTRIES[kind].parse(f"{name}({written})")) == name
 
 
 @pytest.mark.parametrize(("kind", "name"), ENTRIES)
 def test_every_entry_writes_its_arguments_in_declared_order(kind, name):
     arguments = REGISTRIES[kind][name].arguments
-    written = [f"{argument.name}={allowed_values(argument)[0]}" for argument in arguments]
+    written = [f"{argument.name}={value_text(allowed_values(argument)[0])}" for argument in arguments]
     part = REGISTRIES[kind].parse(f"{name}({','.join(reversed(written))})")
     assert str(part) == (f"{name}({', '.join(written)})" if arguments else name)
 
@@ -112,7 +120,7 @@ def test_one_value_has_one_canonical_text(kind, name, argument):
 @pytest.mark.parametrize(("kind", "name", "argument"), ARGUMENTS)
 def test_every_default_is_allowed(kind, name, argument):
     found = looked_up(kind, name, argument)
-    assert found.default is None or found.parsed(str(found.default), name) == found.default
+    assert found.default is None or found.parsed(value_text(found.default), name) == found.default
 
 
 @pytest.mark.parametrize(("kind", "name", "argument"), ARGUMENTS)
@@ -121,11 +129,14 @@ def test_every_argument_is_refused_outside_its_range_in_a_sentence(kind, name, a
     wrong = ["", "nan", "inf", "-inf", "1e999", "abc", "None", "1 2", "--1"]
     if found.kind is bool:
         wrong += ["2", "yes"]
+    elif found.kind is str:
+        wrong += ["2", found.choices[0] + "x", found.choices[0] + '"', f'"{found.choices[0]}']
     else:
-        assert found.maximum is not None, "an argument without a maximum overflows somewhere"
-        wrong += [f"{found.maximum * 2 + 1:g}", "-1", "1" + "0" * 400, "True"]
-        wrong += [str(found.above)] if found.above is not None else []
-    if found.kind is int:
+        most = found.maximum if found.maximum is not None else found.below
+        assert most is not None, "an argument without a maximum overflows somewhere"
+        wrong += [f"{most * 2 + 1:g}", "-1", "1" + "0" * 400, "True"]
+        wrong += [str(bound) for bound in (found.above, found.below) if bound is not None]
+    if found.kind in (int, tuple):
         wrong += ["1.5", "1e3"]
     for text in wrong:
         sentence = refusal(kind, f"{name}({argument}={text})")
@@ -143,7 +154,7 @@ def test_every_entry_refuses_an_unknown_argument(kind, name):
 
 @pytest.mark.parametrize(("kind", "name", "argument"), ARGUMENTS)
 def test_every_entry_refuses_an_argument_given_twice_or_without_its_name(kind, name, argument):
-    value = allowed_values(looked_up(kind, name, argument))[0]
+    value = value_text(allowed_values(looked_up(kind, name, argument))[0])
     assert "given twice" in refusal(kind, f"{name}({argument}={value}, {argument}={value})")
     assert "arguments are written as in" in refusal(kind, f"{name}({value})")
 
@@ -173,6 +184,7 @@ def test_every_registry_lists_the_lessons_entry_first():
         "residuals": "none",
         "datasets": "gaussian",
         "optimizers": "adam",
+        "schedulers": "plateau",
     }
 
 

@@ -1,4 +1,4 @@
-"""Inits, norms and optimizers against torch.nn and torch.optim."""
+"""Inits and norms against torch.nn."""
 
 import math
 
@@ -9,9 +9,8 @@ from torch import nn
 from core.engine.draws import generator
 from core.parts.inits import INITS
 from core.parts.norms import NORMS
-from core.parts.optimizers import OPTIMIZERS
 from tests.core.plain_network import NORMS as MODULES
-from tests.core.plain_network import initial_weight, name_and_arguments
+from tests.core.plain_network import initial_weight
 
 ALL_INITS = [entry.name for entry in INITS]
 ALL_INITS += ["orthogonal(gain=2)", "normal(std=3)", "mean_field(sigma_w=1.5, sigma_b=0.3)"]
@@ -116,41 +115,3 @@ def test_over_batch_is_told_of_those_whose_rows_depend_on_each_other(name):
     moved = z.clone()
     moved[:, :, 0] += 1
     assert norm.over_batch != torch.equal(norm.forward(z)[0][:, :, 1:], norm.forward(moved)[0][:, :, 1:])
-
-
-RULES = [
-    ("adam", torch.optim.Adam, {}),
-    ("adam(beta1=0.5, beta2=0.9)", torch.optim.Adam, {"betas": (0.5, 0.9)}),
-    ("adam(beta1=0, beta2=0)", torch.optim.Adam, {"betas": (0.0, 0.0)}),
-    ("sgd", torch.optim.SGD, {}),
-    ("sgd(momentum=0.9)", torch.optim.SGD, {"momentum": 0.9}),
-    ("sgd(momentum=0.9, nesterov=True)", torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
-]
-
-
-@pytest.mark.parametrize(("text", "rule", "arguments"), RULES)
-def test_optimizers_agree_with_torch_optim_over_twenty_steps(text, rule, arguments):
-    part, generator = OPTIMIZERS.parse(text), torch.Generator().manual_seed(0)
-    rates = [1e-3, 0.1, 1.0]
-    ours = torch.randn(3, 4, 5, dtype=torch.float64, generator=generator)
-    plain = [nn.Parameter(run.clone()) for run in ours]
-    optimizers = [rule([parameter], lr, **arguments) for parameter, lr in zip(plain, rates, strict=True)]
-    state, lr = {}, torch.tensor(rates, dtype=torch.float64).view(-1, 1, 1)
-    for step in range(20):
-        gradient = torch.randn(3, 4, 5, dtype=torch.float64, generator=generator) * 10.0 ** (step % 5 - 3)
-        before = gradient.clone()
-        part.entry.update(ours, gradient, state, step, lr, **part.arguments)
-        assert torch.equal(gradient, before)
-        for parameter, optimizer, own in zip(plain, optimizers, gradient, strict=True):
-            parameter.grad = own.clone()
-            optimizer.step()
-        torch.testing.assert_close(ours, torch.stack([run.detach() for run in plain]), rtol=1e-12, atol=1e-14)
-
-
-def test_every_optimizer_is_compared_with_torch_optim():
-    assert {name_and_arguments(text)[0] for text, _, _ in RULES} == {entry.name for entry in OPTIMIZERS}
-
-
-def test_nesterov_without_momentum_is_refused_with_the_mend():
-    with pytest.raises(ValueError, match=r"^sgd: nesterov=True needs a momentum above 0, such as momentum=0\.9$"):
-        OPTIMIZERS.parse("sgd(nesterov=True)")

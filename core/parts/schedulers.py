@@ -1,0 +1,416 @@
+"""Learning-rate schedules: PyTorch's own classes, from one description that is built and printed.
+
+An entry describes its schedule as a ``Call``: a class of torch.optim.lr_scheduler with its arguments, sized for the
+training at hand. ``make`` builds the real object from it, ``source`` the Python text of the same expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.parts import calls
+from core.parts.calls import Call, Formula
+from core.registry import Argument, Entry, Part, Registry, Value
+
+if TYPE_CHECKING:
+    import torch
+    from torch.optim.lr_scheduler import LRScheduler
+
+MOST = 1_000_000  # the largest count and rate an argument may be
+FLOORS, PEAKS = ("eta_min", "min_lr"), ("max_lr",)  # arguments that lie below and above base_lr
+PLACES = ("warmup", "decay", "step_size", "step_size_up", "milestones", "t_0")  # arguments within the training
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheduler(Entry):
+    """A schedule of the learning rate.
+
+    recipe      (base_lr, epochs, steps_per_epoch, **arguments without per) -> Call; how often it is stepped leaves
+                it as it is, so that ``per`` shows what the wrong stepping does
+    clash       (training batches, **arguments without per) -> the sentence that refuses them, or None
+    needs_loss  stepped with the validation loss, so that it can't be traced beforehand
+    """
+
+    recipe: Callable[..., Call]
+    clash: Callable[..., str | None] | None = None
+    needs_loss: bool = False
+
+    @property
+    def per(self) -> Value:
+        """``epoch`` or ``batch``: how often it is meant to be stepped."""
+        return next(argument.default for argument in self.arguments if argument.name == "per")
+
+
+def make(
+    part: Part[Scheduler], optimizer: torch.optim.Optimizer, base_lr: float, epochs: int, steps_per_epoch: int
+) -> LRScheduler:
+    """PyTorch's own scheduler on ``optimizer``, whose learning rate is ``base_lr``."""
+    scheduler: LRScheduler = calls.built(_recipe(part, base_lr, epochs, steps_per_epoch), optimizer)
+    return scheduler
+
+
+def source(part: Part[Scheduler], base_lr: float, epochs: int, steps_per_epoch: int) -> str:
+    """The Python expression for ``make``'s scheduler, where ``torch`` and ``optimizer`` are in scope."""
+    return calls.text(_recipe(part, base_lr, epochs, steps_per_epoch))
+
+
+def stepping(part: Part[Scheduler]) -> str:
+    """``epoch`` or ``batch``: after which of them the scheduler is stepped."""
+    return str(part.arguments["per"])
+
+
+def cycles_momentum(part: Part[Scheduler]) -> bool:
+    """Whether the schedule sets the momentum (Adam's beta1) as well, even for an optimizer without one."""
+    return bool(part.arguments.get("cycle_momentum", False))
+
+
+def problem(part: Part[Scheduler], base_lr: float, epochs: int, steps_per_epoch: int) -> str | None:
+    """The sentence that says why the schedule can't work in this training, or None.
+
+    A schedule that is meant for batches is measured by them even where it is stepped per epoch: that mistake is
+    there to be seen.
+    """
+    name, arguments = part.entry.name, _arguments(part)
+    batches = epochs * steps_per_epoch
+    by_batch = "batch" in (part.entry.per, stepping(part))
+    length, unit = (batches, "batches") if by_batch else (epochs, "epochs")
+    for argument, value in arguments.items():
+        if value is None:
+            continue
+        if argument in PEAKS and value < base_lr:
+            return f"{name}: {argument} must be base_lr ({base_lr}) or more, but got {value}; raise it or lower base_lr"
+        if argument in FLOORS and value > base_lr:
+            return f"{name}: {argument} must be at most base_lr ({base_lr}), but got {value}; lower it or raise base_lr"
+        if argument in PLACES and (value[-1] if isinstance(value, tuple) else value) >= length:
+            return (
+                f"{name}: {argument} must be less than the {length} {unit} of the training, but got {value}; "
+                "lower it or train for more epochs"
+            )
+    return part.entry.clash(batches, **arguments) if part.entry.clash else None
+
+
+def _arguments(part: Part[Scheduler]) -> dict[str, Any]:
+    """The arguments of the schedule itself."""
+    return {name: value for name, value in part.arguments.items() if name != "per"}
+
+
+def _recipe(part: Part[Scheduler], base_lr: float, epochs: int, steps_per_epoch: int) -> Call:
+    return part.entry.recipe(base_lr, epochs, steps_per_epoch, **_arguments(part))
+
+
+def _share(count: int, parts: int) -> int:
+    """One of so many parts of ``count``, rounded up to whole steps."""
+    return -(-count // parts)
+
+
+def _plateau(base_lr: float, epochs: int, steps_per_epoch: int, **arguments: Any) -> Call:
+    return Call("ReduceLROnPlateau", arguments)
+
+
+def _one_cycle(base_lr: float, epochs: int, steps_per_epoch: int, max_lr: float | None, **arguments: Any) -> Call:
+    """Smith & Topin 2018; PyTorch starts at max_lr / 25 whatever base_lr is."""
+    peak = 10 * base_lr if max_lr is None else max_lr
+    return Call("OneCycleLR", {"max_lr": peak, "total_steps": epochs * steps_per_epoch, **arguments})
+
+
+def _flat_rise(batches: int, max_lr: float | None, pct_start: float, cycle_momentum: bool) -> str | None:
+    """PyTorch divides by the steps of the rise less one, and never reaches max_lr in a rise of less than one."""
+    if pct_start * batches > 1:
+        return None
+    return (
+        f"one_cycle: must rise for more than one batch, but pct_start={pct_start} of {batches} batches is "
+        f"{pct_start * batches:g}; raise pct_start or train for more epochs"
+    )
+
+
+def _constant(base_lr: float, epochs: int, steps_per_epoch: int, factor: float, total_iters: int | None) -> Call:
+    return Call("ConstantLR", {"factor": factor, "total_iters": total_iters or epochs})
+
+
+def _step(base_lr: float, epochs: int, steps_per_epoch: int, step_size: int | None, gamma: float) -> Call:
+    return Call("StepLR", {"step_size": step_size or _share(epochs, 3), "gamma": gamma})
+
+
+def _multi_step(
+    base_lr: float, epochs: int, steps_per_epoch: int, milestones: tuple[int, ...] | None, gamma: float
+) -> Call:
+    places = milestones or sorted({max(1, epochs // 2), max(1, 3 * epochs // 4)})
+    return Call("MultiStepLR", {"milestones": list(places), "gamma": gamma})
+
+
+def _polynomial(base_lr: float, epochs: int, steps_per_epoch: int, power: float, total_iters: int | None) -> Call:
+    return Call("PolynomialLR", {"total_iters": total_iters or epochs, "power": power})
+
+
+def _warmup(batches: int, warmup: int | None, start_factor: float) -> tuple[int, Call]:
+    """The batches of a warm-up and the warm-up itself."""
+    length = warmup or _share(batches, 10)
+    return length, Call("LinearLR", {"start_factor": start_factor, "total_iters": length})
+
+
+def _linear_warmup(base_lr: float, epochs: int, steps_per_epoch: int, warmup: int | None, start_factor: float) -> Call:
+    return _warmup(epochs * steps_per_epoch, warmup, start_factor)[1]
+
+
+def _warmup_cosine(
+    base_lr: float, epochs: int, steps_per_epoch: int, warmup: int | None, start_factor: float, eta_min: float
+) -> Call:
+    batches = epochs * steps_per_epoch
+    length, rise = _warmup(batches, warmup, start_factor)
+    fall = Call("CosineAnnealingLR", {"T_max": max(1, batches - length), "eta_min": eta_min})
+    return Call("SequentialLR", {"schedulers": [rise, fall], "milestones": [length]})
+
+
+def _cosine_restarts(
+    base_lr: float, epochs: int, steps_per_epoch: int, t_0: int | None, t_mult: int, eta_min: float
+) -> Call:
+    arguments = {"T_0": t_0 or _share(epochs, 3), "T_mult": t_mult, "eta_min": eta_min}
+    return Call("CosineAnnealingWarmRestarts", arguments)
+
+
+def _cyclic(
+    base_lr: float,
+    epochs: int,
+    steps_per_epoch: int,
+    max_lr: float | None,
+    step_size_up: int | None,
+    mode: str,
+    cycle_momentum: bool,
+) -> Call:
+    arguments = {
+        "base_lr": base_lr,
+        "max_lr": 10 * base_lr if max_lr is None else max_lr,
+        "step_size_up": step_size_up or _share(epochs * steps_per_epoch, 8),
+        "mode": mode,
+        "cycle_momentum": cycle_momentum,
+    }
+    return Call("CyclicLR", arguments)
+
+
+def _inverse_sqrt(base_lr: float, epochs: int, steps_per_epoch: int, warmup: int | None) -> Call:
+    """Vaswani 2017, section 5.3, with its peak at base_lr: t / warmup, then √(warmup / t), t from 1."""
+    rise = warmup or _share(epochs * steps_per_epoch, 10)
+    formula = f"lambda step: min((step + 1) / {rise}, ({rise} / (step + 1)) ** 0.5)"
+    return Call("LambdaLR", {"lr_lambda": Formula(formula)})
+
+
+def _wsd(
+    base_lr: float, epochs: int, steps_per_epoch: int, warmup: int | None, decay: int | None, start_factor: float
+) -> Call:
+    batches = epochs * steps_per_epoch
+    length, rise = _warmup(batches, warmup, start_factor)
+    fall = decay or _share(batches, 5)
+    stable = Call("ConstantLR", {"factor": 1.0, "total_iters": 0})
+    decline = Call("LinearLR", {"start_factor": 1.0, "end_factor": 0.0, "total_iters": fall})
+    milestones = [length, max(length, batches - fall)]
+    return Call("SequentialLR", {"schedulers": [rise, stable, decline], "milestones": milestones})
+
+
+def _crowded(batches: int, warmup: int | None, decay: int | None, start_factor: float) -> str | None:
+    rise, fall = warmup or _share(batches, 10), decay or _share(batches, 5)
+    if rise + fall <= batches or (warmup is None and decay is None):
+        return None
+    return (
+        f"wsd: warmup and decay must fit into the {batches} batches of the training, but got {rise} and {fall}; "
+        "shorten them or train for more epochs"
+    )
+
+
+def _per(default: str) -> Argument:
+    meaning = f"when .step() is called; its own is after every {default}, and its course is sized for that"
+    return Argument(name="per", kind=str, default=default, choices=("epoch", "batch"), meaning=meaning)
+
+
+def _number(name: str, default: float | None, meaning: str, **bounds: float) -> Argument:
+    return Argument(name=name, kind=float, default=default, meaning=meaning, **bounds)  # type: ignore[arg-type]
+
+
+def _count(name: str, default: int | None, meaning: str, minimum: int = 1) -> Argument:
+    return Argument(name=name, kind=int, default=default, minimum=minimum, maximum=MOST, meaning=meaning)
+
+
+def _word(name: str, meaning: str, *choices: str) -> Argument:
+    return Argument(name=name, kind=str, default=choices[0], choices=choices, meaning=meaning)
+
+
+def _gamma(default: float) -> Argument:
+    return _number("gamma", default, "factor on the rate at each drop", above=0.0, maximum=1.0)
+
+
+_PEAK = _number("max_lr", None, "the highest rate; 10 · base_lr unless given", above=0.0, maximum=MOST)
+_CYCLE_MOMENTUM = Argument(
+    name="cycle_momentum",
+    kind=bool,
+    default=True,
+    meaning="momentum (Adam's beta1) falls while the rate rises; switches it on where the optimizer has none",
+)
+_WARMUP = _count("warmup", None, "batches until the rate is base_lr; a tenth of all unless given")
+_START_FACTOR = _number("start_factor", 0.01, "share of base_lr to start from", above=0.0, maximum=1.0)
+_ETA_MIN = _number("eta_min", 1e-6, "the lowest rate", minimum=0.0, maximum=MOST)
+
+SCHEDULERS: Registry[Scheduler] = Registry(
+    "scheduler",
+    Scheduler(
+        name="plateau",
+        label="reduce on plateau",
+        source="torch.optim.lr_scheduler.ReduceLROnPlateau, fed the validation loss",
+        arguments=(
+            _number("factor", 0.5, "factor on the rate at each drop", above=0.0, below=1.0),
+            _count("patience", 10, "losses in a row without progress that are let pass before a drop", minimum=0),
+            _word("mode", "min: a lower loss is progress", "min", "max"),
+            _number("threshold", 1e-4, "share by which the best loss must be beaten", minimum=0.0, maximum=1.0),
+            _count("cooldown", 0, "losses after a drop that are not judged", minimum=0),
+            _number("min_lr", 0.0, "the lowest rate", minimum=0.0, maximum=MOST),
+            _per("epoch"),
+        ),
+        recipe=_plateau,
+        needs_loss=True,
+    ),
+    Scheduler(
+        name="cosine",
+        label="cosine",
+        source="torch.optim.lr_scheduler.CosineAnnealingLR, T_max = epochs; Loshchilov & Hutter 2017, arXiv:1608.03983",
+        arguments=(_ETA_MIN, _per("epoch")),
+        recipe=lambda base_lr, epochs, steps_per_epoch, eta_min: Call(
+            "CosineAnnealingLR", {"T_max": epochs, "eta_min": eta_min}
+        ),
+    ),
+    Scheduler(
+        name="one_cycle",
+        label="one cycle",
+        source="torch.optim.lr_scheduler.OneCycleLR, total_steps = all batches; Smith & Topin 2018, arXiv:1708.07120",
+        arguments=(
+            _PEAK,
+            _number("pct_start", 0.3, "share of the batches to rise", above=0.0, below=1.0),
+            _CYCLE_MOMENTUM,
+            _per("batch"),
+        ),
+        recipe=_one_cycle,
+        clash=_flat_rise,
+    ),
+    Scheduler(
+        name="constant",
+        label="constant",
+        source="torch.optim.lr_scheduler.ConstantLR; with PyTorch's own default factor a third of the rate, here all",
+        arguments=(
+            _number("factor", 1.0, "factor on base_lr at first", above=0.0, maximum=1.0),
+            _count("total_iters", None, "epochs until the rate is base_lr; all unless given"),
+            _per("epoch"),
+        ),
+        recipe=_constant,
+    ),
+    Scheduler(
+        name="step",
+        label="step",
+        source="torch.optim.lr_scheduler.StepLR",
+        arguments=(
+            _count("step_size", None, "epochs between drops; a third of all unless given"),
+            _gamma(0.1),
+            _per("epoch"),
+        ),
+        recipe=_step,
+    ),
+    Scheduler(
+        name="multi_step",
+        label="several steps",
+        source="torch.optim.lr_scheduler.MultiStepLR; at half and three quarters as He 2016, arXiv:1512.03385",
+        arguments=(
+            Argument(
+                name="milestones",
+                kind=tuple,
+                default=None,
+                maximum=MOST,
+                meaning="epochs after which the rate drops; half and three quarters of all unless given",
+            ),
+            _gamma(0.1),
+            _per("epoch"),
+        ),
+        recipe=_multi_step,
+    ),
+    Scheduler(
+        name="exponential",
+        label="exponential",
+        source="torch.optim.lr_scheduler.ExponentialLR",
+        arguments=(_gamma(0.9), _per("epoch")),
+        recipe=lambda base_lr, epochs, steps_per_epoch, gamma: Call("ExponentialLR", {"gamma": gamma}),
+    ),
+    Scheduler(
+        name="polynomial",
+        label="polynomial",
+        source="torch.optim.lr_scheduler.PolynomialLR, down to 0",
+        arguments=(
+            _number("power", 1.0, "1: a straight line; 2: a parabola", above=0.0, maximum=10.0),
+            _count("total_iters", None, "epochs until the rate is 0; all unless given"),
+            _per("epoch"),
+        ),
+        recipe=_polynomial,
+    ),
+    Scheduler(
+        name="linear_warmup",
+        label="linear warm-up",
+        source="torch.optim.lr_scheduler.LinearLR; Goyal 2017, arXiv:1706.02677",
+        arguments=(_WARMUP, _START_FACTOR, _per("batch")),
+        recipe=_linear_warmup,
+    ),
+    Scheduler(
+        name="warmup_cosine",
+        label="warm-up, then cosine",
+        source="torch.optim.lr_scheduler.SequentialLR of LinearLR and CosineAnnealingLR",
+        arguments=(_WARMUP, _START_FACTOR, _ETA_MIN, _per("batch")),
+        recipe=_warmup_cosine,
+    ),
+    Scheduler(
+        name="cosine_restarts",
+        label="cosine with restarts",
+        source="torch.optim.lr_scheduler.CosineAnnealingWarmRestarts; Loshchilov & Hutter 2017, arXiv:1608.03983",
+        arguments=(
+            _count("t_0", None, "epochs of the first course; a third of all unless given"),
+            Argument(
+                name="t_mult",
+                kind=int,
+                default=1,
+                minimum=1,
+                maximum=100,
+                meaning="factor on each next course's length",
+            ),
+            _ETA_MIN,
+            _per("epoch"),
+        ),
+        recipe=_cosine_restarts,
+    ),
+    Scheduler(
+        name="cyclic",
+        label="cyclic",
+        source="torch.optim.lr_scheduler.CyclicLR; Smith 2017, arXiv:1506.01186",
+        arguments=(
+            _PEAK,
+            _count("step_size_up", None, "batches to rise, and as many to fall; an eighth of all unless given"),
+            _word("mode", "triangular2: each cycle half as high as the last", "triangular", "triangular2"),
+            _CYCLE_MOMENTUM,
+            _per("batch"),
+        ),
+        recipe=_cyclic,
+    ),
+    Scheduler(
+        name="inverse_sqrt",
+        label="inverse square root",
+        source="torch.optim.lr_scheduler.LambdaLR; Vaswani 2017, arXiv:1706.03762",
+        arguments=(_WARMUP, _per("batch")),
+        recipe=_inverse_sqrt,
+    ),
+    Scheduler(
+        name="wsd",
+        label="warm-up, stable, decay",
+        source="torch.optim.lr_scheduler.SequentialLR of LinearLR, ConstantLR, LinearLR; Hu 2024, arXiv:2404.06395",
+        arguments=(
+            _WARMUP,
+            _count("decay", None, "batches to fall to 0 at the end; a fifth of all unless given"),
+            _START_FACTOR,
+            _per("batch"),
+        ),
+        recipe=_wsd,
+        clash=_crowded,
+    ),
+)
