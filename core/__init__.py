@@ -4,6 +4,7 @@
     frame = core.run("vanishing", depth=[5, 20], activation="tanh", seeds=20)
     core.summary(frame)
     core.charts("vanishing", frame)["gradient"]
+    print(core.code("vanishing", depth=20, seed=3))
 
 What stands in another room is loaded on first use, so that ``import core`` is quick and never brings torch along.
 """
@@ -45,7 +46,7 @@ _ROOMS = {
     "too_large": "core.jobs",
 }
 
-__all__ = [*_ROOMS, "charts", "run", "run_job", "summary"]  # noqa: PLE0604  # names of strings, all
+__all__ = [*_ROOMS, "charts", "code", "run", "run_job", "summary"]  # noqa: PLE0604  # names of strings, all
 
 
 def __getattr__(name: str) -> Any:
@@ -111,6 +112,19 @@ def run_job(job: Job, watch: Callable[[Job], None] | None = None, interval: floa
         raise
     if job.progress.state == "failed":
         raise ValueError(job.progress.error)
+
+
+def code(name: str, /, **settings: object) -> str:
+    """One run of the experiment ``name`` as a plain PyTorch script, which prints the run's numbers as CSV.
+
+    settings  by name, one value each; ``seed`` is 0 unless given
+
+    Raises ValueError with a sentence per fault.
+    """
+    from core.experiments import experiment
+
+    kind = experiment(name)
+    return kind.code(kind.one_run(settings))
 
 
 def summary(frame: pd.DataFrame, runs: bool = False) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The command line: python -m core list | show | run | diagnose | store."""
+"""The command line: python -m core list | show | run | code | diagnose | store."""
 
 from __future__ import annotations
 
@@ -56,6 +56,12 @@ def _parser() -> Parser:
     run.add_argument("--yes", action="store_true", help="run even what seems too large for this machine")
     run.add_argument("--quiet", action="store_true", help="no progress on standard error")
     run.set_defaults(act=_run)
+    code = commands.add_parser(
+        "code", help="one run as a plain PyTorch script: python -m core code vanishing depth=5 seed=3 > run.py"
+    )
+    code.add_argument("experiment")
+    code.add_argument("settings", nargs="*", metavar="name=value", help="one value each; seed=3 (default: 0)")
+    code.set_defaults(act=_code)
     diagnose = commands.add_parser("diagnose", help="findings for a frame: what is wrong, and what to change")
     diagnose.add_argument("file", help="a CSV or Parquet file that run wrote")
     diagnose.add_argument("--findings", metavar="FILE.json", help="write the findings as JSON as well")
@@ -218,6 +224,12 @@ def _deliver(table: pa.Table, target: Path | None) -> None:
         sys.stdout.buffer.flush()
     else:
         tables.write(tables.parquet(table) if target.suffix.lower() == ".parquet" else tables.csv(table), target)
+
+
+def _code(arguments: argparse.Namespace) -> None:
+    kind = core.experiment(arguments.experiment)
+    script = kind.code(kind.one_run(_assignments(arguments.settings)))
+    sys.stdout.buffer.write(script.encode())  # UTF-8 wherever it goes, as Python reads it
 
 
 def _diagnose(arguments: argparse.Namespace) -> None:

@@ -379,6 +379,14 @@ def read_seeds(written: object) -> Sequence[int]:
     return seeds
 
 
+def read_seed(written: object) -> int:
+    """One seed; ValueError for anything but a whole number from 0."""
+    try:
+        return cast(int, Limits(int, minimum=0, maximum=MAXIMUM_SEED).value(written))
+    except ValueError:
+        raise ValueError(f"seed: must be one whole number, 0 to {MAXIMUM_SEED}, but got {written}") from None
+
+
 def axis_text(values: Sequence[Any]) -> str:
     """The values of one setting as ``Sweep.read`` takes them."""
     if isinstance(values, range) and range_length(values) > 1:

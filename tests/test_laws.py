@@ -16,6 +16,7 @@ TOP = {"README.md", "core", "dashboard.py", "pages", "requirements.txt", "tests"
 LIGHT = (
     "core",
     "core.experiments.vanishing",
+    "core.plain.vanishing",
     "core.jobs",
     "core.store",
     "core.charts",
@@ -109,6 +110,7 @@ def test_core_never_imports_streamlit_nor_a_page():
         (("registry",), set()),
         (("frames",), set()),
         (("parts", "settings"), {"parts", "registry", "frames"}),
+        (("plain",), {"plain", "parts", "settings", "registry"}),
         (("engine", "theory"), {"engine", "theory", "parts", "registry", "frames"}),
     ],
     ids=lambda value: "-".join(sorted(value)) or "nothing",

@@ -205,22 +205,20 @@ class Recurrent:
         self._steps: Tensor | None = None
 
     def _draw(self, r: int, init: str, seed: int, gain: float) -> None:
-        """One run's initial parameters; a gate's matrix is a tensor of its own."""
+        """One run's initial parameters: gate g draws its input weights as layer 2g + 1, its recurrent ones as 2g + 2."""
         width, units, own = self._width, self._units, self._own
         for gate in range(self._gates):
             rows = slice(gate * units, gate * units + width)
-            for name, fan_in in (("weight_ih", self._features), ("weight_hh", width)):
-                drawn = recurrent_weight(init, seed, name, gate, width, fan_in)
-                own[name][r, rows, :fan_in] = drawn * gain if name == "weight_hh" else drawn
-            for name in ("bias_ih", "bias_hh"):
-                bias = recurrent_bias(init, seed, name, gate, width)
+            for offset, kind, fan_in in ((1, "ih", self._features), (2, "hh", width)):
+                weight, bias = recurrent_layer(init, seed, 2 * gate + offset, width, fan_in)
+                own[f"weight_{kind}"][r, rows, :fan_in] = weight * gain if kind == "hh" else weight
                 if bias is not None:
-                    own[name][r, rows, 0] = bias
-        part = INITS.parse(init)
-        generator = draws.generator(seed, "weight", 1)
+                    own[f"bias_{kind}"][r, rows, 0] = bias
+        part, layer = INITS.parse(init), 2 * self._gates + 1
+        generator = draws.generator(seed, "weight", layer)
         own["readout"][r, :1, :width] = part.entry.weight(generator, 1, width, **part.arguments)
         if part.entry.bias is not None:
-            generator = draws.generator(seed, "bias", 1)
+            generator = draws.generator(seed, "bias", layer)
             own["readout bias"][r, :1, 0] = part.entry.bias(generator, 1, width, **part.arguments)
 
     def weight_hh(self) -> Tensor:
@@ -334,16 +332,17 @@ class Recurrent:
         return loss, torch.full_like(loss, math.nan)
 
 
-def recurrent_weight(init: str, seed: int, name: str, gate: int, width: int, fan_in: int) -> Tensor:
-    """One gate's weight matrix, (width, fan_in), float32; ``torch_default`` as torch.nn.RNN: uniform on ±1/√width."""
-    part, generator = INITS.parse(init), draws.generator(seed, name, gate)
+def recurrent_layer(init: str, seed: int, layer: int, width: int, fan_in: int) -> tuple[Tensor, Tensor | None]:
+    """One gate's weights (width, fan_in) and bias (width,), float32; a bias of None is zero.
+
+    ``torch_default`` is what torch.nn.RNN does: uniform on ±1/√width, whatever the fan-in.
+    """
+    part, generator = INITS.parse(init), draws.generator(seed, "weight", layer)
     if part.entry.name == "torch_default":
         bound = 1.0 / math.sqrt(width)
-        return torch.empty(width, fan_in).uniform_(-bound, bound, generator=generator)
-    return part.entry.weight(generator, width, fan_in, **part.arguments)
-
-
-def recurrent_bias(init: str, seed: int, name: str, gate: int, width: int) -> Tensor | None:
-    """One gate's bias, (width,), float32; None where it is zero."""
-    part = INITS.parse(init)
-    return part.entry.bias and part.entry.bias(draws.generator(seed, name, gate), width, width, **part.arguments)
+        weight = torch.empty(width, fan_in).uniform_(-bound, bound, generator=generator)
+    else:
+        weight = part.entry.weight(generator, width, fan_in, **part.arguments)
+    if part.entry.bias is None:
+        return weight, None
+    return weight, part.entry.bias(draws.generator(seed, "bias", layer), width, width, **part.arguments)

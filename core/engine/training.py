@@ -22,13 +22,14 @@ from core.parts import schedulers
 from core.parts.clippers import Clipper
 from core.parts.datasets import Dataset
 from core.parts.optimizers import Optimizer
-from core.parts.schedulers import Scheduler
+from core.parts.schedulers import SCHEDULERS, Scheduler
 from core.registry import Part
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+CONSTANT = SCHEDULERS.parse("constant")
 MEASURES = (
     "lr",
     "momentum",
@@ -163,11 +164,9 @@ class _Rates:
         for r, member in enumerate(stack.members):
             if member.scheduler.entry.needs_loss:
                 waiting[schedulers.stepping(member.scheduler)].append(r)
-                self.lr[r] = member.base_lr
-                self.momentum[r] = _momentum(member.optimizer)
-            else:
-                traced = trace(member.scheduler, member.optimizer, member.base_lr, stack.epochs, steps_per_epoch)
-                self.lr[r], self.momentum[r] = traced.lr, traced.momentum
+            known = CONSTANT if member.scheduler.entry.needs_loss else member.scheduler  # constant, until it is told
+            traced = trace(known, member.optimizer, member.base_lr, stack.epochs, steps_per_epoch)
+            self.lr[r], self.momentum[r] = traced.lr, traced.momentum
         self._plateaus = {
             per: (
                 rows,
@@ -188,11 +187,6 @@ class _Rates:
             if per == "batch" or epoch_ends:
                 plateaus.step(losses[rows])
                 self.lr[rows, step:] = plateaus.lr[:, None]
-
-
-def _momentum(optimizer: Part[Optimizer]) -> float:
-    value = optimizer.arguments.get(optimizer.entry.cycled)
-    return math.nan if value is None else float(value)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.registry import unknown
-from core.settings import Run, Settings, Sweep
+from core.settings import Run, Settings, Sweep, axis_text, range_length, read_seed
 
 if TYPE_CHECKING:
     import altair as alt
@@ -51,6 +51,7 @@ class Experiment:
     run_summary  frame -> a row per run
     charts       frame -> charts by name; those in ``wide_charts`` take a page's whole width
     headline     frame -> (label, value, explanation) of the numbers above the charts
+    code         run -> a plain PyTorch script that prints its place and measured columns as CSV
     """
 
     name: str
@@ -71,6 +72,7 @@ class Experiment:
     charts: Callable[[pd.DataFrame], dict[str, alt.Chart]]
     wide_charts: tuple[str, ...]
     headline: Callable[[pd.DataFrame], list[tuple[str, str, str]]]
+    code: Callable[[Run], str]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -86,6 +88,28 @@ class Experiment:
     def sweep(self, given: Mapping[str, object]) -> Sweep:
         """The sweep that ``given`` describes, by setting; ValueError says what is wrong with it."""
         return Sweep.read(self.name, self.version, self.settings, given)
+
+    def one_run(self, given: Mapping[str, object]) -> Run:
+        """The run that ``given`` describes by one value a setting and ``seed``; ValueError says what is wrong with it."""
+        seed, faults = 0, []
+        try:
+            seed = read_seed(given.get("seed", 0))
+        except ValueError as error:
+            faults.append(str(error))
+        if "seeds" in given:
+            faults.append("seeds: code writes one run, so give one seed, such as seed=3")
+        try:
+            sweep = self.sweep({name: value for name, value in given.items() if name not in ("seed", "seeds")})
+        except ValueError as error:
+            raise ValueError("\n".join([*faults, str(error)])) from None
+        for name, values in sweep.axes.items():
+            if range_length(values) > 1:
+                count = f"not {range_length(values):,}: {axis_text(values)}"
+                faults.append(f"{name}: code writes one run, so give one value, {count}")
+        if faults:
+            raise ValueError("\n".join(faults))
+        (settings,) = sweep.points
+        return Run(self.name, self.version, settings, seed)
 
 
 def experiment(name: str) -> Experiment:

@@ -207,6 +207,13 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     ]
 
 
+def code(run: Run) -> str:
+    """The run as a plain PyTorch script."""
+    from core.plain import training
+
+    return training.script(run, EXPERIMENT.question, (*PLACES, *EXPERIMENT.measures))
+
+
 EXPERIMENT = Experiment(
     name="schedulers",
     version=1,
@@ -226,5 +233,6 @@ EXPERIMENT = Experiment(
     charts=charts,
     wide_charts=("rate", "loss", "ranking"),
     headline=headline,
+    code=code,
 )
 assert all(name in COLUMNS for name in EXPERIMENT.columns)

@@ -375,6 +375,14 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     return vanishing_words.headline(frame)
 
 
+def code(run: Run) -> str:
+    """The run as a plain PyTorch script."""
+    from core.plain import vanishing
+
+    columns = (*EXPERIMENT.places, *(name for name in MEASURES if name != "theory_grad_rms"))
+    return vanishing.script(run, EXPERIMENT.question, columns)
+
+
 EXPERIMENT = Experiment(
     name="vanishing",
     version=1,
@@ -394,5 +402,6 @@ EXPERIMENT = Experiment(
     charts=charts,
     wide_charts=("gradient", "steps", "decay"),
     headline=headline,
+    code=code,
 )
 assert all(name in COLUMNS for name in EXPERIMENT.columns)

@@ -35,6 +35,7 @@ class Activation(Entry):
     from_output  the derivative needs h alone, so z need not be kept
     bounded      φ is bounded, so a unit can saturate
     even_slope   φ' is an even function: mean-field theory then holds for an all-ones readout as well
+    code         () -> the torch.nn module as a plain script writes it
     """
 
     apply: Callable[..., object]
@@ -46,6 +47,7 @@ class Activation(Entry):
     from_output: bool
     bounded: bool = False
     even_slope: bool = False
+    code: Callable[..., str]
 
 
 def _sigmoid(u: Array) -> Array:
@@ -159,6 +161,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         from_output=True,
         bounded=True,
         even_slope=True,
+        code=lambda: "nn.Tanh()",
     ),
     Activation(
         name="sigmoid",
@@ -173,6 +176,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         from_output=True,
         bounded=True,
         even_slope=True,
+        code=lambda: "nn.Sigmoid()",
     ),
     Activation(
         name="relu",
@@ -185,6 +189,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         slope_bound=lambda: 1.0,
         at_zero=lambda: (0.0, 1.0),
         from_output=True,
+        code=lambda: "nn.ReLU()",
     ),
     Activation(
         name="leaky_relu",
@@ -204,6 +209,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         slope_bound=lambda negative_slope: 1.0,
         at_zero=lambda negative_slope: (negative_slope, 1.0),
         from_output=False,
+        code=lambda negative_slope: f"nn.LeakyReLU(negative_slope={negative_slope})",
     ),
     Activation(
         name="elu",
@@ -221,6 +227,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         slope_bound=lambda alpha: max(1.0, alpha),
         at_zero=lambda alpha: (alpha, 1.0),
         from_output=False,
+        code=lambda alpha: f"nn.ELU(alpha={alpha})",
     ),
     Activation(
         name="gelu",
@@ -233,6 +240,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         slope_bound=lambda: 1.1289041451202394,  # at u = √2
         at_zero=lambda: (0.5, 0.5),
         from_output=False,
+        code=lambda: "nn.GELU()",
     ),
     Activation(
         name="silu",
@@ -245,6 +253,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         slope_bound=lambda: 1.0998393194985262,  # at u ≈ 2.3994
         at_zero=lambda: (0.5, 0.5),
         from_output=False,
+        code=lambda: "nn.SiLU()",
     ),
     Activation(
         name="selu",
@@ -257,6 +266,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         slope_bound=lambda: SELU_SCALE * SELU_ALPHA,
         at_zero=lambda: (SELU_SCALE * SELU_ALPHA, SELU_SCALE),
         from_output=False,
+        code=lambda: "nn.SELU()",
     ),
     Activation(
         name="softplus",
@@ -272,6 +282,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         slope_bound=lambda beta: 1.0,
         at_zero=lambda beta: None,
         from_output=False,
+        code=lambda beta: f"nn.Softplus(beta={beta})",
     ),
     Activation(
         name="mish",
@@ -284,6 +295,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         slope_bound=lambda: 1.0884981612517277,  # at u ≈ 1.4906
         at_zero=lambda: (0.6, 0.6),
         from_output=False,
+        code=lambda: "nn.Mish()",
     ),
     Activation(
         name="identity",
@@ -297,5 +309,6 @@ ACTIVATIONS: Registry[Activation] = Registry(
         at_zero=lambda: (1.0, 1.0),
         from_output=True,
         even_slope=True,
+        code=lambda: "nn.Identity()",
     ),
 )

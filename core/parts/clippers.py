@@ -43,7 +43,7 @@ class Clipper(Entry):
     """A clipper.
 
     clip         (gradient, parameters, norm, layout, history, **arguments) -> (R,) bool: which runs were clipped
-    code         (**arguments) -> lines of a plain-PyTorch script that clip ``model``'s gradients and set ``clipped``
+    code         (**arguments) -> lines of a plain script that clip ``model``'s gradients and set ``clipped``
     keeps_direction  the clipped gradient is the gradient times a factor
 
     gradient     (R, P), changed in place;  parameters (R, P)
@@ -53,7 +53,7 @@ class Clipper(Entry):
     """
 
     clip: Callable[..., Tensor]
-    code: Callable[..., list[str]]
+    code: Callable[..., str]
     keeps_direction: bool = True
 
 
@@ -140,25 +140,44 @@ def _threshold(name: str, default: float, meaning: str) -> tuple[Argument, ...]:
     return (Argument(name=name, kind=float, default=default, above=0.0, maximum=1e12, meaning=meaning),)
 
 
-def _adaptive_code(clipping: float) -> list[str]:
-    return [
-        "clipped = False",
-        "for parameter in list(model.parameters())[:-2]:  # all but the last layer",
-        "    axes = 1 if parameter.dim() > 1 else 0",
-        "    norm = parameter.grad.norm(dim=axes, keepdim=True)",
-        f"    limit = {clipping!r} * parameter.detach().norm(dim=axes, keepdim=True).clamp(min=1e-3)",
-        "    parameter.grad.mul_(torch.where(norm > limit, limit / norm.clamp(min=1e-6), 1.0))",
-        "    clipped |= bool((norm > limit).any())",
-    ]
+def _adaptive_code(clipping: float) -> str:
+    return f"""\
+clipped = False
+for parameter in list(model.parameters())[:-2]:  # all but the last layer
+    axis = 1 if parameter.dim() > 1 else 0
+    norm = parameter.grad.norm(dim=axis, keepdim=True)
+    limit = {clipping} * parameter.detach().norm(dim=axis, keepdim=True).clamp(min={SMALLEST_NORM})
+    parameter.grad.mul_(torch.where(norm > limit, limit / norm.clamp(min={EPS}), 1.0))
+    clipped |= (norm > limit).any().item()"""
 
 
-def _auto_code(percentile: float) -> list[str]:
-    return [
-        "norms.append(grad_norm)",
-        f"threshold = np.percentile(norms, {percentile!r})",
-        "torch.nn.utils.clip_grad_norm_(model.parameters(), threshold)",
-        "clipped = bool(grad_norm > threshold)",
-    ]
+def _auto_code(percentile: float) -> str:
+    return f"""\
+import numpy as np
+norms.append(grad_norm)
+threshold = np.percentile(norms, {percentile})
+nn.utils.clip_grad_norm_(model.parameters(), threshold)
+clipped = grad_norm > threshold"""
+
+
+def _per_parameter_code(max_norm: float) -> str:
+    return f"""\
+clipped = False
+for parameter in model.parameters():
+    norm = nn.utils.clip_grad_norm_([parameter], max_norm={max_norm})
+    clipped |= (norm > {max_norm}).item()"""
+
+
+def _value_code(clip_value: float) -> str:
+    return f"""\
+clipped = any((parameter.grad.abs() > {clip_value}).any() for parameter in model.parameters())
+nn.utils.clip_grad_value_(model.parameters(), clip_value={clip_value})"""
+
+
+def _norm_code(max_norm: float) -> str:
+    return f"""\
+nn.utils.clip_grad_norm_(model.parameters(), max_norm={max_norm})
+clipped = grad_norm > {max_norm}"""
 
 
 CLIPPERS: Registry[Clipper] = Registry(
@@ -169,17 +188,14 @@ CLIPPERS: Registry[Clipper] = Registry(
         source="torch.nn.utils.clip_grad_norm_; Pascanu 2013, arXiv:1211.5063",
         arguments=_threshold("max_norm", 1.0, "largest norm of the whole gradient"),
         clip=_norm,
-        code=lambda max_norm: [
-            f"torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm={max_norm!r})",
-            f"clipped = grad_norm > {max_norm!r}",
-        ],
+        code=_norm_code,
     ),
     Clipper(
         name="none",
         label="no clipping",
         source="the gradient as it is",
         clip=_none,
-        code=lambda: ["clipped = False"],
+        code=lambda: "clipped = False",
     ),
     Clipper(
         name="value",
@@ -187,10 +203,7 @@ CLIPPERS: Registry[Clipper] = Registry(
         source="torch.nn.utils.clip_grad_value_",
         arguments=_threshold("clip_value", 0.1, "largest size of a single entry"),
         clip=_value,
-        code=lambda clip_value: [
-            f"clipped = any(bool((p.grad.abs() > {clip_value!r}).any()) for p in model.parameters())",
-            f"torch.nn.utils.clip_grad_value_(model.parameters(), clip_value={clip_value!r})",
-        ],
+        code=_value_code,
         keeps_direction=False,
     ),
     Clipper(
@@ -199,12 +212,7 @@ CLIPPERS: Registry[Clipper] = Registry(
         source="torch.nn.utils.clip_grad_norm_ on one parameter at a time",
         arguments=_threshold("max_norm", 1.0, "largest norm of a parameter tensor's gradient"),
         clip=_per_parameter,
-        code=lambda max_norm: [
-            "clipped = False",
-            "for parameter in model.parameters():",
-            f"    norm = torch.nn.utils.clip_grad_norm_([parameter], max_norm={max_norm!r})",
-            f"    clipped |= bool(norm > {max_norm!r})",
-        ],
+        code=_per_parameter_code,
         keeps_direction=False,
     ),
     Clipper(

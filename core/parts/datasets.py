@@ -46,11 +46,14 @@ class Dataset(Entry):
     shape   () -> DataShape
     rows    () -> inputs (rows, features), labels (rows,); None where each run draws its own
     whole   trained and validated on all rows, as they are: too few to split
+    code    () -> the lines of a plain script that set ``inputs`` and ``labels``: those of ``rows``, or one run's batch
+            of BATCH_SIZE rows, FEATURES and CLASSES from ``generator(stream)``, inputs and labels in a line each
     """
 
     shape: Callable[..., DataShape]
     rows: Callable[..., tuple[np.ndarray, np.ndarray]] | None = None
     whole: bool = False
+    code: Callable[..., str]
 
 
 @lru_cache(maxsize=16)
@@ -91,16 +94,32 @@ def _shipped(name: str) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
     return rows
 
 
+def _shipped_code(name: str) -> Callable[[], str]:
+    return lambda: f"from sklearn.datasets import load_{name}\ninputs, labels = load_{name}(return_X_y=True)"
+
+
 def _moons(samples: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import make_moons
 
     return make_moons(n_samples=samples, noise=noise, random_state=0)
 
 
+def _moons_code(samples: int, noise: float) -> str:
+    return f"""\
+from sklearn.datasets import make_moons
+inputs, labels = make_moons(n_samples={samples}, noise={noise}, random_state=0)"""
+
+
 def _circles(samples: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import make_circles
 
     return make_circles(n_samples=samples, noise=noise, factor=0.5, random_state=0)
+
+
+def _circles_code(samples: int, noise: float) -> str:
+    return f"""\
+from sklearn.datasets import make_circles
+inputs, labels = make_circles(n_samples={samples}, noise={noise}, factor=0.5, random_state=0)"""
 
 
 def _spirals(samples: int, noise: float, turns: float) -> tuple[np.ndarray, np.ndarray]:
@@ -113,8 +132,43 @@ def _spirals(samples: int, noise: float, turns: float) -> tuple[np.ndarray, np.n
     return arms + generator.normal(0.0, noise, (samples, 2)), labels
 
 
+def _spirals_code(samples: int, noise: float, turns: float) -> str:
+    return f"""\
+import math
+import numpy as np
+rng = np.random.default_rng(0)
+labels = np.arange({samples}) % 2  # two arms, the second turned by half a circle
+radius = np.sqrt(rng.uniform(0.01, 1.0, {samples}))
+angle = 2 * math.pi * {turns} * radius + math.pi * labels
+arms = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+inputs = arms + rng.normal(0.0, {noise}, ({samples}, 2))"""
+
+
 def _xor() -> tuple[np.ndarray, np.ndarray]:
     return np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([0, 1, 1, 0])
+
+
+def _xor_code() -> str:
+    return """\
+import numpy as np
+inputs, labels = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])"""
+
+
+def _adding_code(length: int, samples: int) -> str:
+    return f'''
+import torch
+def adding(stream, samples, length={length}):
+    """Sequences (samples, length, 2) and their sums: add the two numbers that the second feature marks."""
+    values = torch.rand(samples, length, generator=generator(f"{{stream}} values"))
+    marks = torch.zeros(samples, length)
+    for half, (low, high) in enumerate([(0, length // 2), (length // 2, length)]):
+        place = torch.randint(low, high, (samples, 1), generator=generator(f"{{stream}} marks", half))
+        marks.scatter_(1, place, 1.0)
+    return torch.stack([values, marks], dim=2), (values * marks).sum(dim=1)
+
+
+train_inputs, train_labels = adding("train", {samples})
+validation_inputs, validation_labels = adding("validation", {max(1, samples // 4)})'''
 
 
 def _training_part(samples: int) -> int:
@@ -123,10 +177,14 @@ def _training_part(samples: int) -> int:
 
 def _real(name: str, label: str, source: str, rows: int, features: int, classes: int) -> Dataset:
     shape = DataShape(features, classes, _training_part(rows))
-    return Dataset(name=name, label=label, source=source, shape=lambda: shape, rows=_shipped(name))
+    return Dataset(
+        name=name, label=label, source=source, shape=lambda: shape, rows=_shipped(name), code=_shipped_code(name)
+    )
 
 
-def _drawn(name: str, label: str, source: str, noise: float, rows: Callable, *more: Argument) -> Dataset:
+def _drawn(
+    name: str, label: str, source: str, noise: float, rows: Callable, code: Callable, *more: Argument
+) -> Dataset:
     """A dataset in the plane with two classes, generated once from a fixed seed."""
     return Dataset(
         name=name,
@@ -139,6 +197,7 @@ def _drawn(name: str, label: str, source: str, noise: float, rows: Callable, *mo
         ),
         shape=lambda samples, **_: DataShape(2, 2, _training_part(samples)),
         rows=rows,
+        code=code,
     )
 
 
@@ -159,6 +218,11 @@ DATASETS: Registry[Dataset] = Registry(
             ),
         ),
         shape=lambda features: DataShape(features, 10, None),
+        code=lambda features: (
+            """\
+inputs = torch.randn(BATCH_SIZE, FEATURES, generator=generator("inputs"))
+labels = torch.randint(0, CLASSES, (BATCH_SIZE,), generator=generator("labels"))"""
+        ),
     ),
     Dataset(
         name="xor",
@@ -167,18 +231,20 @@ DATASETS: Registry[Dataset] = Registry(
         shape=lambda: DataShape(2, 2, 4),
         rows=_xor,
         whole=True,
+        code=_xor_code,
     ),
     _real("digits", "handwritten digits", "real, 8 × 8 pixels; Alpaydin & Kaynak 1998 (UCI)", 1797, 64, 10),
     _real("breast_cancer", "breast cancer", "real, 30 measures of cells; Street 1993 (UCI)", 569, 30, 2),
     _real("wine", "wine", "real, 13 chemical measures; Forina 1991 (UCI)", 178, 13, 3),
-    _drawn("moons", "two moons", "sklearn.datasets.make_moons", 0.2, _moons),
-    _drawn("circles", "two circles", "sklearn.datasets.make_circles", 0.1, _circles),
+    _drawn("moons", "two moons", "sklearn.datasets.make_moons", 0.2, _moons, _moons_code),
+    _drawn("circles", "two circles", "sklearn.datasets.make_circles", 0.1, _circles, _circles_code),
     _drawn(
         "spirals",
         "two spirals",
         "after Lang & Witbrock 1988",
         0.02,
         _spirals,
+        _spirals_code,
         Argument(name="turns", kind=float, default=1.5, above=0.0, maximum=10.0, meaning="turns of each arm"),
     ),
     Dataset(
@@ -192,5 +258,6 @@ DATASETS: Registry[Dataset] = Registry(
             ),
         ),
         shape=lambda length, samples: DataShape(2, 0, samples, length),
+        code=_adding_code,
     ),
 )

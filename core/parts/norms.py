@@ -21,18 +21,20 @@ MOMENTUM = 0.1  # of BatchNorm1d's running statistics, the variance with n - 1 a
 
 @dataclass(frozen=True, kw_only=True)
 class Norm(Entry):
-    """A normalization; ``none`` has neither forward nor backward.
+    """A normalization; ``none`` has neither forward, backward nor code.
 
     forward      z -> normalized z, inverse scale; γ and β come after it
     backward     (gradient of the normalized z, normalized z, inverse scale) -> gradient of z
     has_shift    γ z + β, rather than γ z alone
     over_batch   its statistics run over the batch, so it needs two rows
+    code         units, as text -> the torch.nn module as a plain script writes it
     """
 
     forward: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
     backward: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
     has_shift: bool = True
     over_batch: bool = False
+    code: Callable[[str], str] | None = None
 
 
 def _standardize(z: Tensor, dim: int) -> tuple[Tensor, Tensor]:
@@ -72,6 +74,7 @@ NORMS: Registry[Norm] = Registry(
         forward=lambda z: _standardize(z, 2),
         backward=lambda gradient, normal, inverse: _standardize_backward(gradient, normal, inverse, 2),
         over_batch=True,
+        code=lambda units: f"nn.BatchNorm1d({units})",
     ),
     Norm(
         name="layer",
@@ -79,6 +82,7 @@ NORMS: Registry[Norm] = Registry(
         source="torch.nn.LayerNorm; Ba 2016, arXiv:1607.06450",
         forward=lambda z: _standardize(z, 1),
         backward=lambda gradient, normal, inverse: _standardize_backward(gradient, normal, inverse, 1),
+        code=lambda units: f"nn.LayerNorm({units})",
     ),
     Norm(
         name="rms",
@@ -87,5 +91,6 @@ NORMS: Registry[Norm] = Registry(
         forward=_rms,
         backward=_rms_backward,
         has_shift=False,
+        code=lambda units: f"nn.RMSNorm({units})",
     ),
 )

@@ -31,9 +31,13 @@ class Residual(Entry):
     block          hidden layers per block: the depth is a multiple of it
     own_norm       it brings its normalization along, so ``norm`` must be none
     needs_width    its first skip needs inputs as wide as the layers
+    code           (inner, same_width, **arguments) -> the lines of a plain script that lead from ``h`` to ``z``, the
+                   input of φ, and to the new ``h``, in a loop over layers. ``inner`` is norm(W h + b) as text; φ is
+                   ``self.phi``, and ``layer``, counted from 1, is there for those who name it
     """
 
     layers: Callable[..., list[LayerForm]]
+    code: Callable[..., str]
     block: int = 1
     own_norm: str | None = None
     needs_width: bool = False
@@ -44,6 +48,23 @@ def _identity(depth: int, norm: str, same_width: bool, scale: float) -> list[Lay
     return [first] + [LayerForm(norm, scale=scale)] * (depth - 1)
 
 
+def _identity_code(inner: str, same_width: bool, scale: float) -> str:
+    added = "self.phi(z)" if scale == 1.0 else f"{scale} * self.phi(z)"
+    if same_width:
+        return f"z = {inner}\nh = h + {added}"
+    return f"z = {inner}\nh = self.phi(z) if layer == 1 else h + {added}  # the inputs have another width"
+
+
+def _block_code(inner: str, same_width: bool) -> str:
+    return f"""\
+z = {inner}
+if layer % 2:  # the first layer of a block
+    skip = h
+else:
+    z = skip + z
+h = self.phi(z)"""
+
+
 RESIDUALS: Registry[Residual] = Registry(
     "residual",
     Residual(
@@ -51,12 +72,14 @@ RESIDUALS: Registry[Residual] = Registry(
         label="none",
         source="a plain network",
         layers=lambda depth, norm, same_width: [LayerForm(norm)] * depth,
+        code=lambda inner, same_width: f"z = {inner}\nh = self.phi(z)",
     ),
     Residual(
         name="lesson_block",
         label="the lesson's ResidualBlock",
         source="φ(x + BN(W₂ φ(BN(W₁ x)))); He 2016, arXiv:1512.03385",
         layers=lambda depth, norm, same_width: [LayerForm("batch"), LayerForm("batch", before=2)] * (depth // 2),
+        code=_block_code,
         block=2,
         own_norm="batch",
         needs_width=True,
@@ -71,5 +94,6 @@ RESIDUALS: Registry[Residual] = Registry(
             ),
         ),
         layers=_identity,
+        code=_identity_code,
     ),
 )

@@ -213,6 +213,17 @@ def break_a_row(lab: Lab) -> str:
     return id
 
 
+def test_code_prints_a_script_that_prints_what_run_prints(lab):
+    script, err = lab("code", "vanishing", "depth=5", "activation=tanh", "seed=3")
+    assert err == ""
+    assert script == core.code("vanishing", depth=5, activation="tanh", seed=3)
+    (lab.folder / "mine.py").write_text(script, encoding="utf-8")
+    done = subprocess.run([sys.executable, "-I", "mine.py"], cwd=lab.folder, capture_output=True, text=True, check=True)
+    plain = pd.read_csv(io.StringIO(done.stdout))
+    ours = pd.read_csv(io.StringIO(lab("run", "vanishing", "depth=5", "seeds=3:4", *INLINE)[0]))
+    pd.testing.assert_frame_equal(plain, ours[list(plain.columns)], rtol=1e-4, check_dtype=False)
+
+
 BAD = {
     "no command": ([], "COMMAND"),
     "unknown experiment": (["run", "vanishin"], "did you mean 'vanishing'"),
@@ -237,6 +248,11 @@ BAD = {
     "unknown option": (["run", "vanishing", "--fresher"], "--fresher"),
     "store is a text file": (["run", "vanishing", "--store", "letter.txt"], "letter.txt is damaged or no store"),
     "store below a file": (["run", "vanishing", "--store", "letter.txt/s.sqlite"], "choose another with --store"),
+    "code of several depths": (["code", "vanishing", "depth=5,20"], "depth: code writes one run, so give one value"),
+    "code of several seeds": (["code", "vanishing", "seeds=3"], "give one seed, such as seed=3"),
+    "code of no seed": (["code", "vanishing", "seed="], "seed: must be one whole number"),
+    "code of an unknown setting": (["code", "vanishing", "depht=3"], "did you mean 'depth'"),
+    "code of nothing": (["code"], "experiment"),
     "diagnose a text": (["diagnose", "letter.txt"], "letter.txt: must end in .csv or .parquet"),
     "diagnose a foreign table": (["diagnose", "people.csv"], "this is no frame of vanishing"),
     "diagnose an empty file": (["diagnose", "empty.csv"], "empty.csv: can't be read as csv"),

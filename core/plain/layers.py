@@ -1,0 +1,62 @@
+"""What a script measures of a layer."""
+
+from __future__ import annotations
+
+from core.parts.activations import ACTIVATIONS
+
+NORM = {
+    "float32": '''
+def norm(tensor):
+    """Euclidean norm, taken in float64: float32 has no room for the squares of small numbers."""
+    return tensor.detach().double().norm()
+''',
+    "float64": '''
+def norm(tensor):
+    """Euclidean norm; over the largest number, so that the squares of small ones are not lost."""
+    largest = tensor.detach().abs().max().clamp(min=1e-300)
+    return largest * (tensor.detach() / largest).norm()
+''',
+}
+
+MEASURED = '''
+def rms(tensor):
+    """Root mean square."""
+    return norm(tensor) / math.sqrt(tensor.numel())
+
+
+def measured(linear, h):
+    """Of one Linear layer: its weights, their gradient, and the output h."""
+    gradient = linear.weight.grad
+    return {
+        "grad_mean_abs": gradient.double().abs().mean().item(),
+        "grad_rms": rms(gradient).item(),
+        "grad_norm": norm(gradient).item(),
+        "weight_rms": rms(linear.weight).item(),
+        "activation_rms": rms(h).item(),
+        "underflow": not gradient.any().item(),
+    }
+'''
+
+
+def measures(dtype: str) -> list[str]:
+    """``norm``, ``rms`` and ``measured(linear, h)``."""
+    return [NORM[dtype], "import math" + MEASURED]
+
+
+def unit_shares(activation: str) -> str:
+    """``unit_shares(phi, z)``: which share of a layer's units is saturated, which dead."""
+    phi = ACTIVATIONS.parse(activation)
+    bound = phi.entry.slope_bound(**phi.arguments)
+    return f'''
+import math
+import torch
+def unit_shares(phi, z):
+    """Shares of unit outputs that are saturated, on the flat part of φ, and of units that are dead, φ' = 0."""
+    z = z.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(phi(z).sum(), z)  # φ'(z)
+    if slope.isnan().any():
+        return {{"saturated": math.nan, "dead": math.nan}}
+    saturated = slope.abs() < 0.05 * {bound}  # the largest |φ'| there is
+    dead = (slope == 0).all(dim=0)
+    return {{"saturated": saturated.double().mean().item(), "dead": dead.double().mean().item()}}
+'''

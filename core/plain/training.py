@@ -1,0 +1,173 @@
+"""A run of an experiment that trains, as a plain script."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.parts import schedulers
+from core.parts.clippers import CLIPPERS
+from core.parts.datasets import DATASETS
+from core.parts.optimizers import OPTIMIZERS
+from core.parts.schedulers import SCHEDULERS
+from core.plain import data, draws, network, optimizers, recurrent, text
+from core.settings import Run
+
+VECTOR = '''
+import torch
+def vector(tensors):
+    """All numbers of the tensors, as one vector in float64."""
+    return torch.cat([tensor.detach().double().flatten() for tensor in tensors])
+'''
+VALIDATION = {
+    True: '''
+import torch
+@torch.no_grad()
+def validated():
+    """Loss and accuracy on the validation rows."""
+    model.eval()
+    output = model(validation_inputs)
+    model.train()
+    return {
+        "val_loss": loss_of(output, validation_labels).item(),
+        "val_accuracy": (output.argmax(dim=1) == validation_labels).double().mean().item(),
+    }
+''',
+    False: '''
+import torch
+@torch.no_grad()
+def validated():
+    """Loss on the validation sequences."""
+    return {"val_loss": loss_of(model(validation_inputs), validation_labels).item()}
+''',
+}
+LOSSES = {
+    "float32": "functional.cross_entropy(output.double(), labels)  # float32 would round a small loss away",
+    "float64": "functional.cross_entropy(output, labels)",
+}
+
+
+def script(run: Run, question: str, columns: tuple[str, ...]) -> str:
+    """The script; it prints ``columns`` as CSV, those of an update."""
+    settings: Any = run.settings
+    constants = {
+        "SEED": run.seed,
+        "DEPTH": settings.depth,
+        "WIDTH": settings.width,
+        "FEATURES": settings.data.features,
+        "CLASSES": settings.data.classes,
+        "EPOCHS": settings.epochs,
+        "BATCH_SIZE": settings.batch_size,
+        "STEPS_PER_EPOCH": settings.steps_per_epoch,
+    }
+    classifies = bool(settings.data.classes)
+    pieces = [
+        draws.GENERATOR,
+        *(_recurrent(settings) if settings.kind.sequence else _perceptron(settings)),
+        _loss(settings),
+        VECTOR,
+        text.columns(columns),
+        _data(settings),
+        VALIDATION[classifies],
+        _loop(settings, columns),
+    ]
+    printed = "It prints a line per update; what validates is measured at the end of each epoch."
+    return text.script(text.title(question, run, printed), constants, *pieces)
+
+
+def _perceptron(settings: Any) -> list[str]:
+    same_width = settings.data.features == settings.width
+    parts = settings.activation, settings.norm, settings.residual
+    return [draws.initialize(settings.init), network.multilayer(*parts, same_width, readout=True, traced=False)]
+
+
+def _recurrent(settings: Any) -> list[str]:
+    return [recurrent.initialize(settings.init), recurrent.network(settings.model)]
+
+
+def _loss(settings: Any) -> str:
+    classifies = bool(settings.data.classes)
+    loss = LOSSES[settings.dtype] if classifies else "functional.mse_loss(output, labels)"
+    return f'''
+from torch.nn import functional
+def loss_of(output, labels):
+    """{"Cross-entropy" if classifies else "Mean square error"}, mean over the rows."""
+    return {loss}
+'''
+
+
+def _data(settings: Any) -> str:
+    part = DATASETS.parse(settings.dataset)
+    if part.entry.rows is not None:
+        return data.table(settings.dataset, settings.dtype, validated=True)
+    drawn = part.entry.code(**part.arguments)
+    cast = text.cast(settings.dtype)
+    names = ("train_inputs", "train_labels", "validation_inputs", "validation_labels")
+    return drawn + "".join(f"\n{name} = {name}{cast}" for name in names if cast)
+
+
+def _loop(settings: Any, columns: tuple[str, ...]) -> str:
+    clipper = CLIPPERS.parse(settings.clipper)
+    clip = clipper.entry.code(**clipper.arguments)
+    schedule, per = "", ""
+    if hasattr(settings, "scheduler"):
+        scheduler = SCHEDULERS.parse(settings.scheduler)
+        base_lr, sizes = settings.base_lr, (settings.epochs, settings.steps_per_epoch)
+        schedule = f"\nscheduler = {text.wrapped(schedulers.source(scheduler, base_lr, *sizes))}"
+        per = schedulers.stepping(scheduler)
+        needs_loss = scheduler.entry.needs_loss
+    momentum = f'\n            "momentum": {_momentum(settings.optimizer)},' if "momentum" in columns else ""
+    each = "row |= validated()" if per != "batch" or not needs_loss else ""
+    epoch_step = {"epoch": "scheduler.step(row['val_loss'])" if per and needs_loss else "scheduler.step()"}.get(per, "")
+    batch_step = {"batch": "scheduler.step(validated()['val_loss'])" if per and needs_loss else "scheduler.step()"}.get(
+        per, ""
+    )
+    norms = "\nnorms = []" if "norms" in clip else ""
+    last = "\n".join(line for line in (each or "row |= validated()", epoch_step.replace("'", '"')) if line)
+    after = f"\n{text.indented(batch_step.replace(chr(39), chr(34)), 2)}" if batch_step else ""
+    return f"""
+import math
+import torch
+from torch import nn
+model = Network(){text.cast(settings.dtype)}
+{optimizers.line(settings.optimizer, settings.base_lr)}{schedule}{norms}
+diverged = False
+
+print(",".join(COLUMNS))
+for epoch in range(EPOCHS):
+    order = torch.randperm(len(train_inputs), generator=generator("order", epoch))
+    for batch in range(STEPS_PER_EPOCH):  # the last incomplete batch is dropped
+        picked = order[batch * BATCH_SIZE : (batch + 1) * BATCH_SIZE]
+        optimizer.zero_grad()
+        loss = loss_of(model(train_inputs[picked]), train_labels[picked])
+        loss.backward()
+
+        gradient = vector(parameter.grad for parameter in model.parameters())
+        grad_norm = gradient.norm().item()
+{text.indented(clip, 2)}
+        after = vector(parameter.grad for parameter in model.parameters())
+
+        before = vector(model.parameters())
+        group = optimizer.param_groups[0]
+        row = {{
+            "lr": group["lr"],{momentum}
+            "train_loss": loss.item(),
+            "grad_norm": grad_norm,
+            "clipped_grad_norm": after.norm().item(),
+            "clip_cosine": (gradient @ after / (gradient.norm() * after.norm())).item(),
+            "clipped": clipped,
+        }}
+        optimizer.step()
+        row["update_norm"] = (vector(model.parameters()) - before).norm().item()
+        diverged = diverged or not math.isfinite(row["train_loss"] + row["update_norm"])
+        if batch == STEPS_PER_EPOCH - 1:
+{text.indented(last, 3)}{after}
+        row = {{"clipped": False}} if diverged else row
+        write({{"step": epoch * STEPS_PER_EPOCH + batch, "epoch": epoch, **row, "diverged": diverged}})
+"""
+
+
+def _momentum(optimizer: str) -> str:
+    arguments = OPTIMIZERS.parse(optimizer)
+    if arguments.entry.cycled == "beta1":
+        return 'group["betas"][0]'
+    return 'group["momentum"] or math.nan' if arguments.entry.name == "rmsprop" else 'group["momentum"]'
