@@ -7,7 +7,7 @@ import re
 from core.parts.activations import ACTIVATIONS
 from core.parts.norms import NORMS
 from core.parts.residuals import RESIDUALS
-from core.plain.text import indented
+from core.plain.text import cast, indented
 
 
 def multilayer(activation: str, norm: str, residual: str, same_width: bool, readout: bool, traced: bool) -> str:
@@ -43,6 +43,11 @@ class Network(nn.Module):
     def forward(self, h):
 {indented(_forward(body, names, values, output, traced), 2)}
 '''
+
+
+def made(dtype: str) -> str:
+    """The line that makes ``model``, in the run's dtype."""
+    return "model = Network().double()  # drawn in float32, computed in float64" if cast(dtype) else "model = Network()"
 
 
 def _described(residual: str, readout: bool) -> str:

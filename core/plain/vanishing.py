@@ -37,7 +37,7 @@ def script(run: Run, question: str, columns: tuple[str, ...]) -> str:
         text.columns(columns),
         *(_trained(settings) if settings.steps else [_looked_at(settings)]),
     ]
-    printed = f"It prints a line per {'step and ' if settings.steps else ''}layer, counted from the input."
+    printed = f"Prints a line per {'step and ' if settings.steps else ''}layer, counted from the input."
     return text.script(text.title(question, run, printed), constants, *pieces)
 
 
@@ -54,7 +54,7 @@ def _looked_at(settings: Any) -> str:
 {losses.imports(settings.loss)}
 {batch}
 
-{drawn}model = Network(){text.cast(settings.dtype)}
+{drawn}{network.made(settings.dtype)}
 output, signals = model(inputs)
 {losses.line(settings.loss, settings.dtype)}
 loss.backward()
@@ -73,7 +73,7 @@ def _trained(settings: Any) -> list[str]:
     each_step = "for step in range(STEPS + 1):" + ("" if own else "\n    inputs, labels = batch(step)")
     loop = f"""\
 {losses.imports(settings.loss)}
-model = Network(){text.cast(settings.dtype)}
+{network.made(settings.dtype)}
 {optimizers.line(settings.optimizer, settings.base_lr)}
 linears = [*model.linears, model.readout]
 diverged = False
