@@ -31,7 +31,7 @@ def cross_entropy(
     In float64, the true class's entry as minus the sum of the others: where a softmax is all but certain, the gradient
     is small and not lost. ``scaled=False`` gives it without a power of two.
     """
-    logits = signal[:, :size].double()  # padded columns stay in: kernels see whole blocks
+    logits = signal[:, :size].to(torch.float64, copy=True)  # padded columns stay in: kernels see whole blocks
     logits -= logits.amax(1, keepdim=True)
     own = torch.zeros_like(logits[:, :1])
     own[:, 0, :rows] = logits[:, :, :rows].gather(1, labels[:, None])[:, 0]

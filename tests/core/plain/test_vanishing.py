@@ -4,11 +4,9 @@ import ast
 import functools
 import io
 import itertools
-import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +16,7 @@ import core
 from core.parts import REGISTRIES
 from core.registry import Registry
 from tests.core.comparison import CONTINUOUS, VANISHING, runs_of
+from tests.core.plain.interpreter import alone, printed_by
 
 RTOL = {"float32": 1e-4, "float64": 1e-9}
 COLUMNS = [*VANISHING.places, *(name for name in VANISHING.measures if name != "theory_grad_rms")]
@@ -109,37 +108,10 @@ def the_run(name: str):
     return run
 
 
-EVERY = """
-import contextlib, io, sys, warnings
-from pathlib import Path
-warnings.simplefilter("error")
-for script in sorted(Path(sys.argv[1]).glob("*.py")):
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(script.read_text(encoding="utf-8"), script, "exec"), {"__name__": "__main__"})
-    script.with_suffix(".csv").write_text(printed.getvalue())
-assert not [name for name in sys.modules if name.split(".")[0] == "core"]
-"""
-
-
-def alone(folder: Path, *words: str) -> str:
-    """What a fresh interpreter prints that finds neither our code nor our environment."""
-    done = subprocess.run(
-        [sys.executable, "-I", *words], cwd=folder, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory) -> dict[str, str]:
-    """Each case's CSV; all scripts run one after the other by one interpreter, each in a namespace of its own."""
-    folder = tmp_path_factory.mktemp("scripts")
-    for number, name in enumerate(CASES):
-        (folder / f"{number:03}.py").write_text(VANISHING.code(the_run(name)), encoding="utf-8")
-    alone(folder, "-c", EVERY, str(folder))
-    return {name: (folder / f"{number:03}.csv").read_text() for number, name in enumerate(CASES)}
+    """Each case's CSV."""
+    return printed_by({name: VANISHING.code(the_run(name)) for name in CASES}, tmp_path_factory.mktemp("scripts"))
 
 
 def read(text: str) -> pd.DataFrame:
