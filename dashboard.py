@@ -85,7 +85,7 @@ for stored in recent:
     made = time.strftime("%d %b %H:%M", time.localtime(stored.created))
     kind = core.experiment(stored.experiment)
     st.page_link(
-        "pages/2_Vanishing_gradients.py",
+        page.page_of(kind),
         label=f"{made} · {kind.title}: {page.sweep_words(kind, stored.link)} ({stored.runs:,} runs)",
         icon=":material/history:",
         query_params=stored.link,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,3 +76,19 @@ def slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def varying(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """The settings that take more than one value in the frame, the empty one counted."""
     return [name for name in names if frame[name].nunique(dropna=False) > 1]
+
+
+def comparison(summary: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
+    """A summary's rows as a table to read: a row per setting (what varies alone), each measure with its interval."""
+    names = varying(summary, settings) or list(settings)[:1]
+    wide = summary.assign(text=[_with_interval(row) for row in summary.itertuples()])
+    keyed = wide.assign(**{name: wide[name].astype(object).where(wide[name].notna(), "–") for name in names})
+    table = keyed.pivot_table(index=names, columns="measure", values="text", aggfunc="first", sort=False)
+    return table[list(dict.fromkeys(summary["measure"]))].rename_axis(columns=None).reset_index()
+
+
+def _with_interval(row: Any) -> str:
+    if not row.n:
+        return "–"
+    mean = f"{row.mean:.3g}"
+    return mean if math.isnan(row.ci_low) else f"{mean} ({row.ci_low:.3g} to {row.ci_high:.3g})"

@@ -95,13 +95,14 @@ st.markdown(f"**{len(chosen)} chosen**, {total:,} finished runs")
 first, second, third, fourth = st.columns(4)
 if len(chosen) == 1:
     first.page_link(
-        "pages/2_Vanishing_gradients.py",
+        page.page_of(kinds[chosen[0]["sweep"].experiment]),
         label="Open",
         icon=":material/open_in_new:",
         query_params=chosen[0]["link"],
     )
+mixed = len({row["sweep"].experiment for row in chosen}) > 1
 second.download_button(
-    "CSV", lambda: _export(chosen, False), "results.csv", "text/csv", on_click="ignore", width="stretch"
+    "CSV", lambda: _export(chosen, False), "results.csv", "text/csv", on_click="ignore", width="stretch", disabled=mixed
 )
 third.download_button(
     "Parquet",
@@ -110,7 +111,10 @@ third.download_button(
     "application/vnd.apache.parquet",
     on_click="ignore",
     width="stretch",
+    disabled=mixed,
 )
+if mixed:
+    st.caption("Experiments have different columns: choose sweeps of one of them to export.")
 with fourth.popover("Delete", width="stretch"):
     st.write("Deletes the runs of the chosen sweeps, those that other sweeps share excepted. It can't be undone.")
     st.button("Delete them", type="primary", on_click=_delete, args=(chosen,), key="delete")

@@ -148,8 +148,8 @@ class _Networks:
         if self.network.classes:
             return head(self._logits(trace), self.network.classes)
         signal, exponent = trace.outputs[-1], trace.exponents[-1]
-        loss, *start = head(signal, self.network.width)
-        return loss * torch.from_numpy(np.ldexp(1.0, exponent)).to(loss), *start
+        loss, gradient, own = head(signal, self.network.width)
+        return loss * torch.from_numpy(np.ldexp(1.0, exponent)).to(loss), gradient, own
 
     def _head(self, labels: Tensor) -> Head:
         rows = self.stack.batch_size

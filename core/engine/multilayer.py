@@ -104,5 +104,3 @@ def _by_layer(network: Network, views: dict[str, Tensor]) -> Parameters:
         [views.get(f"gain {layer}") for layer in layers],
         [views.get(f"shift {layer}") for layer in layers],
     )
-
-

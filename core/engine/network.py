@@ -176,11 +176,11 @@ def forward(
         h, u = trace.outputs[-1], values[index]
         z = u if kept is None else kept[index]
         torch.bmm(parameters.weights[index], h, out=z)
-        exponents, straight = trace.exponents[-1], list[int]()
+        bias, exponents, straight = parameters.biases[index], trace.exponents[-1], list[int]()
         if rescale:
-            exponents, straight = _add_rescaled(z, parameters.biases[index], exponents)
-        elif parameters.biases[index] is not None:
-            z.add_(parameters.biases[index])
+            exponents, straight = _add_rescaled(z, bias, exponents)
+        elif bias is not None:
+            z.add_(bias)
         kept_statistics = None if running is None else running.layers[index]
         trace.normals.append(_normalize(z, form, parameters, index, width, rows, kept_statistics, evaluating))
         if form.before:

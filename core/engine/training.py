@@ -241,7 +241,7 @@ def update(model: Model, groups: Sequence[_Group], rates: _Rates, step: int) -> 
     for group in groups:
         parameters, gradient = model.parameters[group.rows], model.gradient[group.rows]
         lr = parameters.new_tensor(rates.lr[group.rows, step])[:, None]
-        arguments = dict(group.optimizer.arguments)
+        arguments: dict[str, object] = dict(group.optimizer.arguments)
         if group.cycles:
             arguments[group.optimizer.entry.cycled] = parameters.new_tensor(rates.momentum[group.rows, step])[:, None]
         group.optimizer.entry.update(parameters, gradient, group.state, step, lr, **arguments)

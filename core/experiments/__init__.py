@@ -49,6 +49,7 @@ class Experiment:
     expected     a sweep's frame as theory has it, nothing measured; its measured columns are empty
     summary      frame -> a row per setting and measure
     run_summary  frame -> a row per run
+    front        settings that stand first in the form, the others folded below
     charts       frame -> charts by name; those in ``wide_charts`` take a page's whole width
     headline     frame -> (label, value, explanation) of the numbers above the charts
     code         run -> a plain PyTorch script that prints its place and measured columns as CSV
@@ -63,6 +64,7 @@ class Experiment:
     places: tuple[str, ...]
     measures: tuple[str, ...]
     presets: tuple[Preset, ...]
+    front: tuple[str, ...]
     tasks: Callable[[Iterable[Run]], list[list[Run]]]
     compute: Callable[[Sequence[Run], str], list[dict[str, np.ndarray]]]
     cost: Callable[[Settings], Cost]

@@ -15,27 +15,31 @@ if TYPE_CHECKING:
 class Perceptron(Protocol):
     """The settings of one network."""
 
-    depth: int
-    width: int
-    activation: str
-    norm: str
-    residual: str
-    dataset: str
-    batch_size: int
+    @property
+    def depth(self) -> int | None: ...  # noqa: D102
+    @property
+    def width(self) -> int: ...  # noqa: D102
+    @property
+    def activation(self) -> str | None: ...  # noqa: D102
+    @property
+    def norm(self) -> str | None: ...  # noqa: D102
+    @property
+    def residual(self) -> str | None: ...  # noqa: D102
+    @property
+    def dataset(self) -> str: ...  # noqa: D102
+    @property
+    def batch_size(self) -> int: ...  # noqa: D102
 
 
 def contradiction(settings: Perceptron, features: int | None) -> str | None:
     """The first reason why this network can't be built, or None; ``features`` are its inputs."""
-    residual = RESIDUALS.parse(settings.residual).entry
-    norm = residual.own_norm or settings.norm
-    if residual.own_norm and settings.norm != "none":
-        return (
-            f"norm: {residual.name} brings its own {residual.own_norm} norm along; use norm=none, not {settings.norm}"
-        )
-    if settings.depth % residual.block:
-        return (
-            f"depth: {residual.name} has {residual.block} layers a block, so depth must be even, but got {settings.depth}"
-        )
+    depth, own_norm, residual_form = _given(settings)
+    residual = RESIDUALS.parse(residual_form).entry
+    norm = residual.own_norm or own_norm
+    if residual.own_norm and own_norm != "none":
+        return f"norm: {residual.name} brings its own {residual.own_norm} norm along; use norm=none, not {own_norm}"
+    if depth % residual.block:
+        return f"depth: {residual.name} has {residual.block} layers a block, so depth must be even, but got {depth}"
     if residual.needs_width and features != settings.width:
         return (
             f"width: {residual.name} adds its input to its output, so width must be {features}, "
@@ -52,6 +56,14 @@ def network(settings: Perceptron, features: int, outputs: int) -> Network:
     """The network's shape; a trained readout where there are ``outputs``."""
     from core.engine.network import Network
 
-    residual = RESIDUALS.parse(settings.residual)
-    forms = residual.entry.layers(settings.depth, settings.norm, features == settings.width, **residual.arguments)
+    depth, norm, form = _given(settings)
+    residual = RESIDUALS.parse(form)
+    forms = residual.entry.layers(depth, norm, features == settings.width, **residual.arguments)
+    assert settings.activation is not None
     return Network(features, settings.width, outputs, ACTIVATIONS.parse(settings.activation), tuple(forms))
+
+
+def _given(settings: Perceptron) -> tuple[int, str, str]:
+    """Depth, norm and residual form, which only other kinds of network lack."""
+    assert settings.depth is not None and settings.norm is not None and settings.residual is not None
+    return settings.depth, settings.norm, settings.residual

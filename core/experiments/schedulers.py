@@ -224,6 +224,7 @@ EXPERIMENT = Experiment(
     places=PLACES,
     measures=(*MEASURES, "momentum"),
     presets=PRESETS,
+    front=("scheduler", "model", "dataset", "optimizer", "base_lr", "epochs"),
     tasks=trainings.tasks,
     compute=compute,
     cost=trainings.cost,

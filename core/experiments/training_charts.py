@@ -221,9 +221,7 @@ def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measur
         shown[f"log_{column}"] = log10(shown[column])
     shown["log_ci_low"] = shown["log_ci_low"].fillna(shown["log_mean"])
     shown["log_ci_high"] = shown["log_ci_high"].fillna(shown["log_mean"])
-    axis, scale = power_axis(
-        COLUMNS[measure].title, shown[["log_mean", "log_ci_low", "log_ci_high"]].to_numpy(float)
-    )
+    axis, scale = power_axis(COLUMNS[measure].title, shown[["log_mean", "log_ci_low", "log_ci_high"]].to_numpy(float))
     base = alt.Chart(shown).encode(
         x=x,
         color=alt.Color(f"{name}:N", scale=series_scale(frame, [name], labels), legend=legend(name)),
@@ -249,7 +247,8 @@ def paired_chart(
     if finite.empty:
         return empty(f"No pair with {reference} has finished yet.")
     better, worse = finite[finite["ci_high"] < 0], finite[finite["ci_low"] > 0]
-    words = [f"{len(better)} of {len(finite)} beat {reference}"] + ([f"{len(worse)} lose to it"] if len(worse) else [])
+    words = [f"{len(better)} of {len(finite)} {'beats' if len(better) == 1 else 'beat'} {reference}"]
+    words += [f"{len(worse)} {'loses' if len(worse) == 1 else 'lose'} to it"] if len(worse) else []
     return interval_chart(
         finite,
         "value",

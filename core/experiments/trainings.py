@@ -104,7 +104,7 @@ class Training(Settings):
                 f"batch_size: {self.dataset} has {data.training_rows} training rows, "
                 f"so it must be 1 to {data.training_rows}, but got {self.batch_size}"
             )
-        return None if self.kind.sequence else perceptron.contradiction(self, data.features)  # type: ignore[arg-type]
+        return None if self.kind.sequence else perceptron.contradiction(self, data.features)
 
     def idle(self) -> frozenset[str]:
         """What this kind of network has no use for."""
@@ -125,18 +125,20 @@ def load(settings: Training) -> stacks.Load:
     if settings.kind.sequence:
         blocks = 4 if settings.kind.gates > 1 else 1
         inner = units + padded(data.features + 1)
-        weights = blocks * units * inner
+        weights = float(blocks * units * inner)
         values = data.length * units * rows * (3.0 * blocks)
         flops = 6.0 * data.length * weights * rows
-        trace = data.length * rows * itemsize * (inner + (blocks > 1) * 6 * units)
+        trace = float(data.length) * rows * itemsize * (inner + (blocks > 1) * 6 * units)
         calls = data.length * (6 if blocks == 1 else 40) * 4e-7
+        slow *= 1.5
     else:
         assert settings.depth is not None
-        weights = units * (inputs + (settings.depth - 1) * units + 16)
+        weights = float(units * (inputs + (settings.depth - 1) * units + 16))
         values = settings.depth * units * rows * 6.0
         flops = 6.0 * weights * rows
         trace = 3.0 * settings.depth * units * rows * itemsize
-        calls = (20 + 12 * settings.depth) * 4e-7
+        calls = (40 + 20 * settings.depth) * (6e-7 if settings.norm == "none" else 3e-6)
+        slow *= 1.2
     seconds = slow * (flops / 70e9 + values * 0.5e-9 + weights * 4e-9 + calls)
     return stacks.Load(
         max(units * rows, weights) * itemsize, trace + 8.0 * weights * itemsize, settings.steps * seconds
@@ -170,7 +172,7 @@ def compute(runs: Sequence[Run], device: str, measures: Sequence[str]) -> list[d
     assert data.features is not None
     network = None
     if not settings.kind.sequence:
-        network = perceptron.network(settings, data.features, data.classes)  # type: ignore[arg-type]
+        network = perceptron.network(settings, data.features, data.classes)
     stack = Stack(
         settings.model,
         network,
@@ -185,7 +187,10 @@ def compute(runs: Sequence[Run], device: str, measures: Sequence[str]) -> list[d
     steps = np.arange(settings.steps)
     place = {"step": steps, "epoch": steps // settings.steps_per_epoch}
     flags = {name: measured[name].astype(bool) for name in ("clipped", "diverged")}
-    return [place | {name: values[r] for name, values in (measured | flags).items() if name in measures} for r in range(len(runs))]
+    return [
+        place | {name: values[r] for name, values in (measured | flags).items() if name in measures}
+        for r in range(len(runs))
+    ]
 
 
 def _member(run: Run) -> Member:

@@ -393,6 +393,7 @@ EXPERIMENT = Experiment(
     places=("step", "layer"),
     measures=MEASURES,
     presets=PRESETS,
+    front=("depth", "width", "activation", "init", "norm", "residual"),
     tasks=tasks,
     compute=compute,
     cost=cost,

@@ -3,6 +3,8 @@
 To add a part, write one entry in one of these files; forms, commands, tables and conformance tests find it there.
 """
 
+from typing import Any
+
 from core.parts import (
     activations,
     clippers,
@@ -14,8 +16,9 @@ from core.parts import (
     residuals,
     schedulers,
 )
+from core.registry import Registry
 
-REGISTRIES = {
+REGISTRIES: dict[str, Registry[Any]] = {
     "activations": activations.ACTIVATIONS,
     "inits": inits.INITS,
     "norms": norms.NORMS,

@@ -254,7 +254,12 @@ labels = torch.randint(0, CLASSES, (BATCH_SIZE,), generator=generator("labels"))
         arguments=(
             Argument(name="length", kind=int, default=50, minimum=2, maximum=1000, meaning="time steps of a sequence"),
             Argument(
-                name="samples", kind=int, default=1280, minimum=4, maximum=100_000, meaning="training sequences of a run"
+                name="samples",
+                kind=int,
+                default=1280,
+                minimum=4,
+                maximum=100_000,
+                meaning="training sequences of a run",
             ),
         ),
         shape=lambda length, samples: DataShape(2, 0, samples, length),

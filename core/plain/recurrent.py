@@ -11,7 +11,9 @@ def initialize(init: str) -> str:
     """``initialize(weight, bias, layer)``; PyTorch's default bounds all weights of a recurrent layer by its width."""
     written = draws.initialize(init)
     default = INITS.parse(init).entry.name == "torch_default"
-    return written.replace("weight.shape[1]", "WIDTH").replace("torch.nn.Linear", "torch.nn.RNN") if default else written
+    return (
+        written.replace("weight.shape[1]", "WIDTH").replace("torch.nn.Linear", "torch.nn.RNN") if default else written
+    )
 
 
 def network(model: str) -> str:

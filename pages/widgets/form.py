@@ -11,9 +11,6 @@ from core.experiments import Experiment
 from core.registry import split_values
 from core.settings import Limits, Sweep
 
-FIRST = ("depth", "width", "activation", "init", "norm", "residual")
-
-
 def settings_form(kind: Experiment, start: Mapping[str, str]) -> tuple[Sweep | None, str]:
     """The form, filled from ``start`` (link fields); the sweep that it describes now, or None and what is wrong."""
     prefix = f"{kind.name}:"
@@ -30,17 +27,16 @@ def settings_form(kind: Experiment, start: Mapping[str, str]) -> tuple[Sweep | N
         help="Fills the form; then press Run.",
     )
     names = kind.settings.names()
-    for name in FIRST:
-        if name in names:
-            _field(prefix, name, kind.settings.limits[name])
+    for name in kind.front:
+        _field(prefix, name, kind.settings.limits[name])
     st.text_input(
         "seeds",
         key=f"{prefix}seeds",
         help="How many seeds (20), a half-open range (3:7) or a list (3,5). More seeds, narrower intervals.",
     )
-    with st.expander("Data, loss and training"):
+    with st.expander("More settings"):
         for name in names:
-            if name not in FIRST:
+            if name not in kind.front:
                 _field(prefix, name, kind.settings.limits[name])
     sweep, problem = _read(kind)
     if sweep is not None:

@@ -8,7 +8,7 @@ import core
 from core.settings import Sweep
 from pages.widgets import page
 
-SMALL_SECONDS = 4.0  # of computing: a sweep so small starts by itself
+SMALL_SECONDS = 6.0  # of computing: a sweep so small starts by itself
 
 
 def job_panel(sweep: Sweep, stored: int) -> core.Job | None:

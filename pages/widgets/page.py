@@ -16,7 +16,13 @@ from core.experiments import Experiment
 
 CHART_MARGIN = 90  # Streamlit fits axes and legend into a chart's height
 PAGES = Path(__file__).parents[1]
-ICONS = {"Vanishing gradients": ":material/trending_down:", "Results": ":material/database:"}
+ICONS = {
+    "Vanishing gradients": ":material/trending_down:",
+    "Through time": ":material/timeline:",
+    "Clipping": ":material/content_cut:",
+    "Schedulers": ":material/speed:",
+    "Results": ":material/database:",
+}
 
 
 def begin(title: str) -> None:
@@ -25,10 +31,20 @@ def begin(title: str) -> None:
     jobs()
     with st.sidebar:  # Streamlit's own list would call the home page by its file's name
         st.page_link("dashboard.py", label="Home", icon=":material/home:")
-        for file in sorted(PAGES.glob("*.py"), key=lambda file: int(file.name.split("_")[0])):
-            label = file.stem.split("_", 1)[1].replace("_", " ")
-            st.page_link(f"pages/{file.name}", label=label, icon=ICONS.get(label))
+        for label, path in _pages().items():
+            st.page_link(path, label=label, icon=ICONS.get(label))
         st.divider()
+
+
+def _pages() -> dict[str, str]:
+    """The pages' files by their labels, in order."""
+    files = sorted(PAGES.glob("*.py"), key=lambda file: int(file.name.split("_")[0]))
+    return {file.stem.split("_", 1)[1].replace("_", " "): f"pages/{file.name}" for file in files}
+
+
+def page_of(kind: Experiment) -> str:
+    """The file of an experiment's page."""
+    return _pages()[kind.title]
 
 
 @st.cache_resource(show_spinner=False)

@@ -9,13 +9,14 @@ import pandas as pd
 import streamlit as st
 
 import core
-from core import tables
+from core import summaries, tables
 from core.experiments import Experiment, experiment
-from core.settings import Sweep
+from core.settings import Run, Sweep
 from pages.widgets import job_panel, page
 
 SHOWN_FINDINGS = 3
 SHOWN_ROWS = 5_000
+SHOWN_SEEDS = 100
 ICONS = {"error": ":red[:material/error:]", "warning": ":orange[:material/warning:]", "info": ":blue[:material/info:]"}
 
 
@@ -23,6 +24,7 @@ class Result(NamedTuple):
     """What the store holds of a sweep, put together; ``measured`` is False while there is theory alone."""
 
     frame: pd.DataFrame
+    comparison: pd.DataFrame
     findings: list[core.Finding]
     measured: bool
 
@@ -33,9 +35,15 @@ def _result(_sweep: Sweep, _store: core.Store, key: str, path: str, runs: int) -
     kind = experiment(_sweep.experiment)
     table = _table(_sweep, _store) if runs else None
     if table is None or not len(table):
-        return Result(kind.expected(_sweep), [], False)
+        return Result(kind.expected(_sweep), pd.DataFrame(), [], False)
     frame = tables.to_frame(table)
-    return Result(frame, core.findings(frame), True)
+    compared = summaries.comparison(kind.summary(frame), kind.settings.names()) if runs == _whole(_sweep) else None
+    return Result(frame, pd.DataFrame() if compared is None else compared, core.findings(frame), True)
+
+
+def _whole(sweep: Sweep) -> int:
+    """Runs of the sweep when nothing is missing."""
+    return len(sweep.points) * len(sweep.seeds)
 
 
 def _table(sweep: Sweep, store: core.Store):  # type: ignore[no-untyped-def]  # pyarrow has no types
@@ -82,6 +90,10 @@ def _draw(kind: Experiment, sweep: Sweep, result: Result, store: core.Store) -> 
         for column, name in zip(st.columns(2, gap="large"), narrow[start : start + 2], strict=False):
             with column:
                 page.chart(found[name], name)
+    if len(result.comparison) > 1:
+        st.subheader("Comparison")
+        st.caption("Mean over seeds, with its 95 % bootstrap interval.")
+        st.dataframe(result.comparison, hide_index=True, column_config=_column_config(result.comparison))
     if result.measured:
         _take_away(kind, sweep, result.frame, store)
 
@@ -111,7 +123,7 @@ def _headline(kind: Experiment, frame: pd.DataFrame) -> None:
 
 def _findings(findings: list[core.Finding]) -> None:
     if not findings:
-        st.success("No fault found: gradients keep their size from layer to layer, and units give derivatives.")
+        st.success("No fault found.")
         return
     for finding in findings[:SHOWN_FINDINGS]:
         st.markdown(_finding_text(finding))
@@ -151,11 +163,26 @@ def _take_away(kind: Experiment, sweep: Sweep, frame: pd.DataFrame, store: core.
             wrap_lines=True,
         )
         st.code(f"python -m core run {sweep.text()} --out {name}.csv", language="bash", wrap_lines=True)
+    with st.expander("One run as a plain PyTorch script"):
+        _script(kind, sweep)
     with st.expander("The table"):
         if len(frame) > SHOWN_ROWS:
             st.caption(f"The first {SHOWN_ROWS:,} of {len(frame):,} rows; the downloads hold all.")
         st.dataframe(frame.head(SHOWN_ROWS), hide_index=True, column_config=_column_config(frame))
 
 
+def _script(kind: Experiment, sweep: Sweep) -> None:
+    """The script of a run of the reader's choice."""
+    names = [name for name in kind.settings.names() if len({getattr(point, name) for point in sweep.points}) > 1]
+    labels = [" · ".join(f"{name}={getattr(point, name)}" for name in names) for point in sweep.points]
+    left, right = st.columns([3, 1])
+    chosen = left.selectbox("setting", range(len(labels)), format_func=lambda index: labels[index] or "the only one")
+    seed = right.selectbox("seed", list(sweep.seeds)[:SHOWN_SEEDS])
+    script = kind.code(Run(kind.name, kind.version, sweep.points[chosen], seed))
+    st.caption("It needs torch, NumPy and scikit-learn alone, and prints this run's numbers as CSV.")
+    st.download_button("Download the script", script, f"{kind.name}.py", "text/x-python", on_click="ignore")
+    st.code(script, language="python", height=420)
+
+
 def _column_config(frame: pd.DataFrame) -> dict[str, object]:
-    return {name: st.column_config.Column(name, help=core.COLUMNS[name].meaning) for name in frame.columns}
+    return {name: st.column_config.Column(name, help=core.COLUMNS[name].meaning if name in core.COLUMNS else None) for name in frame.columns}

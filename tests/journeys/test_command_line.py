@@ -254,7 +254,7 @@ BAD = {
     "code of an unknown setting": (["code", "vanishing", "depht=3"], "did you mean 'depth'"),
     "code of nothing": (["code"], "experiment"),
     "diagnose a text": (["diagnose", "letter.txt"], "letter.txt: must end in .csv or .parquet"),
-    "diagnose a foreign table": (["diagnose", "people.csv"], "this is no frame of vanishing"),
+    "diagnose a foreign table": (["diagnose", "people.csv"], "this is no frame of ours"),
     "diagnose an empty file": (["diagnose", "empty.csv"], "empty.csv: can't be read as csv"),
     "diagnose no parquet": (["diagnose", "fake.parquet"], "fake.parquet: can't be read as parquet"),
     "findings in no json": (["diagnose", "people.csv", "--findings", "a.txt"], "--findings: must end in .json"),

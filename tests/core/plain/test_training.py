@@ -39,7 +39,14 @@ def cases():
     dtypes = itertools.cycle(RTOL)
     for text in [*(entry.name for entry in REGISTRIES["schedulers"]), *CHANGED]:
         found[text] = SCHEDULERS, {**SMALL, "scheduler": text, "dtype": "float64"}
-    for optimizer in ("adam", "sgd(momentum=0.9)", "sgd", "adamw(weight_decay=0.1)", "rmsprop", "rmsprop(momentum=0.5)"):
+    for optimizer in (
+        "adam",
+        "sgd(momentum=0.9)",
+        "sgd",
+        "adamw(weight_decay=0.1)",
+        "rmsprop",
+        "rmsprop(momentum=0.5)",
+    ):
         for scheduler, dtype in (("one_cycle", "float64"), ("constant", "float32"), ("plateau(patience=0)", "float64")):
             found[f"{optimizer} {scheduler}"] = (
                 SCHEDULERS,

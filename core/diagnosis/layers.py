@@ -1,71 +1,32 @@
-"""From a frame to findings: what is wrong, by which evidence, and what to change.
-
-Verdicts are relative: how the gradient changes per layer, with its interval over seeds; shares of units. A sound run
-gets no error and no warning.
-"""
+"""Faults of a network's layers: gradients that vanish or explode, units that are dead or saturated."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from core import profiles
 from core.charts import three_digits
-from core.experiments import NAMES, experiment
+from core.diagnosis import Finding, Severity, check_numbers
 from core.experiments.vanishing import Vanishing
 from core.parts.activations import ACTIVATIONS
 
-Severity = Literal["error", "warning", "info"]
-ORDER = {"error": 0, "warning": 1, "info": 2}
 PAGE = "/Vanishing_gradients"
+WHOLE = ("step", "layer", "depth", "width", "batch_size", "seed")
+NUMBERS = ("train_loss", "grad_rms", "activation_rms", "dead", "saturated", "theory_grad_rms")
 
 FAINT, LOST = 1 / 30, 1 / 1000  # gradient of the first layer over that of the last: worth a warning, an error
 MANY, MOST = 0.6, 0.9  # share of units: worth a warning, an error
 FEWEST_ROWS = 32  # below, whether a unit is dead says little: half the units of a ReLU layer are, at one row
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One fault: its code, how bad it is, a sentence, the numbers behind it, and what to change."""
-
-    code: str
-    severity: Severity
-    message: str
-    evidence: dict[str, Any] = field(default_factory=dict)
-    remedy: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """The finding for JSON; numbers that JSON lacks become None."""
-        clean = {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in self.evidence.items()
-        }
-        return asdict(self) | {"evidence": clean}
-
-
-def findings(frame: pd.DataFrame) -> list[Finding]:
-    """The findings of a frame, the worst first; ValueError where it is no frame of the lab's."""
-    return sorted(_DIAGNOSES[experiment_of(frame)](frame), key=lambda finding: ORDER[finding.severity])
-
-
-def experiment_of(frame: pd.DataFrame) -> str:
-    """The experiment that a frame came from, by its columns; ValueError where none fits."""
-    fitting = [name for name in NAMES if set(experiment(name).columns) <= set(frame.columns)]
-    if fitting:  # some have all the columns of others, and more
-        return max(fitting, key=lambda name: len(experiment(name).columns))
-    lacking = sorted(set(experiment(NAMES[0]).columns) - set(frame.columns))
-    raise ValueError(f"this is no frame of {' or '.join(NAMES)}: it lacks the columns {', '.join(lacking)}")
-
-
-def _vanishing(frame: pd.DataFrame) -> list[Finding]:
+def diagnose(frame: pd.DataFrame) -> list[Finding]:
+    """The findings of a frame with rows per layer."""
     if frame.empty:
         return []
-    _check_numbers(frame)
+    check_numbers(frame, NUMBERS, WHOLE)
     names = Vanishing.names()
     found = []
     decays = profiles.decay_table(frame, names)
@@ -83,16 +44,6 @@ def _vanishing(frame: pd.DataFrame) -> list[Finding]:
         no_gradient = _no_gradient(rows, settings, label)
         found += no_gradient or _decay(rows, runs, settings, label)
     return found
-
-
-def _check_numbers(frame: pd.DataFrame) -> None:
-    whole = ("step", "layer", "depth", "width", "batch_size", "seed")
-    for name in (*whole, "train_loss", "grad_rms", "activation_rms", "dead", "saturated", "theory_grad_rms"):
-        if not pd.api.types.is_numeric_dtype(frame[name]):
-            bad = pd.to_numeric(frame[name], errors="coerce").isna() & frame[name].notna()
-            raise ValueError(f"{name}: must hold numbers, but one cell is {frame.loc[bad, name].iloc[0]!r}")
-        if name in whole and frame[name].isna().any():
-            raise ValueError(f"{name}: must hold whole numbers, but a cell is empty")
 
 
 def _overflow(rows: pd.DataFrame, label: str) -> list[Finding]:
@@ -272,6 +223,3 @@ def _pair(settings: pd.Series, other: str) -> str:
 def _other_init(settings: pd.Series) -> str:
     init = str(settings["init"])
     return f"{init},xavier_normal" if init != "xavier_normal" else init
-
-
-_DIAGNOSES: dict[str, Callable[[pd.DataFrame], list[Finding]]] = {"vanishing": _vanishing}

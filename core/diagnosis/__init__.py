@@ -1,0 +1,68 @@
+"""From a frame to findings: what is wrong, by which evidence, and what to change.
+
+Verdicts are relative: how the gradient changes per layer, with its interval over seeds; shares of units; how a loss
+moved. A sound run gets no error and no warning. Each file beside this one knows the faults of some experiments.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from core.experiments import NAMES, experiment
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Severity = Literal["error", "warning", "info"]
+ORDER = {"error": 0, "warning": 1, "info": 2}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault: its code, how bad it is, a sentence, the numbers behind it, and what to change."""
+
+    code: str
+    severity: Severity
+    message: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The finding for JSON; numbers that JSON lacks become None."""
+        clean = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in self.evidence.items()
+        }
+        return asdict(self) | {"evidence": clean}
+
+
+def findings(frame: pd.DataFrame) -> list[Finding]:
+    """The findings of a frame, the worst first; ValueError where it is no frame of the lab's."""
+    from core.diagnosis import layers, trainings
+
+    diagnoses = {"vanishing": layers.diagnose, "clipping": trainings.diagnose, "schedulers": trainings.diagnose}
+    return sorted(diagnoses[experiment_of(frame)](frame), key=lambda finding: ORDER[finding.severity])
+
+
+def experiment_of(frame: pd.DataFrame) -> str:
+    """The experiment that a frame came from, by its columns; ValueError where none fits."""
+    fitting = [name for name in NAMES if set(experiment(name).columns) <= set(frame.columns)]
+    if fitting:  # some have all the columns of others, and more
+        return max(fitting, key=lambda name: len(experiment(name).columns))
+    lacking = {name: sorted(set(experiment(name).columns) - set(frame.columns)) for name in NAMES}
+    nearest = min(NAMES, key=lambda name: len(lacking[name]))
+    raise ValueError(f"this is no frame of ours: for {nearest} it lacks the columns {', '.join(lacking[nearest])}")
+
+
+def check_numbers(frame: pd.DataFrame, numbers: tuple[str, ...], whole: tuple[str, ...]) -> None:
+    """ValueError for a column that should hold numbers and does not, or whole numbers and has a gap."""
+    import pandas as pd
+
+    for name in (*whole, *numbers):
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            bad = pd.to_numeric(frame[name], errors="coerce").isna() & frame[name].notna()
+            raise ValueError(f"{name}: must hold numbers, but one cell is {frame.loc[bad, name].iloc[0]!r}")
+        if name in whole and frame[name].isna().any():
+            raise ValueError(f"{name}: must hold whole numbers, but a cell is empty")
