@@ -105,13 +105,14 @@ def colours(names: Sequence[str], order: Sequence[str] = ()) -> alt.Scale:
     return alt.Scale(domain=list(names), range=[PALETTE[index % len(PALETTE)] for index in taken])
 
 
-def legend(title: str) -> alt.Legend:
-    """A legend below its chart, so that a narrow screen loses no width."""
+def legend(title: str, labels: Sequence[str] = ()) -> alt.Legend:
+    """A legend below its chart, so that a narrow screen loses no width; long labels stand below one another."""
+    longest = max((len(label) for label in labels), default=0)
     return alt.Legend(
         title=title or None,
         orient="bottom",
-        columns=4,
-        labelLimit=240,
+        columns=4 if longest <= 12 else 2 if longest <= 20 else 1,
+        labelLimit=300,
         symbolType="stroke",
         symbolStrokeWidth=3,
         symbolOpacity=1,

@@ -16,6 +16,12 @@ from core import profiles, summaries
 DRAWN_STEPS = 200  # of a curve over updates: more would not be seen
 
 
+def finite(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with infinities as NaN: neither has a place in a mean or a chart."""
+    floats = frame.select_dtypes("float").columns
+    return frame.assign(**{name: frame[name].where(np.isfinite(frame[name])) for name in floats})
+
+
 def by_epoch(frame: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.DataFrame:
     """``label epoch n mean low high``: a measure at the end of each epoch (from 1), the band its 10th to 90th percentile."""
     rows = frame[frame["val_loss"].notna()] if measure.startswith("val_") else frame

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from core import profiles
+from core import curves, profiles
 from core.charts import three_digits
 from core.diagnosis import Finding, check_numbers
 from core.experiments.trainings import Training
@@ -30,6 +30,7 @@ def diagnose(frame: pd.DataFrame) -> list[Finding]:
     if frame.empty:
         return []
     check_numbers(frame, NUMBERS, WHOLE)
+    frame = curves.finite(frame)
     settings = [name for name in (*Training.names(), "scheduler") if name in frame]
     found = []
     number, table = profiles.points(frame, settings)
@@ -103,9 +104,9 @@ def _rate(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
 
 
 def _falling(rows: pd.DataFrame) -> float:
-    """Share of epochs whose mean training loss is below that of the epoch before; NaN for a single epoch."""
-    means = rows.groupby(["run", "epoch"])["train_loss"].mean().unstack()
-    steps = np.diff(means.to_numpy(float), axis=1)
+    """Share of epochs whose validation loss is below that of the epoch before; NaN for a single epoch."""
+    ends = rows[rows["val_loss"].notna()].pivot_table(index="run", columns="epoch", values="val_loss")
+    steps = np.diff(ends.to_numpy(float), axis=1)
     return float((steps[np.isfinite(steps)] < 0).mean()) if np.isfinite(steps).any() else math.nan
 
 

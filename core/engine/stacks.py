@@ -51,11 +51,12 @@ def tasks(
     member: Callable[[T], Hashable],
     family: Callable[[T], Hashable],
     load: Callable[[T], Load],
+    seconds: float = TASK_SECONDS,
 ) -> list[list[T]]:
     """Items in tasks, the longest first. A task holds one family; items of equal shape and ``member`` stay together.
 
     Equal members of a family draw the same tensors, which are then drawn once: so shapes of a family join in a task
-    where it stays short, the heaviest first.
+    where it stays short, the heaviest first. A task of several members takes at most about ``seconds``.
     """
     groups: dict[Hashable, dict[Hashable, list[T]]] = {}
     for item in items:
@@ -69,7 +70,7 @@ def tasks(
             LARGEST_STACK,
             max(8, int(CACHE // heaviest.layer_bytes)),
             int(TASK_BYTES // heaviest.total_bytes),
-            int(TASK_SECONDS / (heaviest.seconds * each)),
+            int(seconds / (heaviest.seconds * each)),
         )
         size = max(1, size)
         count = -(-len(together) // size)

@@ -146,14 +146,17 @@ def with_factor(frame: pd.DataFrame) -> pd.DataFrame:
 
 def suggested_threshold(frame: pd.DataFrame) -> float:
     """The 90th percentile of the norms before clipping, over runs that did not diverge; NaN where there are none."""
-    norms = frame.loc[~frame["run"].isin(frame.loc[frame["diverged"], "run"]), "grad_norm"].dropna()
+    norms = frame.loc[~frame["run"].isin(frame.loc[frame["diverged"], "run"]), "grad_norm"]
+    norms = norms[np.isfinite(norms)]
     return float(norms.quantile(SUGGESTED)) if len(norms) else float("nan")
 
 
 def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
     """Who survives, what the loss does, the norms before and after, and how often clipping fires."""
+    from core import curves
     from core.experiments import training_charts as draw
 
+    frame = curves.finite(frame)
     if frame.empty:
         return {"failed": empty(draw.NOTHING)}
     runs = run_summary(frame)
@@ -166,7 +169,11 @@ def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
         "after": draw.curve_chart(frame, NAMES, "clipped_grad_norm", "step", _after_title(frame)),
         "factor": draw.curve_chart(factors, NAMES, "clip_factor", "step", _factor_title(factors)),
         "clipped": draw.curve_chart(
-            frame.assign(clipped=frame["clipped"].astype(float)), NAMES, "clipped", "epoch", _clipped_title(runs)
+            frame.assign(clipped_share=frame["clipped"].astype(float)),
+            NAMES,
+            "clipped_share",
+            "epoch",
+            _clipped_title(runs),
         ),
         "ranking": draw.ranking_chart(frame, runs, NAMES, "final_val_loss"),
     }

@@ -118,8 +118,10 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
 
 def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
     """The rate's course beside what training it buys, the ranking, and the race over base rates."""
+    from core import curves
     from core.experiments import training_charts as draw
 
+    frame = curves.finite(frame)
     if frame.empty:
         return {"rate": empty(draw.NOTHING)}
     runs = run_summary(frame)

@@ -9,7 +9,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core import curves, summaries
+from core import curves, profiles, summaries
 from core.charts import HEIGHT, colours, empty, legend, log10, power_axis, three_digits, titled
 from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
@@ -31,10 +31,12 @@ LOG_SPAN = 30.0  # a measure that spans more than this factor is drawn on a log 
 
 
 def series_scale(frame: pd.DataFrame, names: Sequence[str], labels: Sequence[str]) -> alt.Scale:
-    """A colour per series; where one kind of part varies, the part's own colour."""
+    """A colour per series, the same in every chart of the frame; where one kind of part varies, the part's own."""
     varying = summaries.varying(frame, names)
-    order = [entry.name for entry in REGISTRIES[ORDERS[varying[0]]]] if varying and varying[0] in ORDERS else []
-    return colours(labels, order if len(varying) == 1 else [])
+    if len(varying) == 1 and varying[0] in ORDERS:
+        return colours(labels, [entry.name for entry in REGISTRIES[ORDERS[varying[0]]]])
+    every = list(profiles.points(frame[~frame["run"].duplicated()], names)[1]["label"])
+    return colours(labels, every)
 
 
 def curve_chart(
@@ -62,7 +64,9 @@ def curve_chart(
         y = alt.Y("drawn_mean:Q", title=heading, scale=alt.Scale(zero=False))
     data = data[np.isfinite(data["drawn_mean"])]
     color = alt.Color(
-        "label:N", scale=series_scale(frame, names, labels), legend=legend(", ".join(summaries.varying(frame, names)))
+        "label:N",
+        scale=series_scale(frame, names, labels),
+        legend=legend(", ".join(summaries.varying(frame, names)), labels),
     )
     base = alt.Chart(data).encode(
         x=alt.X(f"{place}:Q", title="epoch" if place == "epoch" else "update", axis=alt.Axis(tickMinStep=1)),
@@ -224,7 +228,7 @@ def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measur
     axis, scale = power_axis(COLUMNS[measure].title, shown[["log_mean", "log_ci_low", "log_ci_high"]].to_numpy(float))
     base = alt.Chart(shown).encode(
         x=x,
-        color=alt.Color(f"{name}:N", scale=series_scale(frame, [name], labels), legend=legend(name)),
+        color=alt.Color(f"{name}:N", scale=series_scale(frame, [name], labels), legend=legend(name, labels)),
         tooltip=[name, "base_lr", alt.Tooltip("mean:Q", format=".4g"), alt.Tooltip("n:Q", title="seeds")],
     )
     drawn = alt.layer(

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from core.engine.training import Member
 
+SECONDS = 3.0  # of a task: Cancel waits as long, and small stacks of long trainings would waste half of the time
 BATCH_SIZE = 64  # where nothing else is asked for, and the rows suffice
-PLACES = ("step",)
+PLACES = ("step", "epoch")
 MEASURES = (
-    "epoch",
     "lr",
     "train_loss",
     "val_loss",
@@ -154,7 +154,7 @@ def cost(settings: Settings) -> Cost:
 
 def tasks(runs: Iterable[Run]) -> list[list[Run]]:
     """Runs of one shape together, whatever their rates, clippers, optimizers and schedules."""
-    return stacks.tasks(runs, _shape, lambda run: run, _shape, lambda run: load(run.settings))  # type: ignore[arg-type]
+    return stacks.tasks(runs, _shape, lambda run: run, _shape, lambda run: load(run.settings), SECONDS)  # type: ignore[arg-type]
 
 
 def _shape(run: Run) -> tuple[object, ...]:
@@ -186,11 +186,8 @@ def compute(runs: Sequence[Run], device: str, measures: Sequence[str]) -> list[d
     measured = training(stack, device)
     steps = np.arange(settings.steps)
     place = {"step": steps, "epoch": steps // settings.steps_per_epoch}
-    flags = {name: measured[name].astype(bool) for name in ("clipped", "diverged")}
-    return [
-        place | {name: values[r] for name, values in (measured | flags).items() if name in measures}
-        for r in range(len(runs))
-    ]
+    measured |= {name: measured[name].astype(bool) for name in ("clipped", "diverged")}
+    return [place | {name: measured[name][r] for name in measures} for r in range(len(runs))]
 
 
 def _member(run: Run) -> Member:
@@ -213,6 +210,8 @@ def run_summary(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """A row per run: how its training ended."""
     import pandas as pd
 
+    from core import curves
+
     columns = ["run", *names, "seed"]
     measures = [
         "final_train_loss",
@@ -226,6 +225,7 @@ def run_summary(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     ]
     if frame.empty:
         return pd.DataFrame(columns=[*columns, *measures])
+    frame = curves.finite(frame)
     runs = frame.groupby("run", sort=False)
     table = runs[columns[1:]].first().reset_index().reindex(columns=columns)  # first() drops settings that are empty
     last, first = frame[~frame["run"].duplicated(keep="last")].set_index("run"), frame[~frame["run"].duplicated()]
@@ -251,7 +251,11 @@ def run_summary(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 def _epochs_to_bar(frame: pd.DataFrame, best: pd.Series) -> pd.Series:
     """Per run, epochs until its validation loss is at the median of all runs' best, of one model and dataset."""
+    import pandas as pd
+
     ends = frame[frame["val_loss"].notna()]
+    if ends.empty:
+        return pd.Series(dtype=float)
     problem = ends["model"].astype(str) + " " + ends["dataset"].astype(str)
     bar = ends["run"].map(best).groupby(problem).transform("median")
     return ends[ends["val_loss"] <= bar].groupby("run")["epoch"].min() + 1

@@ -115,7 +115,7 @@ def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> alt.Chart:
     axis, scale = power_axis("gradient of the layer's weights (RMS of ∂L/∂W)", logs)
     x = alt.X("layer:Q", title=LAYER, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False))
     y = alt.Y("log_grad_rms:Q", axis=axis, scale=scale)
-    color = alt.Color("label:N", scale=_scale(start, labels), legend=legend(_series_title(start)))
+    color = alt.Color("label:N", scale=_scale(start, labels), legend=legend(_series_title(start), labels))
     tooltip = [
         alt.Tooltip("label:N", title="setting"),
         alt.Tooltip("layer:Q"),
@@ -344,7 +344,7 @@ def share_chart(frame: pd.DataFrame, name: str) -> alt.Chart:
         .encode(
             x=alt.X("layer:Q", title=LAYER, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False)),
             y=alt.Y(f"{name}:Q", title=f"share {name}", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
-            color=alt.Color("label:N", scale=_scale(start, labels), legend=legend(_series_title(start))),
+            color=alt.Color("label:N", scale=_scale(start, labels), legend=legend(_series_title(start), labels)),
             tooltip=["label:N", "layer:Q", alt.Tooltip(f"{name}:Q", format=".1%"), alt.Tooltip("n:Q", title="seeds")],
         )
     )

@@ -11,6 +11,7 @@ from core.experiments import Experiment
 from core.registry import split_values
 from core.settings import Limits, Sweep
 
+
 def settings_form(kind: Experiment, start: Mapping[str, str]) -> tuple[Sweep | None, str]:
     """The form, filled from ``start`` (link fields); the sweep that it describes now, or None and what is wrong."""
     prefix = f"{kind.name}:"

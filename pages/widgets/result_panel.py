@@ -185,4 +185,7 @@ def _script(kind: Experiment, sweep: Sweep) -> None:
 
 
 def _column_config(frame: pd.DataFrame) -> dict[str, object]:
-    return {name: st.column_config.Column(name, help=core.COLUMNS[name].meaning if name in core.COLUMNS else None) for name in frame.columns}
+    return {
+        name: st.column_config.Column(name, help=core.COLUMNS[name].meaning if name in core.COLUMNS else None)
+        for name in frame.columns
+    }

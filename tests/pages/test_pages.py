@@ -6,8 +6,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 HOME = str(Path(__file__).parents[2] / "dashboard.py")
-PAGES = ["dashboard.py", "pages/2_Vanishing_gradients.py", "pages/10_Results.py"]
-VANISHING = PAGES[1]
+ROOT = Path(HOME).parent
+PAGES = ["dashboard.py", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").glob("*.py"))]
+VANISHING, RESULTS = "pages/2_Vanishing_gradients.py", "pages/10_Results.py"
+TRAININGS = {
+    "schedulers": ("pages/7_Schedulers.py", {"scheduler": "one_cycle,constant", "dataset": "wine"}),
+    "clipping": ("pages/5_Clipping.py", {"clipper": "norm,none", "dataset": "adding(length=6, samples=64)"}),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +23,11 @@ def _own_server(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIENT_LAB_EXECUTOR", "inline")
     st.cache_resource.clear()
     yield
+    from pages.widgets import page
+
+    for job in page.jobs()._jobs.values():  # torch may not compute while the process ends
+        job.cancel()
+        job.wait(60)
     st.cache_resource.clear()
 
 
@@ -106,7 +116,7 @@ def test_a_large_sweep_waits_for_run():
 
 def test_results_list_what_was_run_and_home_links_it():
     settled(opened(VANISHING, depth="4", seeds="3"))
-    results = opened(PAGES[2])
+    results = opened(RESULTS)
     assert not results.exception
     assert results.dataframe[0].value["finished"].tolist() == [3]
     assert "depth=4 seeds=3" in results.dataframe[0].value["settings"].iloc[0]
@@ -120,3 +130,26 @@ def test_a_damaged_store_is_a_sentence_on_every_page(tmp_path):
             app.switch_page(page).run()
         assert not app.exception
         assert "no store of Gradient Lab" in app.error[0].value
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_a_training_is_run_compared_and_taken_away_as_a_script(name):
+    page, given = TRAININGS[name]
+    app = settled(opened(page, **given, width="8", epochs="2", batch_size="16", seeds="2"))
+    assert not app.exception
+    assert "4 runs, all in the store" in text_of(app)
+    assert charts_of(app) >= 5
+    assert len(app.dataframe[0].value) == 2
+    script = app.code[-1].value
+    assert "import torch" in script and "SEED = 0" in script
+    next(box for box in app.selectbox if box.label == "seed").select(1).run()
+    assert "SEED = 1" in app.code[-1].value
+
+
+def test_results_of_two_experiments_open_each_on_its_own_page():
+    for page, given in TRAININGS.values():
+        settled(opened(page, **given, width="8", epochs="1", batch_size="16"))
+    results = opened(RESULTS)
+    assert not results.exception
+    assert set(results.dataframe[0].value["experiment"]) == {"Schedulers", "Clipping"}
+    assert not opened("dashboard.py").exception

@@ -1,0 +1,215 @@
+"""The training experiments: settings and their refusals, summaries, charts on odd frames, findings."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import core
+from core import curves, jobs
+from core.experiments import experiment
+from core.experiments.trainings import MEASURES
+from core.parts import REGISTRIES
+
+KINDS = {name: experiment(name) for name in ("schedulers", "clipping")}
+NUMBERS = [name for name in MEASURES if name not in ("clipped", "diverged")]
+QUICK = {
+    "schedulers": {"dataset": "wine", "width": "8", "epochs": "3", "batch_size": "32"},
+    "clipping": {"dataset": "adding(length=5, samples=24)", "width": "6", "epochs": "3", "batch_size": "8"},
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("store") / "results.sqlite")
+
+    def frame(name, **settings):
+        return core.run(name, executor="inline", store=path, **(QUICK[name] | settings))
+
+    return frame
+
+
+REFUSED = [
+    ("schedulers", {"base_lr": "nan"}, "base_lr: must be above 0, at most 1e+06, but got nan"),
+    ("schedulers", {"epochs": "0"}, "epochs: must be a whole number, 1 to 10000, but got 0"),
+    ("schedulers", {"scheduler": "plateau(factor=1.5)"}, "plateau: factor must be a number above 0"),
+    ("schedulers", {"scheduler": "one_cycle(max_lr=0.0001)"}, "one_cycle: max_lr must be base_lr (0.001) or more"),
+    ("schedulers", {"scheduler": "cosin"}, "did you mean 'cosine'"),
+    ("schedulers", {"model": "rnn"}, "dataset: rnn reads sequences; use dataset=adding, not digits"),
+    ("schedulers", {"dataset": "adding"}, "dataset: mlp reads rows of a table; use dataset=digits, not adding"),
+    ("schedulers", {"dataset": "gaussian"}, "dataset: gaussian is one batch of noise"),
+    ("schedulers", {"norm": "batch", "batch_size": "1"}, "batch_size: batch norm takes its statistics over the batch"),
+    ("schedulers", {"batch_size": "1438"}, "batch_size: digits has 1437 training rows"),
+    ("schedulers", {"depth": "3", "residual": "lesson_block"}, "depth: lesson_block has 2 layers a block"),
+    ("clipping", {"clipper": "norm(max_norm=0)"}, "norm: max_norm must be a number above 0"),
+    ("clipping", {"clipper": "auto(percentile=101)"}, "auto: percentile must be a number from 0 to 100"),
+    ("clipping", {"clipper": "nrom"}, "did you mean 'norm'"),
+    ("clipping", {"depth": "3"}, "depth: has no effect in this sweep; only model=mlp has a choice of depth"),
+    ("clipping", {"dataset": "adding(length=1)"}, "adding: length must be a whole number from 2"),
+    ("clipping", {"batch_size": "1281"}, "batch_size: adding has 1280 training rows"),
+    ("clipping", {"scheduler": "cosine"}, "unknown setting 'scheduler'"),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "sentence"), REFUSED)
+def test_what_can_not_be_trained_is_refused_in_one_sentence(name, given, sentence):
+    with pytest.raises(ValueError, match="^") as caught:
+        KINDS[name].sweep(given).points  # noqa: B018
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("dataset", "rows"), [("xor", 4), ("wine", 64), ("moons(samples=40)", 32)])
+def test_the_batch_size_is_the_smaller_of_64_and_the_rows_unless_given(dataset, rows):
+    kind = KINDS["schedulers"]
+    (point,) = kind.sweep({"dataset": dataset}).points
+    assert point.batch_size == rows
+    assert kind.sweep({"dataset": dataset}).link()["batch_size"] == str(rows)
+    (given,) = kind.sweep({"dataset": dataset, "batch_size": "2"}).points
+    assert given.batch_size == 2
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_presets_are_possible_small_and_their_links_read_back(name):
+    kind = KINDS[name]
+    for preset in kind.presets:
+        sweep = kind.sweep(preset.settings)
+        assert kind.sweep(sweep.link()).key == sweep.key
+        assert jobs.estimate(sweep).seconds < 60
+
+
+def test_settings_that_a_recurrent_network_lacks_are_empty_and_stay_out_of_the_run_id(run):
+    frame = run("clipping")
+    for name in ("depth", "activation", "norm", "residual"):
+        assert frame[name].isna().all()
+    assert list(frame.columns) == list(KINDS["clipping"].columns)
+
+
+def test_defaults_name_a_few_entries_by_hand():
+    for kind in KINDS.values():
+        assert jobs.estimate(kind.sweep({})).runs == 1
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_summaries_say_how_each_run_ended(run, name):
+    frame = run(name, seeds=4, base_lr="0.001,0.01")
+    runs = core.summary(frame, runs=True)
+    assert len(runs) == 8
+    for _, row in runs.iterrows():
+        own = frame[frame["run"] == row["run"]]
+        assert row["final_train_loss"] == own["train_loss"].iloc[-1]
+        assert row["final_val_loss"] == own["val_loss"].iloc[-1]
+        assert row["best_val_loss"] == own["val_loss"].min()
+        assert row["failed"] == float(not own["train_loss"].iloc[-1] < own["train_loss"].iloc[0])
+        assert row["clipped_share"] == own["clipped"].mean()
+        assert row["diverged"] == 0
+    bar = runs["best_val_loss"].median()
+    reached = frame[frame["val_loss"] <= bar].groupby("run")["epoch"].min() + 1
+    pd.testing.assert_series_equal(
+        runs.set_index("run")["epochs_to_bar"].dropna(), reached, check_names=False, check_dtype=False, check_like=True
+    )
+    table = core.summary(frame)
+    row = table[(table["measure"] == "final_val_loss") & (table["base_lr"] == 0.01)].iloc[0]
+    values = runs.loc[runs["base_lr"] == 0.01, "final_val_loss"]
+    assert (row["n"], row["mean"], row["median"]) == (4, pytest.approx(values.mean()), pytest.approx(values.median()))
+    assert values.min() <= row["ci_low"] <= row["mean"] <= row["ci_high"] <= values.max()
+
+
+ODD = {
+    "empty": lambda frame: frame.iloc[:0],
+    "one run": lambda frame: frame[frame["run"] == frame["run"].iloc[0]],
+    "one epoch": lambda frame: frame[frame["epoch"] == 0],
+    "no number": lambda frame: frame.assign(**dict.fromkeys(NUMBERS, math.nan), diverged=True),
+    "zeros": lambda frame: frame.assign(**dict.fromkeys(NUMBERS, 0.0)),
+    "infinite": lambda frame: frame.assign(**dict.fromkeys(NUMBERS, math.inf)),
+    "half of it lost": lambda frame: frame.assign(
+        train_loss=frame["train_loss"].where(frame["step"] < 2), diverged=frame["step"] >= 2
+    ),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("name", KINDS)
+def test_every_chart_headline_and_finding_survives_an_odd_frame(run, name, odd):
+    other = {"schedulers": {"scheduler": "plateau,one_cycle"}, "clipping": {"clipper": "norm,none,value"}}[name]
+    frame = ODD[odd](run(name, seeds=2, base_lr="0.001,0.01", **other))
+    before = frame.copy()
+    for chart in KINDS[name].charts(frame).values():
+        assert chart.to_dict()
+    for label, value, note in KINDS[name].headline(frame):
+        assert label and value and note
+    core.findings(frame)
+    KINDS[name].summary(frame)
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_differences_are_paired_by_seed_with_all_else_alike():
+    rows = [
+        {"scheduler": name, "base_lr": lr, "depth": None, "seed": seed, "final_val_loss": loss}
+        for name, shift in (("constant", 0.0), ("cosine", -0.5))
+        for lr, level in ((0.1, 1.0), (0.2, 7.0))
+        for seed, loss in enumerate(level + shift + np.array([0.0, 10.0, 20.0]))
+    ]
+    table = curves.paired(
+        pd.DataFrame(rows), ["scheduler", "base_lr", "depth"], "scheduler", "final_val_loss", "constant"
+    )
+    (row,) = table.to_dict("records")
+    assert (row["value"], row["n"]) == ("cosine", 6)
+    assert row["mean"] == row["ci_low"] == row["ci_high"] == pytest.approx(-0.5)
+
+
+def test_the_fair_race_takes_each_schedule_at_its_own_best_rate():
+    rows = [
+        {"scheduler": name, "base_lr": lr, "final_val_loss": loss}
+        for name, lr, loss in (
+            ("constant", 0.1, 3.0), ("constant", 0.2, 2.0), ("cosine", 0.1, 1.0), ("cosine", 0.2, math.nan),
+        )
+    ]  # fmt: skip
+    best = curves.best_values(pd.DataFrame(rows), "scheduler", "base_lr", "final_val_loss")
+    assert best[["scheduler", "base_lr", "mean"]].to_numpy().tolist() == [["cosine", 0.1, 1.0], ["constant", 0.2, 2.0]]
+
+
+def codes(frame):
+    return {(finding.code, finding.severity) for finding in core.findings(frame)}
+
+
+def test_a_sound_training_gets_neither_error_nor_warning(run):
+    frame = run("schedulers", epochs=20, base_lr=0.01, seeds=3, scheduler="cosine,one_cycle,constant", width=16)
+    assert not {severity for _, severity in codes(frame)} & {"error", "warning"}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "finding"),
+    [
+        ("schedulers", {"optimizer": "sgd", "base_lr": "1000000", "depth": "3"}, ("diverged", "error")),
+        ("schedulers", {"optimizer": "sgd", "base_lr": "0.001", "epochs": "12"}, ("learning_rate_too_low", "warning")),
+        ("schedulers", {"base_lr": "30", "epochs": "4"}, ("learning_rate_too_high", "error")),
+        ("schedulers", {"scheduler": 'one_cycle(per="epoch")'}, ("schedule_unfinished", "warning")),
+        ("schedulers", {"scheduler": 'cosine(per="batch")'}, ("schedule_repeats", "warning")),
+        (
+            "schedulers",
+            {"clipper": "norm(max_norm=0.01)", "optimizer": "sgd"},
+            ("gradients_always_clipped", "warning"),
+        ),
+        ("schedulers", {"clipper": "norm(max_norm=0.01)"}, ("gradients_always_clipped", "info")),
+        ("schedulers", {"clipper": "norm(max_norm=1000)"}, ("clip_has_no_effect", "info")),
+    ],
+)
+def test_a_fault_is_named_with_its_evidence_and_a_remedy_that_opens(run, name, given, finding):
+    frame = run(name, seeds=3, **given)
+    (found,) = [own for own in core.findings(frame) if (own.code, own.severity) == finding]
+    assert found.evidence and found.remedy
+    _, _, link = found.remedy.partition("See it work: ")
+    if link:
+        page, _, query = link.partition("?")
+        assert page == "/Schedulers"
+        fields = dict(field.split("=", 1) for field in query.replace("%22", '"').split("&"))
+        assert KINDS[name].sweep(fields).points
+
+
+def test_every_scheduler_and_clipper_trains(run):
+    schedulers = ",".join(entry.name for entry in REGISTRIES["schedulers"])
+    clippers = ",".join(entry.name for entry in REGISTRIES["clippers"])
+    assert run("schedulers", scheduler=schedulers)["val_loss"].notna().any()
+    assert run("clipping", clipper=clippers)["val_loss"].notna().any()
