@@ -69,14 +69,14 @@ class Rows:
         self._labels = torch.from_numpy(loaded.train_labels).to(device)
         rows = len(loaded.validation_inputs)
         picked = _filled(torch.arange(rows, device=device).expand(len(seeds), -1), rows)
-        inputs = _with_zero_row(loaded.validation_inputs, dtype, device)[picked].transpose(1, 2)
+        inputs = _rows(_with_zero_row(loaded.validation_inputs, dtype, device), picked).transpose(1, 2)
         labels = torch.from_numpy(loaded.validation_labels).to(device).expand(len(seeds), -1)
         self.validation = Batch(inputs, labels, rows)
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch."""
         for picked in orders(self._seeds, number, self._rows, self._batch_size, self._device):
-            inputs = self._inputs[_filled(picked, self._rows)].transpose(1, 2)
+            inputs = _rows(self._inputs, _filled(picked, self._rows)).transpose(1, 2)
             yield Batch(inputs, self._labels[picked], self._batch_size)
 
 
@@ -121,6 +121,11 @@ def _with_zero_row(inputs: object, dtype: torch.dtype, device: str) -> Tensor:
     result = torch.zeros(rows + 1, padded(features), dtype=dtype, device=device)
     result[:rows, :features] = given
     return result
+
+
+def _rows(inputs: Tensor, picked: Tensor) -> Tensor:
+    """The rows ``picked``, (R, B), of (N, D), as (R, B, D)."""
+    return inputs.index_select(0, picked.flatten()).unflatten(0, picked.shape)
 
 
 def _filled(picked: Tensor, zero_row: int) -> Tensor:

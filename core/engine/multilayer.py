@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from core.engine import draws, losses
@@ -39,14 +40,15 @@ class Multilayer:
                 gain.fill_(1.0)
         self._running = Running.start(network, self._own)
         self._training, self._evaluating = Workspace(dtype, device), Workspace(dtype, device)
+        self._exponents = np.zeros(len(runs), np.int64)
 
     def learn(self, batch: Batch) -> Tensor:
         """Each run's loss on the batch, (R,), in float64; its gradient stands in ``gradient`` then."""
         network, own, workspace = self.network, self._own, self._training
         trace = forward(network, own, batch.inputs, batch.rows, workspace, scaled=False, running=self._running)
         logits = self._logits(trace.outputs[-1])
-        loss, start, exponent = losses.cross_entropy(logits, batch.targets, network.classes, batch.rows, scaled=False)
-        for layer in backward(network, own, trace, start, exponent, workspace, scaled=False):
+        loss, start = losses.plain_cross_entropy(logits, batch.targets, network.classes, batch.rows)
+        for layer in backward(network, own, trace, start, self._exponents, workspace, scaled=False):
             index = layer.layer - 1
             self._gradients.weights[index].copy_(layer.weight)
             for kept, found in (
@@ -72,7 +74,7 @@ class Multilayer:
             evaluating=True,
         )
         logits = self._logits(trace.outputs[-1])
-        loss, _, _ = losses.cross_entropy(logits, batch.targets, network.classes, batch.rows, scaled=False)
+        loss, _ = losses.plain_cross_entropy(logits, batch.targets, network.classes, batch.rows)
         right = logits[:, : network.classes, : batch.rows].argmax(1) == batch.targets
         return loss, right.double().mean(1)
 

@@ -89,6 +89,15 @@ def seconds(act: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def naive_module(path: str) -> ModuleType:
+    """The plain loop's module."""
+    spec = importlib.util.spec_from_file_location("naive_baseline", path)
+    assert spec is not None and spec.loader is not None, path
+    naive = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(naive)
+    return naive
+
+
 def baseline_loop(naive: ModuleType, share: int) -> float:
     """Seconds of the plain loop on all of W1, from every ``share``-th network of each depth."""
     grid = naive.w1_grid()
@@ -140,10 +149,7 @@ def main() -> None:
     parser.add_argument("--share", type=int, default=2, help="the loop runs every share-th network")
     parser.add_argument("--whole", type=int, default=100, help="seeds of the whole command; 0 leaves it out")
     arguments = parser.parse_args()
-    spec = importlib.util.spec_from_file_location("naive_baseline", arguments.baseline)
-    assert spec is not None and spec.loader is not None, arguments.baseline
-    naive = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(naive)
+    naive = naive_module(arguments.baseline)
     import torch
 
     torch.set_num_threads(1)

@@ -1,6 +1,7 @@
 """The training experiments: settings and their refusals, summaries, charts on odd frames, findings."""
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -54,9 +55,8 @@ REFUSED = [
 
 @pytest.mark.parametrize(("name", "given", "sentence"), REFUSED)
 def test_what_can_not_be_trained_is_refused_in_one_sentence(name, given, sentence):
-    with pytest.raises(ValueError, match="^") as caught:
+    with pytest.raises(ValueError, match=re.escape(sentence)) as caught:
         KINDS[name].sweep(given).points  # noqa: B018
-    assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
