@@ -17,6 +17,7 @@ import pandas as pd
 from core import profiles
 from core.charts import three_digits
 from core.experiments import NAMES, experiment
+from core.experiments.through_time_words import through_time_findings
 from core.experiments.vanishing import Vanishing
 from core.parts.activations import ACTIVATIONS
 
@@ -274,4 +275,11 @@ def _other_init(settings: pd.Series) -> str:
     return f"{init},xavier_normal" if init != "xavier_normal" else init
 
 
-_DIAGNOSES: dict[str, Callable[[pd.DataFrame], list[Finding]]] = {"vanishing": _vanishing}
+def _through_time(frame: pd.DataFrame) -> list[Finding]:
+    return [Finding(*found) for found in through_time_findings(frame)]  # type: ignore[arg-type]  # severities are words
+
+
+_DIAGNOSES: dict[str, Callable[[pd.DataFrame], list[Finding]]] = {
+    "vanishing": _vanishing,
+    "through_time": _through_time,
+}

@@ -9,7 +9,7 @@ Time step t reads one matrix (R, H + D + 1, B): the state, the inputs and a row 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -169,6 +169,7 @@ class Recurrent:
     """R recurrent networks of one kind.
 
     parameters, gradient  (R, P), laid out as ``layout`` says; the gradient is that of the latest batch
+    gains                 a factor on each run's recurrent weights, after they are drawn; 1 where none are given
     """
 
     def __init__(
@@ -179,7 +180,7 @@ class Recurrent:
         runs: tuple[tuple[str, int], ...],
         dtype: torch.dtype,
         device: str,
-        gain: float = 1.0,
+        gains: Sequence[float] = (),
     ) -> None:
         self._width, self._features, self._gates = width, features, MODELS[model].gates
         self._units = padded(width)
@@ -199,7 +200,7 @@ class Recurrent:
         self.gradient = torch.zeros_like(self.parameters)
         self._own, self._gradients = self.layout.views(self.parameters), self.layout.views(self.gradient)
         for r, (init, seed) in enumerate(runs):
-            self._draw(r, init, seed, gain)
+            self._draw(r, init, seed, gains[r] if gains else 1.0)
         self._inner = self._units + padded(features + 1)
         self._joint = self.parameters.new_zeros(len(runs), self._cell.rows * self._units, self._inner)
         self._steps: Tensor | None = None

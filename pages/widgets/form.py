@@ -11,7 +11,7 @@ from core.experiments import Experiment
 from core.registry import split_values
 from core.settings import Limits, Sweep
 
-FIRST = ("depth", "width", "activation", "init", "norm", "residual")
+FIRST = ("model", "depth", "width", "gain", "activation", "init", "norm", "residual")
 
 
 def settings_form(kind: Experiment, start: Mapping[str, str]) -> tuple[Sweep | None, str]:

@@ -16,7 +16,11 @@ from core.experiments import Experiment
 
 CHART_MARGIN = 90  # Streamlit fits axes and legend into a chart's height
 PAGES = Path(__file__).parents[1]
-ICONS = {"Vanishing gradients": ":material/trending_down:", "Results": ":material/database:"}
+ICONS = {
+    "Vanishing gradients": ":material/trending_down:",
+    "Through time": ":material/history_toggle_off:",
+    "Results": ":material/database:",
+}
 
 
 def begin(title: str) -> None:
