@@ -65,7 +65,8 @@ _ALL = (
         "float64",
         "",
         "norm of the gradient",
-        "Euclidean norm of the layer's weight gradient; in trainings, of the whole gradient before clipping",
+        "Euclidean norm of the layer's weight gradient; in trainings, of the whole gradient before clipping; "
+        "through time, of ∂L/∂state over the whole batch, for an LSTM of h and c together",
     ),
     Column("weight_rms", "float64", "", "RMS weight", "root mean square of the layer's weights"),
     Column("activation_rms", "float64", "", "RMS activation", "root mean square of the layer's output h"),
@@ -122,6 +123,15 @@ _ALL = (
         "diverged",
         "true from the update on after which the loss or the parameters are not finite",
     ),
+    Column("state_rms", "float64", "", "RMS state", "root mean square of the state h after this time step"),
+    Column("spectral_radius", "float64", "", "spectral radius", "largest |eigenvalue| of the recurrent weights"),
+    Column(
+        "grad_norm_bound",
+        "float64",
+        "",
+        "bound on the norm of the gradient",
+        "norm at the last time step, times the largest singular value of the recurrent weights for each step back",
+    ),
     # summaries
     Column("measure", "string", "", "measure", "what the row of a summary measures"),
     Column("n", "int64", "runs", "n", "runs with a finite value of the measure"),
@@ -135,7 +145,8 @@ _ALL = (
         "float64",
         "per layer",
         "decay factor",
-        "factor by which grad_rms changes per layer towards the input, fitted to log grad_rms over the hidden layers",
+        "factor by which grad_rms changes per layer towards the input, fitted to log grad_rms over the hidden layers; "
+        "through time, grad_norm per time step towards the first",
     ),
     Column("decay_factor_theory", "float64", "per layer", "decay factor in theory", "the same fit to theory_grad_rms"),
     Column(

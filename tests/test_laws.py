@@ -16,7 +16,9 @@ TOP = {"README.md", "core", "dashboard.py", "pages", "requirements.txt", "tests"
 LIGHT = (
     "core",
     "core.experiments.vanishing",
+    "core.experiments.through_time",
     "core.plain.vanishing",
+    "core.plain.through_time",
     "core.jobs",
     "core.store",
     "core.charts",

@@ -9,7 +9,7 @@ Time step t reads one matrix (R, H + D + 1, B): the state, the inputs and a row 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -169,6 +169,7 @@ class Recurrent:
     """R recurrent networks of one kind.
 
     parameters, gradient  (R, P), laid out as ``layout`` says; the gradient is that of the latest batch
+    gains                 a factor on each run's recurrent weights, after they are drawn; 1 where none are given
     """
 
     def __init__(
@@ -179,7 +180,7 @@ class Recurrent:
         runs: tuple[tuple[str, int], ...],
         dtype: torch.dtype,
         device: str,
-        gain: float = 1.0,
+        gains: Sequence[float] = (),
     ) -> None:
         self._width, self._features, self._gates = width, features, MODELS[model].gates
         self._units = padded(width)
@@ -199,10 +200,11 @@ class Recurrent:
         self.gradient = torch.zeros_like(self.parameters)
         self._own, self._gradients = self.layout.views(self.parameters), self.layout.views(self.gradient)
         for r, (init, seed) in enumerate(runs):
-            self._draw(r, init, seed, gain)
+            self._draw(r, init, seed, gains[r] if gains else 1.0)
         self._inner = self._units + padded(features + 1)
         self._joint = self.parameters.new_zeros(len(runs), self._cell.rows * self._units, self._inner)
         self._steps: Tensor | None = None
+        self._rows = self._filled = 0  # of the training's batches, and of the latest
 
     def _draw(self, r: int, init: str, seed: int, gain: float) -> None:
         """One run's initial parameters: gate g draws its input weights as layer 2g + 1, its recurrent ones as 2g + 2."""
@@ -268,10 +270,14 @@ class Recurrent:
         shape = (length + 1, runs, self._inner, columns)
         if self._steps is None or self._steps.shape != shape:
             self._steps = self.parameters.new_zeros(shape)
-            self._steps[:length, :, units + features, : batch.rows] = 1.0
+            self._filled = 0
             self._cell.start(length, (runs, units, columns), self.parameters)
             self._z = self.parameters.new_empty(runs, self._cell.rows * units, columns)
         steps, z = self._steps, self._z
+        if self._filled != batch.rows:  # only real rows have a bias, so that states are zero in the padding
+            self._filled = batch.rows
+            steps[:length, :, units + features, : batch.rows] = 1.0
+            steps[:length, :, units + features, batch.rows :] = 0.0
         steps[:length, :, units : units + features] = batch.inputs[:, :, :features]
         self._join()
         for t in range(length):
@@ -295,7 +301,7 @@ class Recurrent:
 
         watch  called for every time step, from the last, with the gradient of the loss with respect to its state
         """
-        length, units = len(batch.inputs), self._units
+        length, units, self._rows = len(batch.inputs), self._units, batch.rows
         steps = self._read(batch)
         last = steps[length, :, :units].contiguous()
         loss, error = self._error(last, batch)
@@ -321,14 +327,20 @@ class Recurrent:
         return loss
 
     def evaluate(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Each run's loss on the batch, (R,), in float64; a number has no accuracy, so NaN beside it."""
-        kept, self._steps = self._steps, None
-        cell, self._cell = self._cell, type(self._cell)()
-        steps = self._read(batch)
-        loss, _ = self._error(steps[len(batch.inputs), :, : self._units].contiguous(), batch)
-        self._steps, self._cell = kept, cell
-        if kept is not None:
-            self._z = self.parameters.new_empty(kept.shape[1], self._cell.rows * self._units, kept.shape[3])
+        """Each run's loss on the batch, (R,), in float64; a number has no accuracy, so NaN beside it.
+
+        Read in pieces as wide as the training's batches, so that it needs no more memory than they do.
+        """
+        total = torch.zeros(len(self.parameters), dtype=torch.float64, device=self.parameters.device)
+        width = self._rows or batch.rows
+        for start in range(0, batch.rows, width):
+            rows = min(width, batch.rows - start)
+            inputs = batch.inputs.new_zeros(*batch.inputs.shape[:3], padded(width))
+            inputs[..., :rows] = batch.inputs[..., start : start + rows]
+            piece = Batch(inputs, batch.targets[:, start : start + rows], rows)
+            loss, _ = self._error(self._read(piece)[len(inputs), :, : self._units].contiguous(), piece)
+            total += loss * rows
+        loss = total / batch.rows
         return loss, torch.full_like(loss, math.nan)
 
 

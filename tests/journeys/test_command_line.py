@@ -260,6 +260,10 @@ BAD = {
     "findings in no json": (["diagnose", "people.csv", "--findings", "a.txt"], "--findings: must end in .json"),
     "nothing to export": (["store", "export", "vanishing"], "holds no such runs of vanishing"),
     "no store action": (["store"], "list|export|verify|prune"),
+    "no time steps": (["run", "through_time", "model=mlp"], "model: mlp has no time steps"),
+    "no sequences": (["run", "through_time", "dataset=digits"], "dataset: rnn reads sequences"),
+    "no gain": (["run", "through_time", "gain=0"], "gain: must be above 0, at most 100, but got 0"),
+    "too few sequences": (["run", "through_time", "batch_size=1281"], "batch_size: adding has 1280 sequences"),
     "negative age": (["store", "prune", "--older-than", "-1"], "older-than"),
 }
 

@@ -13,6 +13,7 @@ TRAININGS = {
     "schedulers": ("pages/7_Schedulers.py", {"scheduler": "one_cycle,constant", "dataset": "wine"}),
     "clipping": ("pages/5_Clipping.py", {"clipper": "norm,none", "dataset": "adding(length=6, samples=64)"}),
 }
+THROUGH_TIME = "pages/3_Through_time.py"
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +82,20 @@ def test_a_link_fills_the_form_and_opens_the_same_sweep():
     assert app.multiselect(key="vanishing:activation").value == ["relu", "gelu"]
     assert app.multiselect(key="vanishing:init").value == ["normal(std=0.2)"]
     assert "4 runs, all in the store" in text_of(app)
+
+
+def test_gradients_through_time_are_measured_drawn_and_judged():
+    app = settled(opened(THROUGH_TIME, gain="0.5,1.2", seeds="3", dataset="adding(length=20)"))
+    assert not app.exception
+    assert charts_of(app) == 3
+    assert "gradients vanish" in text_of(app)
+    assert app.text_input(key="through_time:gain").value == "0.5,1.2"
+
+
+def test_a_network_without_time_steps_is_a_sentence():
+    app = opened(THROUGH_TIME, model="mlp")
+    assert not app.exception
+    assert "model: mlp has no time steps" in app.error[0].value
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,6 @@ def test_spirals_without_noise_lie_on_two_arms_half_a_circle_apart():
 
 
 def test_gaussian_inputs_are_as_many_as_the_units_unless_said_otherwise():
-    assert DATASETS.parse("gaussian").entry.shape(features=None) == (None, 10, None)
+    assert DATASETS.parse("gaussian").entry.shape(features=None) == (None, 10, None, 0)
     part = DATASETS.parse("gaussian(features=7)")
     assert part.entry.shape(**part.arguments).features == 7

@@ -185,6 +185,8 @@ def test_every_registry_lists_the_lessons_entry_first():
         "datasets": "gaussian",
         "optimizers": "adam",
         "schedulers": "plateau",
+        "models": "mlp",
+        "clippers": "norm",
     }
 
 
