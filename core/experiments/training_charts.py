@@ -35,7 +35,7 @@ def series_scale(frame: pd.DataFrame, names: Sequence[str], labels: Sequence[str
     varying = summaries.varying(frame, names)
     if len(varying) == 1 and varying[0] in ORDERS:
         return colours(labels, [entry.name for entry in REGISTRIES[ORDERS[varying[0]]]])
-    every = list(profiles.points(frame.drop_duplicates(list(names)), names)[1]["label"])
+    every = list(profiles.points(frame.drop_duplicates(list(names)), names)[1]["label"]) if names else []
     return colours(labels, every)
 
 

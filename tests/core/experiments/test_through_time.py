@@ -11,11 +11,11 @@ import torch
 import core
 from core import tables
 from core.diagnosis import experiment_of
+from core.diagnosis.time_steps import diagnose
 from core.engine import draws
 from core.engine.recurrent import recurrent_layer
 from core.experiments import experiment
 from core.experiments.through_time import NAMES, PRESETS, ThroughTime
-from core.diagnosis.time_steps import diagnose
 from core.parts.inits import INITS
 
 KIND = experiment("through_time")
