@@ -48,6 +48,13 @@ for column, (name, words, label, preset) in zip(st.columns(3, gap="medium"), way
             "pages/2_Vanishing_gradients.py", label=label, icon=":material/arrow_forward:", query_params=preset.settings
         )
 
+st.subheader("Every question the lab can ask")
+for column, name in zip(st.columns(len(core.NAMES), gap="small"), core.NAMES, strict=True):
+    kind = core.experiment(name)
+    with column:
+        st.page_link(page.page_of(kind), label=f"**{kind.title}**", icon=page.ICONS[kind.title])
+        st.caption(kind.question)
+
 st.subheader("Two lines that explain it")
 left, right = st.columns([3, 2], gap="large")
 with left:

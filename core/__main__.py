@@ -164,15 +164,16 @@ def _run(arguments: argparse.Namespace) -> None:
     refusal = None if arguments.yes else jobs.too_large(sweep, arguments.workers)
     if refusal:
         raise ValueError(f"{refusal}; or run it all the same with --yes")
+    target = None if arguments.out == "-" else tables.check_output(arguments.out)
+    device = jobs.checked_device(arguments.device)
+    sweep.points  # noqa: B018  # an impossible combination is refused before anything is opened
     if arguments.dry_run:
         cost = jobs.estimate(sweep, arguments.workers)
         print(
             f"{cost.runs:,} runs, {cost.rows:,} rows, about {_duration(cost.seconds)}, about {cost.bytes / 1e9:.1f} GB"
         )
         return
-    sweep.points  # noqa: B018  # an impossible combination is refused before anything is opened
-    target = None if arguments.out == "-" else tables.check_output(arguments.out)
-    store = Store(arguments.store, jobs.checked_device(arguments.device))
+    store = Store(arguments.store, device)
     workers = jobs.Workers(make)
     try:
         job = jobs.Jobs(workers).submit(sweep, store, arguments.fresh)  # workers start while it looks what is missing
@@ -237,6 +238,8 @@ def _diagnose(arguments: argparse.Namespace) -> None:
 
     if arguments.findings is not None and Path(arguments.findings).suffix != ".json":
         raise ValueError(f"--findings: must end in .json, but got {arguments.findings}")
+    if arguments.findings is not None and not Path(arguments.findings).parent.is_dir():
+        raise ValueError(f"--findings: the folder {Path(arguments.findings).parent} does not exist")
     frame = tables.read(arguments.file)
     found = core.findings(frame)
     if frame.empty:
@@ -250,8 +253,15 @@ def _diagnose(arguments: argparse.Namespace) -> None:
         tables.write(text.encode(), Path(arguments.findings))
 
 
+def _existing_store(path: str | None) -> core.Store:
+    """The store, which must be there already where its path was written; ValueError says that it is not."""
+    if path is not None and not Path(path).exists():
+        raise ValueError(f"--store: {path} does not exist; name a store that run has filled")
+    return core.Store(path)
+
+
 def _store_list(arguments: argparse.Namespace) -> None:
-    store = core.Store(arguments.store)
+    store = _existing_store(arguments.store)
     for name, (runs, size) in store.counts().items():
         print(f"{name}: {runs:,} runs, {size / 1e6:,.1f} MB")
     for stored in store.sweeps():
@@ -268,7 +278,7 @@ def _store_export(arguments: argparse.Namespace) -> None:
 
     kind = core.experiment(arguments.experiment)
     target = None if arguments.out == "-" else tables.check_output(arguments.out)
-    store = core.Store(arguments.store)
+    store = _existing_store(arguments.store)
     runs, frames = jobs.stored_runs(kind.name, store, _assignments(arguments.settings))
     if not runs:
         raise ValueError(f"{store.path} holds no such runs of {kind.name}; see python -m core store list")
@@ -276,7 +286,7 @@ def _store_export(arguments: argparse.Namespace) -> None:
 
 
 def _store_verify(arguments: argparse.Namespace) -> int:
-    store = core.Store(arguments.store)
+    store = _existing_store(arguments.store)
     damaged, total = store.damaged(), sum(runs for runs, _ in store.counts().values())
     print(f"{total:,} rows checked, {len(damaged):,} damaged" + (": they will be computed again" if damaged else ""))
     for id in damaged:
@@ -287,7 +297,7 @@ def _store_verify(arguments: argparse.Namespace) -> int:
 def _store_prune(arguments: argparse.Namespace) -> None:
     if arguments.older_than is not None and not arguments.older_than >= 0:
         raise ValueError(f"--older-than: must be 0 or more days, but got {arguments.older_than}")
-    store = core.Store(arguments.store)
+    store = _existing_store(arguments.store)
     doomed = {*store.damaged(), *store.stale()}
     if arguments.older_than is not None or arguments.all:
         doomed |= set(store.older_than(0.0 if arguments.all else arguments.older_than))

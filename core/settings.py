@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Self, cast
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from core.registry import Registry, split_values, unknown
@@ -326,6 +327,8 @@ def _axis(name: str, limits: Limits, written: object) -> Sequence[Any]:
 
 
 def _listed(written: object) -> Sequence[Any]:
+    if isinstance(written, np.ndarray):
+        return written.ravel().tolist()
     return written if isinstance(written, (list, tuple, range)) else (written,)
 
 
@@ -348,6 +351,7 @@ def _int_range(name: str, limits: Limits, written: str) -> range:
 def read_seeds(written: object) -> Sequence[int]:
     """Seeds: ``20`` is a count (0 ... 19), ``3:7`` half-open (3 ... 6), ``3,5`` a list; ValueError otherwise."""
     allowed = "seeds: write a count (20), a half-open range (3:7) or a list (3,5) of whole numbers from 0"
+    written = written.tolist() if isinstance(written, (np.ndarray, np.integer)) else written
     try:
         if isinstance(written, str):
             pieces = split_values(written)

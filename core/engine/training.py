@@ -223,6 +223,10 @@ def clip(model: Model, groups: Sequence[_Group], row: dict[str, np.ndarray]) -> 
         rows = group.rows
         gradient, parameters = model.gradient[rows], model.parameters[rows]
         size = row["grad_norm"][rows]
+        if group.clipper.clip is None:
+            row["clipped"][rows], row["clipped_grad_norm"][rows] = 0.0, size
+            row["clip_cosine"][rows] = np.where(size > 0, 1.0, math.nan)
+            continue
         before = None if group.clipper.keeps_direction else gradient.clone()
         norm = torch.from_numpy(size).to(gradient)
         clipped = group.clipper.clip(gradient, parameters, norm, model.layout, group.history, **group.limits)

@@ -42,7 +42,7 @@ class Layout(Protocol):
 class Clipper(Entry):
     """A clipper.
 
-    clip         (gradient, parameters, norm, layout, history, **arguments) -> (R,) bool: which runs were clipped
+    clip         (gradient, parameters, norm, layout, history, **arguments) -> (R,) bool: which runs were clipped; None does nothing
     code         (**arguments) -> lines of a plain script that clip ``model``'s gradients and set ``clipped``
     keeps_direction  the clipped gradient is the gradient times a factor
 
@@ -52,15 +52,9 @@ class Clipper(Entry):
     arguments    (R, 1) each
     """
 
-    clip: Callable[..., Tensor]
+    clip: Callable[..., Tensor] | None
     code: Callable[..., str]
     keeps_direction: bool = True
-
-
-def _none(gradient: Tensor, parameters: Tensor, norm: Tensor, layout: Layout, history: list[Tensor]) -> Tensor:
-    import torch
-
-    return torch.zeros(len(gradient), dtype=torch.bool, device=gradient.device)
 
 
 def _norm(
@@ -194,7 +188,7 @@ CLIPPERS: Registry[Clipper] = Registry(
         name="none",
         label="no clipping",
         source="the gradient as it is",
-        clip=_none,
+        clip=None,
         code=lambda: "clipped = False",
     ),
     Clipper(

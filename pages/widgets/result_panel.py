@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.parse
 from typing import NamedTuple
 
+import altair as alt
 import pandas as pd
 import streamlit as st
 
@@ -18,6 +19,10 @@ SHOWN_FINDINGS = 3
 SHOWN_ROWS = 5_000
 SHOWN_SEEDS = 100
 ICONS = {"error": ":red[:material/error:]", "warning": ":orange[:material/warning:]", "info": ":blue[:material/info:]"}
+
+
+Key = tuple[str, str, int]  # sweep, store, runs that are there
+Chosen = tuple[tuple[str, tuple], ...]  # setting, values
 
 
 class Result(NamedTuple):
@@ -68,20 +73,37 @@ def result_panel(kind: Experiment, sweep: Sweep) -> None:
         if job is not None and job.running:  # large frames are put together at every twentieth only
             twentieth = max(1, job.progress.total // 20) if job.progress.total > 1000 else 1
             finished -= finished % twentieth
-        result = _result(sweep, store, sweep.key, str(store.path), finished)
-        _draw(kind, sweep, result, store)
+        key = (sweep.key, str(store.path), finished)
+        _draw(kind, sweep, _result(sweep, store, *key), store, key)
         if running and job is not None and not job.running:
             st.rerun()
 
     renewed()
 
 
-def _draw(kind: Experiment, sweep: Sweep, result: Result, store: core.Store) -> None:
-    frame = _filtered(kind, result.frame)
-    _headline(kind, frame)
+class Pictures(NamedTuple):
+    """What is drawn of a frame: the numbers above, and the charts by name."""
+
+    headline: list[tuple[str, str, str]]
+    charts: dict[str, alt.Chart]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _pictures(_kind: Experiment, _frame: pd.DataFrame, key: Key, chosen: Chosen) -> Pictures:
+    """The pictures of a result's frame, drawn once however often the page is renewed."""
+    frame = _frame
+    for name, values in chosen:
+        frame = frame[frame[name].isin(values)]
+    return Pictures(_kind.headline(frame), _kind.charts(frame))
+
+
+def _draw(kind: Experiment, sweep: Sweep, result: Result, store: core.Store, key: Key) -> None:
+    pictures = _pictures(kind, result.frame, key, _filter(kind, result.frame))
+    for column, (label, value, note) in zip(st.columns(len(pictures.headline)), pictures.headline, strict=True):
+        column.metric(label, value, help=note)
     if result.measured:
         _findings(result.findings)
-    found = kind.charts(frame)
+    found = pictures.charts
     for name in kind.wide_charts:
         if name in found:
             page.chart(found[name], name)
@@ -98,27 +120,19 @@ def _draw(kind: Experiment, sweep: Sweep, result: Result, store: core.Store) -> 
         _take_away(kind, sweep, result.frame, store)
 
 
-def _filtered(kind: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
-    from core.summaries import varying
-
-    names = varying(frame, kind.settings.names())
+def _filter(kind: Experiment, frame: pd.DataFrame) -> Chosen:
+    """The values that the reader wants to see, by setting; nothing where all are shown."""
+    names = summaries.varying(frame, kind.settings.names())
     if len(names) < 2:
-        return frame
+        return ()
+    shown = {}
     with st.expander("Show only some of it"):
         for column, name in zip(st.columns(len(names)), names, strict=True):
             values = list(dict.fromkeys(frame[name].dropna()))
-            chosen = column.multiselect(
+            shown[name] = column.multiselect(
                 core.COLUMNS[name].label, values, key=f"filter {name}", placeholder="all", help="Empty shows all."
             )
-            if chosen:
-                frame = frame[frame[name].isin(chosen)]
-    return frame
-
-
-def _headline(kind: Experiment, frame: pd.DataFrame) -> None:
-    numbers = kind.headline(frame)
-    for column, (label, value, note) in zip(st.columns(len(numbers)), numbers, strict=True):
-        column.metric(label, value, help=note)
+    return tuple((name, tuple(values)) for name, values in shown.items() if values)
 
 
 def _findings(findings: list[core.Finding]) -> None:
@@ -129,7 +143,7 @@ def _findings(findings: list[core.Finding]) -> None:
         st.markdown(_finding_text(finding))
     rest = findings[SHOWN_FINDINGS:]
     if rest:
-        with st.expander(f"{len(rest)} more findings"):
+        with st.expander(f"{len(rest)} more finding{'s' if len(rest) > 1 else ''}"):
             for finding in rest[:100]:
                 st.markdown(_finding_text(finding))
 

@@ -117,7 +117,8 @@ def w3_engine(path: str, configurations: list[Any]) -> float:
         targets = torch.stack([drawn[seed][1] for _, _, seed in configurations])
         losses.append(model.learn(Batch(inputs, targets, naive.RNN_BATCH)))
         norm = torch.from_numpy(vector_norms(model.gradient)).float()
-        clipper.clip(model.gradient, model.parameters, norm, model.layout, [], **arguments)
+        if clipper.clip is not None:
+            clipper.clip(model.gradient, model.parameters, norm, model.layout, [], **arguments)
         norms.append(norm)
         sgd.entry.update(model.parameters, model.gradient, state, step, lr, **sgd.arguments)
     return float(losses[-1][0])

@@ -7,6 +7,7 @@ import re
 import shlex
 import urllib.parse
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -407,3 +408,12 @@ def test_a_tuple_written_by_hand_is_one_value_of_a_sweep():
 def test_one_schedule_spelled_in_two_ways_is_given_twice():
     with pytest.raises(ValueError, match=r'^scheduler: one_cycle\(per="epoch"\) is given twice$'):
         scheduled(scheduler="one_cycle(per=epoch),one_cycle(per='epoch')")
+
+
+def test_numpy_numbers_and_arrays_are_read_like_lists():
+    kind = experiment("vanishing")
+    asked = kind.sweep(
+        {"depth": np.array([5, 20]), "base_lr": np.float64(0.1), "width": np.int64(7), "seeds": np.int64(3)}
+    )
+    assert (asked.axes["depth"], asked.axes["width"], asked.seeds) == ((5, 20), (7,), range(3))
+    assert kind.sweep({"seeds": np.arange(2, 4)}).seeds == (2, 3)
