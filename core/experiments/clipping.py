@@ -248,7 +248,7 @@ def code(run: Run) -> str:
 
 EXPERIMENT = Experiment(
     name="clipping",
-    version=1,
+    version=2,
     title="Clipping",
     question="Which clipper keeps training alive?",
     story=(__doc__ or "").split("\n", 1)[1].strip(),

@@ -265,7 +265,7 @@ def code(run: Run) -> str:
 
 EXPERIMENT = Experiment(
     name="through_time",
-    version=1,
+    version=2,
     title="Through time",
     question="How do gradients change from time step to time step in a recurrent network?",
     story=(__doc__ or "").split("\n", 1)[1].strip(),
