@@ -90,6 +90,19 @@ PRESETS = (
         },
     ),
     Preset(
+        "A transformer at a high rate",
+        "Two pre-norm blocks, SGD with momentum: from 0.1 on every run is lost without clipping, none with it.",
+        {
+            "model": "transformer",
+            "dataset": "adding(length=16)",
+            "depth": "2",
+            "width": "16",
+            "clipper": "norm,none",
+            "base_lr": "0.03,0.1,0.2",
+            "seeds": "10",
+        },
+    ),
+    Preset(
         "A tight threshold stalls SGD and hardly slows Adam",
         "Every step is clipped: for SGD the threshold is the learning rate, for Adam a constant factor cancels.",
         {

@@ -164,7 +164,7 @@ def _transformer_load(settings: Training, itemsize: int, slow: float) -> stacks.
     values = units * (22.0 * settings.depth + 18.0) + scores * 10.0 * settings.depth
     kept = settings.depth * (32.0 * units + 3.0 * scores) + 36.0 * units + 3.0 * scores
     calls = (40 + 110 * settings.depth) * 5e-7
-    seconds = 1.4 * slow * (tokens * (6.0 * weights / 70e9 + values * 0.9e-9) + weights * 4e-9 + calls)
+    seconds = 1.2 * slow * (tokens * (6.0 * weights / 70e9 + values * 0.9e-9) + weights * 4e-9 + calls)
     memory = (tokens * kept + 8.0 * weights) * itemsize
     return stacks.Load(max(4.0 * units * tokens, weights) * itemsize, memory, settings.steps * seconds)
 

@@ -215,6 +215,13 @@ def test_a_fault_is_named_with_its_evidence_and_a_remedy_that_opens(run, name, g
         assert KINDS[name].sweep(fields).points
 
 
+def test_clipping_rescues_the_transformer_at_a_high_rate(run):
+    (preset,) = [own for own in KINDS["clipping"].presets if own.name == "A transformer at a high rate"]
+    frame = run("clipping", **{**preset.settings, "epochs": "2", "batch_size": "64", "base_lr": "0.1"})
+    diverged = core.summary(frame, runs=True).groupby("clipper")["diverged"].sum()
+    assert diverged.to_dict() == {"none": 10, "norm": 0}
+
+
 def test_every_scheduler_and_clipper_trains(run):
     schedulers = ",".join(entry.name for entry in REGISTRIES["schedulers"])
     clippers = ",".join(entry.name for entry in REGISTRIES["clippers"])
