@@ -48,6 +48,16 @@ _ALL = (
     Column("model", "string", "", "model", "the kind of network that is trained"),
     Column("clipper", "string", "", "clipper", "what is done to the gradient before the optimizer sees it"),
     Column("scheduler", "string", "", "schedule", "how the learning rate changes while the network trains"),
+    Column("min_lr", "float64", "", "lowest learning rate", "learning rate of a range test's first update"),
+    Column("max_lr", "float64", "", "highest learning rate", "learning rate of a range test's last update"),
+    Column("smoothing", "float64", "", "smoothing", "beta of the moving average of the loss; 0 leaves it as it is"),
+    Column(
+        "stop_factor",
+        "float64",
+        "",
+        "stop factor",
+        "a range test ends where its smoothed loss is so many times its least",
+    ),
     Column("epochs", "int64", "epochs", "epochs", "passes through the training rows"),
     Column("gain", "float64", "", "recurrent gain", "factor on the recurrent weights after they are drawn"),
     Column("dtype", "string", "", "number format", "floating-point format in which the network computes"),
@@ -123,6 +133,21 @@ _ALL = (
         "diverged",
         "true from the update on after which the loss or the parameters are not finite",
     ),
+    Column(
+        "smoothed_loss",
+        "float64",
+        "",
+        "smoothed loss",
+        "moving average of the training loss, corrected for its short past",
+    ),
+    Column(
+        "max_stable_lr",
+        "float64",
+        "",
+        "largest stable learning rate",
+        "2/λ of the largest curvature λ of the loss over all training rows, at the initial weights; with momentum β "
+        "2(1+β)/λ, with Nesterov's 2(1+β)/(λ(1+2β)); empty for other optimizers than SGD",
+    ),
     Column("state_rms", "float64", "", "RMS state", "root mean square of the state h after this time step"),
     Column("spectral_radius", "float64", "", "spectral radius", "largest |eigenvalue| of the recurrent weights"),
     Column(
@@ -186,6 +211,30 @@ _ALL = (
         "share of runs",
         "failed",
         "1 where the run diverged or its last training loss is not below its first",
+    ),
+    Column(
+        "suggested_lr_valley",
+        "float64",
+        "",
+        "suggested rate: valley",
+        "two thirds into the longest falling stretch (fastai)",
+    ),
+    Column(
+        "suggested_lr_steepest", "float64", "", "suggested rate: steepest", "where the loss falls fastest over log rate"
+    ),
+    Column(
+        "suggested_lr_steepest_linear",
+        "float64",
+        "",
+        "suggested rate: steepest, linear",
+        "where the loss falls fastest over the rate itself",
+    ),
+    Column(
+        "suggested_lr_minimum_tenth",
+        "float64",
+        "",
+        "suggested rate: tenth of the minimum's",
+        "a tenth of the rate at which the smoothed loss is least",
     ),
     Column("clipped_share", "float64", "share of steps", "steps clipped", "share of a run's updates that were clipped"),
 )
