@@ -16,6 +16,9 @@ TOP = {"README.md", "core", "dashboard.py", "pages", "requirements.txt", "tests"
 LIGHT = (
     "core",
     "core.experiments.vanishing",
+    "core.experiments.backprop",
+    "core.experiments.backprop_film",
+    "core.plain.backprop",
     "core.experiments.through_time",
     "core.plain.vanishing",
     "core.plain.through_time",

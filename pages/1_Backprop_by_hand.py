@@ -1,0 +1,23 @@
+"""How does a two-layer network learn XOR?"""
+
+import streamlit as st
+
+import core
+from pages.widgets import form, page, result_panel
+
+page.begin("Backprop by hand")
+kind = core.experiment("backprop")
+
+with st.sidebar:
+    sweep, problem = form.settings_form(kind, dict(st.query_params) or kind.presets[0].settings)
+
+st.title(kind.title)
+st.markdown(f"**{kind.question}**")
+if sweep is None:
+    st.error(problem)
+    st.caption("Change the setting at the left; nothing was lost.")
+else:
+    st.query_params.from_dict(sweep.link())
+    result_panel.result_panel(kind, sweep)
+with st.expander("What this shows, with the formulas"):
+    st.markdown(kind.story)
