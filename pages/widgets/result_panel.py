@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import urllib.parse
+from collections.abc import Callable
 from typing import NamedTuple
 
 import altair as alt
@@ -57,8 +58,11 @@ def _table(sweep: Sweep, store: core.Store):  # type: ignore[no-untyped-def]  # 
     return kind.table(runs, frames)
 
 
-def result_panel(kind: Experiment, sweep: Sweep) -> None:
-    """The job and all that it has found so far, renewed while it runs."""
+def result_panel(kind: Experiment, sweep: Sweep, middle: Callable[[], None] | None = None) -> None:
+    """The job and all that it has found so far, renewed while it runs.
+
+    middle  draws what a page shows of its own between the findings and the charts
+    """
     store = page.store()
     stored = store.count(list(sweep.run_ids()))
     job = job_panel.job_panel(sweep, stored)
@@ -74,11 +78,23 @@ def result_panel(kind: Experiment, sweep: Sweep) -> None:
             twentieth = max(1, job.progress.total // 20) if job.progress.total > 1000 else 1
             finished -= finished % twentieth
         key = (sweep.key, str(store.path), finished)
-        _draw(kind, sweep, _result(sweep, store, *key), store, key)
+        result = _result(sweep, store, *key)
+        chosen = _filter(kind, result.frame) if middle is None else ()
+        pictures = _pictures(kind, result.frame, key, chosen)
+        _above(pictures, result)
+        if middle is None:
+            _below(kind, sweep, pictures, result, store)
         if running and job is not None and not job.running:
             st.rerun()
 
     renewed()
+    if middle is None:
+        return
+    middle()
+    key = (sweep.key, str(store.path), store.count(list(sweep.run_ids())))
+    result = _result(sweep, store, *key)
+    st.header(f"All {key[2]:,} runs" if key[2] > 1 else "The run, over all its epochs")
+    _below(kind, sweep, _pictures(kind, result.frame, key, _filter(kind, result.frame)), result, store)
 
 
 class Pictures(NamedTuple):
@@ -97,12 +113,16 @@ def _pictures(_kind: Experiment, _frame: pd.DataFrame, key: Key, chosen: Chosen)
     return Pictures(_kind.headline(frame), _kind.charts(frame))
 
 
-def _draw(kind: Experiment, sweep: Sweep, result: Result, store: core.Store, key: Key) -> None:
-    pictures = _pictures(kind, result.frame, key, _filter(kind, result.frame))
+def _above(pictures: Pictures, result: Result) -> None:
+    """The headline numbers and the findings."""
     for column, (label, value, note) in zip(st.columns(len(pictures.headline)), pictures.headline, strict=True):
         column.metric(label, value, help=note)
     if result.measured:
         _findings(result.findings)
+
+
+def _below(kind: Experiment, sweep: Sweep, pictures: Pictures, result: Result, store: core.Store) -> None:
+    """The charts, the comparison, and what can be taken away."""
     found = pictures.charts
     for name in kind.wide_charts:
         if name in found:
