@@ -194,7 +194,7 @@ def prediction_map(network: SimpleNeuralNet, X: Array) -> pd.DataFrame:
     margin = 0.25 * (high - low)
     axes = [np.linspace(low[d] - margin[d], high[d] + margin[d], GRID) for d in (0, 1)]
     x1, x2 = (grid.ravel() for grid in np.meshgrid(*axes))
-    half = [(axis[1] - axis[0]) / 2 for axis in axes]
+    half = [0.6 * (axis[1] - axis[0]) for axis in axes]  # cells overlap a little, so that no seams show
     prediction = network.forward(np.stack([x1, x2], axis=1)).a2[:, 0]
     return pd.DataFrame(
         {

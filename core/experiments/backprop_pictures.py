@@ -9,12 +9,17 @@ import pandas as pd
 from core.charts import PALETTE, colours, empty, legend, log10, power_axis, three_digits, titled
 from core.experiments.backprop import GRADIENTS, PREDICTIONS
 from core.experiments.backprop_film import Film, Step, parameter_names, prediction_map, ranked
-from core.frames import COLUMNS
 
 UNITS, INPUTS = 8, 4  # of a layer that is drawn
 CLASS_COLOURS = (PALETTE[0], PALETTE[1])
 DOWN, UP = "#0072B2", "#C26A00"  # a negative gradient: turn the weight up; a positive one: turn it down
 POINTS = 1000
+SHORT = {
+    "train_loss": "loss",
+    "accuracy": "accuracy",
+    **dict(zip(GRADIENTS, ("W₁", "b₁", "W₂", "b₂"), strict=True)),
+    **{name: f"{name[-2]}, {name[-1]}" for name in PREDICTIONS},
+}
 STEEP = 1e-12  # below this a gradient is nothing
 
 
@@ -78,11 +83,11 @@ def network_chart(step: Step) -> alt.Chart:
             strokeDash=alt.StrokeDash(
                 "sign:N",
                 scale=alt.Scale(domain=["positive weight", "negative weight"], range=[[1, 0], [5, 4]]),
-                legend=alt.Legend(title=None, orient="bottom", symbolStrokeWidth=2, symbolType="stroke"),
+                legend=None,
             ),
             color=alt.Color(
                 "gradient:Q",
-                scale=alt.Scale(domain=[-bound, 0, bound], range=[DOWN, "#B8B8B8", UP]),
+                scale=alt.Scale(domain=[-bound, 0, bound], range=[DOWN, "#B8B8B8", UP], interpolate="rgb"),
                 legend=alt.Legend(
                     title="gradient: blue wants more, orange less", orient="bottom", gradientLength=150, format=".2~g",
                     values=[-bound, 0, bound], titleLimit=300,
@@ -136,7 +141,7 @@ def ranked_chart(step: Step) -> alt.Chart:
         .mark_bar()
         .encode(
             x=alt.X("gradient:Q", title="gradient: change of the loss per unit of the parameter"),
-            y=alt.Y("name:N", sort=list(table["name"]), title=None, axis=alt.Axis(labelLimit=160)),
+            y=alt.Y("name:N", sort=list(table["name"]), title=None, axis=alt.Axis(labelLimit=160, labelOverlap=False)),
             color=alt.Color(
                 "wants:N",
                 scale=alt.Scale(domain=["turn it up", "turn it down"], range=[DOWN, UP]),
@@ -146,7 +151,7 @@ def ranked_chart(step: Step) -> alt.Chart:
         )
     )
     title = f"“{first['name']}” matters most: 0.1 more of it {verb} the loss by about {three_digits(abs(first['gradient']) * 0.1)}"
-    return titled(drawn, title, "", height=max(120, 26 * len(table)))
+    return titled(drawn, title, "", height=max(120, 40 + 24 * len(table)))
 
 
 def boundary_chart(film: Film, epoch: int) -> alt.Chart:
@@ -169,7 +174,9 @@ def boundary_chart(film: Film, epoch: int) -> alt.Chart:
             y2="x2_end:Q",
             color=alt.Color(
                 "prediction:Q",
-                scale=alt.Scale(domain=[0, 0.5, 1], range=[CLASS_COLOURS[0], "#F4F1EA", CLASS_COLOURS[1]]),
+                scale=alt.Scale(
+                    domain=[0, 0.5, 1], range=[CLASS_COLOURS[0], "#F4F1EA", CLASS_COLOURS[1]], interpolate="rgb"
+                ),
                 legend=alt.Legend(title="prediction", orient="bottom", gradientLength=150, values=[0, 0.5, 1]),
             ),
         )
@@ -193,13 +200,13 @@ def boundary_chart(film: Film, epoch: int) -> alt.Chart:
             fill=alt.Fill(
                 "answer:N",
                 scale=alt.Scale(domain=["answer 0", "answer 1"], range=["#004A75", "#A86500"]),
-                legend=alt.Legend(title=None, orient="bottom"),
+                legend=None,
             ),
             tooltip=["x1:Q", "x2:Q", "answer:N", alt.Tooltip("prediction:Q", format=".3f")],
         )
     )
     right = int(((predictions > 0.5) == (film.y[:, 0] > 0.5)).sum())
-    note = "Colour: what the network would predict there. A dot is an example; it is right where it lies on its own colour."
+    note = "Colour: what the network would predict there. Dots: the examples, blue for answer 0, orange for answer 1."
     left = f" {POINTS:,} of {len(film.X):,} examples are drawn." if len(film.X) > POINTS else ""
     title = f"At epoch {epoch:,}, {right:,} of {len(film.X):,} examples are right"
     return titled(alt.layer(heat, dots), title, note + left, height=340)
@@ -210,8 +217,7 @@ def course(film: Film, measures: tuple[str, ...]) -> pd.DataFrame:
     last = int(film.epochs[-1])
     epochs = np.unique(np.linspace(0, last, 300).round().astype(int))
     parts = [
-        pd.DataFrame({"epoch": epochs, "value": film.measured[name][epochs], "label": COLUMNS[name].label})
-        for name in measures
+        pd.DataFrame({"epoch": epochs, "value": film.measured[name][epochs], "label": SHORT[name]}) for name in measures
     ]
     table = pd.concat(parts, ignore_index=True)
     return table[np.isfinite(table["value"])]
@@ -244,32 +250,30 @@ def gradients_course(film: Film, epoch: int) -> alt.Chart:
     shown = table[table["value"] > 0].assign(log=lambda rows: log10(rows["value"]))
     if shown.empty:
         return empty("Every gradient is exactly zero.")
-    names = [COLUMNS[name].label for name in GRADIENTS]
+    names = [SHORT[name] for name in GRADIENTS]
     axis, scale = power_axis("norm of the gradient", shown["log"].to_numpy(float))
     lines = alt.Chart(shown).mark_line()
     drawn = lines.encode(
         x=_epochs(),
         y=alt.Y("log:Q", axis=axis, scale=scale),
-        color=alt.Color(
-            "label:N", scale=colours(names), sort=names, legend=legend("", ["short"] * 2 + ["a long enough label"])
-        ),
+        color=alt.Color("label:N", scale=colours(names), sort=names, legend=legend("", names)),
         tooltip=["label:N", "epoch:Q", alt.Tooltip("value:Q", format=".3g")],
     )
     first, second = (film.measured[name][epoch] for name in ("grad_norm_w1", "grad_norm_w2"))
     title = "Gradients per layer"
     if second > 0 and np.isfinite(first / second):
-        title = f"The first layer gets {three_digits(first / second)}× the output's gradient here"
+        title = f"W₁ gets {three_digits(first / second)}× the gradient of W₂"
     return titled(alt.layer(drawn, _here(epoch)), title, "", height=190)
 
 
 def predictions_course(film: Film, epoch: int) -> alt.Chart:
     """The four predictions over epochs; of other data the share of right ones."""
     if np.isfinite(film.measured[PREDICTIONS[0]]).any():
-        table, names, heading = course(film, PREDICTIONS), [COLUMNS[name].label for name in PREDICTIONS], "prediction"
+        table, names, heading = course(film, PREDICTIONS), [SHORT[name] for name in PREDICTIONS], "prediction"
         values = ", ".join(f"{film.measured[name][epoch]:.2f}" for name in PREDICTIONS)
         title = f"Predictions here: {values}"
     else:
-        table, names, heading = course(film, ("accuracy",)), [COLUMNS["accuracy"].label], "share of examples right"
+        table, names, heading = course(film, ("accuracy",)), [SHORT["accuracy"]], "share of examples right"
         title = f"{film.measured['accuracy'][epoch]:.1%} of the examples are right here"
     if table.empty:
         return empty("No prediction is a finite number.")
@@ -281,7 +285,7 @@ def predictions_course(film: Film, epoch: int) -> alt.Chart:
             "label:N",
             scale=colours(names),
             sort=names,
-            legend=legend("", ["a long enough label"]) if len(names) > 1 else None,
+            legend=legend("inputs", names) if len(names) > 1 else None,
         ),
         tooltip=["label:N", "epoch:Q", alt.Tooltip("value:Q", format=".3f")],
     )

@@ -48,6 +48,7 @@ class Operation(NamedTuple):
 
 def number(value: float) -> str:
     """A number in LaTeX, with three significant digits."""
+    value += 0.0  # -0.0 is written 0
     if not math.isfinite(value):
         return r"\text{–}" if math.isnan(value) else (r"\infty" if value > 0 else r"-\infty")
     if value == 0 or 1e-3 <= abs(value) < 1e4:
@@ -100,7 +101,7 @@ def operations(step: Step, lr: float) -> list[Operation]:
             "Weigh the inputs",
             f"Each hidden unit adds up the inputs of {examples}, each times its weight, and its own bias.",
             r"z_1 = X W_1 + b_1",
-            f"{X} {W1} + {b1} = {z1}",
+            _two_lines(f"{X} {W1} + {b1}", z1),
         ),
         Operation(
             "forward",
@@ -165,14 +166,14 @@ def operations(step: Step, lr: float) -> list[Operation]:
             "Times the slope of the activation function where the unit stands. On a flat part (slope near 0) the blame stops: "
             "that is how gradients vanish.",
             r"\delta_1 = \frac{\partial \ell}{\partial a_1} \odot \varphi'(z_1)",
-            rf"{da1} \odot {slope} = {delta1}",
+            _two_lines(rf"{da1} \odot {slope}", delta1),
         ),
         Operation(
             "back",
             "Gradient of the first weights",
             f"Again blame times what came in{over}. A weight whose input is 0 gets nothing.",
             r"\frac{\partial L}{\partial W_1} = \frac{1}{m}\, X^\top \delta_1",
-            rf"{mean} {X_t} {delta1} = {dW1}",
+            _two_lines(rf"{mean} {X_t} {delta1}", dW1),
         ),
         Operation(
             "back",
@@ -189,6 +190,11 @@ def operations(step: Step, lr: float) -> list[Operation]:
             rf"{W2} - {lr:g} {dW2} = {shaped(net.W2 - lr * back.dW2)}",
         ),
     ]
+
+
+def _two_lines(left: str, right: str) -> str:
+    """An equation of wide matrices, its right side on a line of its own."""
+    return rf"\begin{{aligned}} &{left} \\[6pt] &= {right} \end{{aligned}}"
 
 
 def _loss_numbers(step: Step) -> str:

@@ -60,6 +60,11 @@ def film_panel(run: Run) -> Scene:
         st.session_state["film:epoch"] = 0
     if playing():
         _advance(epochs)
+    st.caption(
+        "The network guesses, is told how wrong it was, and corrects every weight a little: that is one epoch. Each line is a "
+        "weight. Its gradient says what the loss would do if the weight were a little larger: orange, it would rise, so turn "
+        "the weight down; blue, it would fall, so turn it up. Drag the slider, or press Play."
+    )
     button, slider, examples = st.columns([1, 5, 2], vertical_alignment="bottom")
     if button.button(
         "Pause" if playing() else "Play",

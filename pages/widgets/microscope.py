@@ -24,15 +24,12 @@ def microscope(scene: Scene) -> None:
         )
         return
     _walk(scene)
+    st.subheader("What would change the loss most?")
+    page.chart(backprop_pictures.ranked_chart(scene.step), "ranked")
+    st.subheader("Why this gradient? The chain rule")
+    _chain(scene)
     st.subheader("Every gradient, three ways")
     _three_ways(scene)
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.subheader("What would change the loss most?")
-        page.chart(backprop_pictures.ranked_chart(scene.step), "ranked")
-    with right:
-        st.subheader("Why this gradient? The chain rule")
-        _chain(scene)
 
 
 def _walk(scene: Scene) -> None:

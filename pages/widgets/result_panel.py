@@ -61,7 +61,7 @@ def _table(sweep: Sweep, store: core.Store):  # type: ignore[no-untyped-def]  # 
 def result_panel(kind: Experiment, sweep: Sweep, middle: Callable[[], None] | None = None) -> None:
     """The job and all that it has found so far, renewed while it runs.
 
-    middle  draws what a page shows of its own between the findings and the charts
+    middle  draws what a page shows of its own between the charts and what can be taken away; of one run, in the charts' place
     """
     store = page.store()
     stored = store.count(list(sweep.run_ids()))
@@ -79,22 +79,20 @@ def result_panel(kind: Experiment, sweep: Sweep, middle: Callable[[], None] | No
             finished -= finished % twentieth
         key = (sweep.key, str(store.path), finished)
         result = _result(sweep, store, *key)
-        chosen = _filter(kind, result.frame) if middle is None else ()
-        pictures = _pictures(kind, result.frame, key, chosen)
+        pictures = _pictures(kind, result.frame, key, _filter(kind, result.frame))
         _above(pictures, result)
+        if middle is None or _whole(sweep) > 1:  # the middle draws a single run itself
+            _charts(kind, pictures, result)
         if middle is None:
-            _below(kind, sweep, pictures, result, store)
+            _take_away(kind, sweep, result, store)
         if running and job is not None and not job.running:
             st.rerun()
 
     renewed()
-    if middle is None:
-        return
-    middle()
-    key = (sweep.key, str(store.path), store.count(list(sweep.run_ids())))
-    result = _result(sweep, store, *key)
-    st.header(f"All {key[2]:,} runs" if key[2] > 1 else "The run, over all its epochs")
-    _below(kind, sweep, _pictures(kind, result.frame, key, _filter(kind, result.frame)), result, store)
+    if middle is not None:
+        middle()
+        key = (sweep.key, str(store.path), store.count(list(sweep.run_ids())))
+        _take_away(kind, sweep, _result(sweep, store, *key), store)
 
 
 class Pictures(NamedTuple):
@@ -121,8 +119,8 @@ def _above(pictures: Pictures, result: Result) -> None:
         _findings(result.findings)
 
 
-def _below(kind: Experiment, sweep: Sweep, pictures: Pictures, result: Result, store: core.Store) -> None:
-    """The charts, the comparison, and what can be taken away."""
+def _charts(kind: Experiment, pictures: Pictures, result: Result) -> None:
+    """The charts and the comparison."""
     found = pictures.charts
     for name in kind.wide_charts:
         if name in found:
@@ -136,8 +134,6 @@ def _below(kind: Experiment, sweep: Sweep, pictures: Pictures, result: Result, s
         st.subheader("Comparison")
         st.caption("Mean over seeds, with its 95 % bootstrap interval.")
         st.dataframe(result.comparison, hide_index=True, column_config=_column_config(result.comparison))
-    if result.measured:
-        _take_away(kind, sweep, result.frame, store)
 
 
 def _filter(kind: Experiment, frame: pd.DataFrame) -> Chosen:
@@ -174,7 +170,11 @@ def _finding_text(finding: core.Finding) -> str:
     return f"{ICONS[finding.severity]} **{finding.message}** {remedy}{shown}"
 
 
-def _take_away(kind: Experiment, sweep: Sweep, frame: pd.DataFrame, store: core.Store) -> None:
+def _take_away(kind: Experiment, sweep: Sweep, result: Result, store: core.Store) -> None:
+    """Downloads, link, command, script and table of what is there; nothing where nothing is."""
+    if not result.measured:
+        return
+    frame = result.frame
     st.subheader("Take it away")
     name = f"{kind.name}_{sweep.key[:8]}"
     left, middle, right = st.columns([1, 1, 4], vertical_alignment="center")
