@@ -8,7 +8,7 @@ import streamlit as st
 import core
 from core.engine import by_hand
 from core.settings import Sweep
-from pages.widgets import film, form, microscope, page, result_panel
+from pages.widgets import film, form, microscope, page, predict, result_panel
 
 page.begin("Backprop by hand")
 kind = core.experiment("backprop")
@@ -45,6 +45,7 @@ if sweep is None:
 else:
     st.query_params.from_dict(sweep.link())
     result_panel.result_panel(kind, sweep, partial(closely, sweep))
+predict.questions(kind)
 with st.expander("What this shows, with the formulas"):
     st.markdown(kind.story)
 with st.expander("The whole network in NumPy, to be read from top to bottom"):

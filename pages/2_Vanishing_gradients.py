@@ -3,7 +3,7 @@
 import streamlit as st
 
 import core
-from pages.widgets import form, page, result_panel
+from pages.widgets import form, page, predict, result_panel
 
 page.begin("Vanishing gradients")
 kind = core.experiment("vanishing")
@@ -19,5 +19,6 @@ if sweep is None:
 else:
     st.query_params.from_dict(sweep.link())
     result_panel.result_panel(kind, sweep)
+predict.questions(kind)
 with st.expander("What this shows, with the formulas"):
     st.markdown(kind.story)

@@ -58,7 +58,10 @@ def drawn_network(step: Step) -> tuple[pd.DataFrame, pd.DataFrame]:
     drawn["width"] = 0.8 + 7.0 * size / size.max() if size.max() > 0 else 0.8
     drawn["sign"] = np.where(drawn["weight"] < 0, "negative weight", "positive weight")
     table = pd.DataFrame(nodes, columns=["x", "y", "activation", "name"])
-    table["text"] = [f"{value:.2f}" if abs(value) < 100 else three_digits(value) for value in table["activation"]]
+    table["text"] = [
+        f"{value:.2f}".replace("-0.00", "0.00") if abs(value) < 100 else three_digits(value)
+        for value in table["activation"]
+    ]
     return table, drawn
 
 

@@ -174,6 +174,19 @@ def test_backprop_walks_on_by_a_step_and_looks_at_another_epoch_weight_and_examp
     assert len(next(frame.value for frame in app.dataframe if "product" in frame.value)) == 1
 
 
+@pytest.mark.parametrize(
+    ("guess", "verdict"), [("two, as by chance", "As you said"), ("all four", "it came out “two, as by chance”")]
+)
+def test_a_prediction_is_compared_with_what_a_run_gives(guess, verdict):
+    app = settled(opened(BACKPROP, epochs="10"))
+    assert app.button(key="predict backprop 1 run").disabled
+    app.radio(key="predict backprop 1 guess").set_value(guess).run()
+    app.button(key="predict backprop 1 run").click().run()
+    app = settled(app)
+    assert not app.exception
+    assert verdict in text_of(app)
+
+
 def test_zeros_are_named_and_shown_beside_what_works():
     app = settled(opened(BACKPROP, init="zeros,lesson", seeds="2", epochs="300"))
     assert not app.exception
