@@ -22,11 +22,13 @@ from core.store import Row, Store
 
 RETRIES = 3  # a task that broke its worker is tried again this often
 
-# glibc would give a stack's scratch tensors back to the system and ask for them again, page by small page
-KEEP_MEMORY = {
+# One thread a worker, for NumPy's products too; and glibc would give a stack's scratch tensors back to the system and
+# ask for them again, page by small page.
+WORKER_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "268435456",
     "MALLOC_MMAP_THRESHOLD_": "268435456",
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "OPENBLAS_NUM_THREADS": "1",
 }
 
 MakeExecutor = Callable[[], Executor]
@@ -76,7 +78,7 @@ def local_executor(workers: int | None = None) -> Executor:
     from loky import ProcessPoolExecutor
 
     return ProcessPoolExecutor(
-        workers or cores(), initializer=_start_worker, initargs=(os.getpid(),), timeout=None, env=KEEP_MEMORY
+        workers or cores(), initializer=_start_worker, initargs=(os.getpid(),), timeout=None, env=WORKER_ENVIRONMENT
     )
 
 
@@ -86,12 +88,14 @@ class InlineExecutor(Executor):
     def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
         """A future that is already done."""
         import torch
+        from threadpoolctl import threadpool_limits
 
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # as the workers, so that the bits are theirs
         future: Future = Future()
         try:
-            future.set_result(fn(*args, **kwargs))
+            with threadpool_limits(1, "blas"):
+                future.set_result(fn(*args, **kwargs))
         except Exception as error:
             future.set_exception(error)
         finally:

@@ -66,9 +66,7 @@ def networks(stack: Stack, features: int) -> SimpleNeuralNet:
 
 def trained(stack: Stack, kept_epochs: tuple[int, ...] = ()) -> Record:
     """Full-batch gradient descent on all rows, measured before every update and after the last."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         return _trained(stack, kept_epochs)
 
 

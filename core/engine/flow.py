@@ -13,6 +13,7 @@ from torch import Tensor
 from core.engine import draws, losses, padded
 from core.engine.batches import batches
 from core.engine.network import LayerGradient, Network, Parameters, Trace, Workspace, backward, forward, powers
+from core.engine.products import product
 from core.engine.statistics import gradient_sizes, root_mean_square, unit_shares
 from core.parts.datasets import Dataset
 from core.parts.norms import NORMS
@@ -137,7 +138,7 @@ class _Networks:
     def _logits(self, trace: Trace) -> Tensor:
         """W h + b of the trained readout, (R, C, B)."""
         signal, exponent = trace.outputs[-1], trace.exponents[-1]
-        logits = torch.bmm(self.parameters.weights[-1], signal)
+        logits = product(self.parameters.weights[-1], signal)
         if exponent.any():
             logits.mul_(powers(exponent, logits))
         bias = self.parameters.biases[-1]

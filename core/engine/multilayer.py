@@ -11,6 +11,7 @@ from core.engine import draws, losses
 from core.engine.data import Batch
 from core.engine.layout import Layout
 from core.engine.network import Network, Parameters, Running, Workspace, backward, forward
+from core.engine.products import product
 from core.parts.norms import NORMS
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Multilayer:
     def _logits(self, signal: Tensor) -> Tensor:
         bias = self._own.biases[-1]
         assert bias is not None
-        return torch.bmm(self._own.weights[-1], signal).add_(bias)
+        return product(self._own.weights[-1], signal).add_(bias)
 
 
 def _layout(network: Network) -> Layout:

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 
 from core.engine import padded
+from core.engine.products import product
+from core.engine.statistics import vector_norms
 from core.parts.activations import Activation
 from core.parts.norms import EPS, MOMENTUM, NORMS
 from core.parts.residuals import LayerForm
@@ -138,11 +140,10 @@ def powers(exponents: np.ndarray, like: Tensor) -> Tensor:
 
 
 def _magnitude_exponents(signal: Tensor) -> np.ndarray:
-    """Per run, e with max |signal| in [2^(e-1), 2^e); 0 where it is zero or not finite."""
-    flat = signal.flatten(1)
-    largest = torch.maximum(flat.amax(1), flat.amin(1).neg_()).double().cpu().numpy()
-    exponents = np.frexp(largest)[1].astype(np.int64)
-    return np.where(np.isfinite(largest), exponents, 0)  # frexp(0) is 0 too
+    """Per run, e with ‖signal‖ in [2^(e-1), 2^e), so that no |entry| is above 2^e; 0 where it is zero or not finite."""
+    norms = vector_norms(signal.flatten(1))
+    exponents = np.frexp(norms)[1].astype(np.int64)
+    return np.where(np.isfinite(norms), exponents, 0)  # frexp(0) is 0 too
 
 
 def forward(
@@ -175,7 +176,7 @@ def forward(
     for index, form in enumerate(network.forms):
         h, u = trace.outputs[-1], values[index]
         z = u if kept is None else kept[index]
-        torch.bmm(parameters.weights[index], h, out=z)
+        product(parameters.weights[index], h, z)
         bias, exponents, straight = parameters.biases[index], trace.exponents[-1], list[int]()
         if rescale:
             exponents, straight = _add_rescaled(z, bias, exponents)
@@ -292,7 +293,7 @@ def backward(
     if network.classes:
         index = network.depth
         weight, h = parameters.weights[index], trace.outputs[index]
-        passed = torch.bmm(weight.transpose(1, 2), gradient)  # ∂L/∂h = Wᵀ ∂L/∂logits
+        passed = product(weight.transpose(1, 2), gradient)  # ∂L/∂h = Wᵀ ∂L/∂logits
         yield _linear(index, parameters, trace, gradient, h, None, (None, None), exponent, workspace)
         gradient = passed
     pending: dict[int, Tensor] = {}
@@ -313,7 +314,7 @@ def backward(
         delta, gain_and_shift = _norm_backward(local, form, parameters, trace, index, network.width)
         if index:
             passed = workspace.take(f"passed {index % 2}", *trace.outputs[index].shape)
-            torch.bmm(parameters.weights[index].transpose(1, 2), delta, out=passed)  # ∂L/∂h_{l-1} = Wᵀ δ
+            product(parameters.weights[index].transpose(1, 2), delta, passed)  # ∂L/∂h_{l-1} = Wᵀ δ
             if form.scale:
                 passed.add_(gradient)
             gradient = passed
@@ -379,6 +380,6 @@ def _linear(
     workspace: Workspace,
 ) -> LayerGradient:
     weight = workspace.take(f"weight {index == 0} {slope is None}", *parameters.weights[index].shape)
-    torch.bmm(delta, h.transpose(1, 2), out=weight)  # ∂L/∂W = δ h_{l-1}ᵀ
+    product(delta, h.transpose(1, 2), weight)  # ∂L/∂W = δ h_{l-1}ᵀ
     bias = delta.sum(2, keepdim=True) if parameters.biases[index] is not None else None  # ∂L/∂b = Σ δ
     return LayerGradient(index + 1, weight, bias, *gain_and_shift, slope, exponent, exponent + trace.exponents[index])

@@ -17,6 +17,7 @@ import torch
 from core.engine import draws, padded
 from core.engine.data import Batch
 from core.engine.layout import Layout
+from core.engine.products import product
 from core.parts.inits import INITS
 from core.parts.models import MODELS
 
@@ -281,13 +282,13 @@ class Recurrent:
         steps[:length, :, units : units + features] = batch.inputs[:, :, :features]
         self._join()
         for t in range(length):
-            torch.bmm(self._joint, steps[t], out=z)
+            product(self._joint, steps[t], z)
             self._cell.forward(t, z, steps[t, :, :units], steps[t + 1, :, :units])
         return steps
 
     def _error(self, state: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Loss (R,), in float64, and the error output - target (R, B)."""
-        output = torch.bmm(self._own["readout"], state)[:, 0, : batch.rows] + self._own["readout bias"][:, 0]
+        output = product(self._own["readout"], state)[:, 0, : batch.rows] + self._own["readout bias"][:, 0]
         error = output - batch.targets
         return (error * error).sum(1, dtype=torch.float64) / batch.rows, error
 
@@ -307,10 +308,9 @@ class Recurrent:
         loss, error = self._error(last, batch)
         start = last.new_zeros(len(last), padded(1), last.shape[2])
         start[:, 0, : batch.rows] = error * (2.0 / batch.rows)  # ∂L/∂output = 2 (output - target) / B
-        torch.bmm(start, last.transpose(1, 2), out=(found := torch.empty_like(self._own["readout"])))
-        self._gradients["readout"].copy_(found)
+        product(start, last.transpose(1, 2), self._gradients["readout"])
         self._gradients["readout bias"].copy_(start.sum(2, keepdim=True))
-        dh = torch.bmm(self._own["readout"].transpose(1, 2), start)
+        dh = product(self._own["readout"].transpose(1, 2), start)
         dz = torch.empty_like(self._z)
         joint = torch.zeros_like(self._joint)
         back = self._joint[:, :, :units].transpose(1, 2).contiguous()
@@ -320,7 +320,7 @@ class Recurrent:
             straight = self._cell.backward(t, dh, steps[t, :, :units], steps[t + 1, :, :units], dz)
             joint.baddbmm_(dz, steps[t].transpose(1, 2))  # ∂L/∂W += ∂L/∂z [h x 1]ᵀ
             if t:
-                dh = torch.bmm(back, dz, out=dh)  # ∂L/∂h_{t-1} = W_hhᵀ ∂L/∂z
+                product(back, dz, dh)  # ∂L/∂h_{t-1} = W_hhᵀ ∂L/∂z
                 if straight is not None:
                     dh.add_(straight)
         self._split(joint)

@@ -74,6 +74,7 @@ def tasks(
         )
         size = max(1, size)
         count = -(-len(together) // size)
+        count += count % 2 if 1 < count < len(together) else 0  # two workers share few pieces alike
         size = -(-len(together) // count)  # even pieces
         for start in range(0, len(together), size):
             piece = [item for alike in together[start : start + size] for item in alike]

@@ -18,6 +18,7 @@ from core.engine.network import Network
 from core.engine.rates import Plateaus, trace
 from core.engine.recurrent import Recurrent
 from core.engine.statistics import vector_norms
+from core.engine.transformer import Blocks, Transformer
 from core.parts import schedulers
 from core.parts.clippers import Clipper
 from core.parts.datasets import Dataset
@@ -59,10 +60,10 @@ class Member:
 
 @dataclass(frozen=True)
 class Stack:
-    """R runs of one shape. ``network`` is an mlp's; recurrent models have None and ``width`` alone."""
+    """R runs of one shape. ``network`` is an mlp's or a transformer's; recurrent models have None and ``width`` alone."""
 
     model: str
-    network: Network | None
+    network: Network | Blocks | None
     width: int
     dataset: Part[Dataset]
     batch_size: int
@@ -91,10 +92,12 @@ def model_of(stack: Stack, device: str) -> Model:
     """The stack's networks, as drawn."""
     runs = tuple((member.init, member.seed) for member in stack.members)
     dtype = DTYPES[stack.dtype]
-    if stack.network is not None:
+    if isinstance(stack.network, Network):
         return Multilayer(stack.network, runs, dtype, device)
     features = stack.dataset.entry.shape(**stack.dataset.arguments).features
     assert features is not None
+    if stack.network is not None:
+        return Transformer(stack.network, features, runs, dtype, device)
     return Recurrent(stack.model, stack.width, features, runs, dtype, device)
 
 

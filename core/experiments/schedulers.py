@@ -218,7 +218,7 @@ def code(run: Run) -> str:
 
 EXPERIMENT = Experiment(
     name="schedulers",
-    version=1,
+    version=2,
     title="Schedulers",
     question="Which learning-rate schedule wins?",
     story=(__doc__ or "").split("\n", 1)[1].strip(),

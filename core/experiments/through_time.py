@@ -90,9 +90,11 @@ class ThroughTime(Settings):
 
     def contradiction(self) -> str | None:
         """The first reason why this network has no gradients through time, or None."""
-        if not MODELS.parse(self.model).entry.sequence:
+        kind = MODELS.parse(self.model).entry
+        if not kind.gates:
             recurrent = ", ".join(entry.name for entry in MODELS if entry.gates)
-            return f"model: {self.model} has no time steps; use one of {recurrent}"
+            lack = "hands no state from step to step" if kind.sequence else "has no time steps"
+            return f"model: {self.model} {lack}; use one of {recurrent}"
         if not self.data.length:
             return f"dataset: {self.model} reads sequences; use dataset=adding, not {self.dataset}"
         rows = self.data.training_rows
@@ -265,7 +267,7 @@ def code(run: Run) -> str:
 
 EXPERIMENT = Experiment(
     name="through_time",
-    version=1,
+    version=2,
     title="Through time",
     question="How do gradients change from time step to time step in a recurrent network?",
     story=(__doc__ or "").split("\n", 1)[1].strip(),

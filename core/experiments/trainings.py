@@ -22,6 +22,7 @@ from core.settings import Run, Settings, choice, part, positive, whole
 if TYPE_CHECKING:
     import pandas as pd
 
+    from core.engine.network import Network
     from core.engine.training import Member
 
 SECONDS = 3.0  # of a task: Cancel waits as long, and small stacks of long trainings would waste half of the time
@@ -104,6 +105,11 @@ class Training(Settings):
                 f"batch_size: {self.dataset} has {data.training_rows} training rows, "
                 f"so it must be 1 to {data.training_rows}, but got {self.batch_size}"
             )
+        if self.kind.heads and self.width % self.kind.heads:
+            return (
+                f"width: {self.model} shares it among {self.kind.heads} heads, "
+                f"so it must be a multiple of {self.kind.heads}, but got {self.width}"
+            )
         return None if self.kind.sequence else perceptron.contradiction(self, data.features)
 
     def idle(self) -> frozenset[str]:
@@ -112,8 +118,9 @@ class Training(Settings):
 
     @classmethod
     def why_idle(cls, name: str) -> str:
-        """Recurrent networks have one layer of a fixed form."""
-        return f"only model=mlp has a choice of {name}"
+        """Recurrent networks have one layer of a fixed form, transformers a norm and skips of their own."""
+        models = [entry.name for entry in MODELS if name not in entry.unused]
+        return f"only model={' or '.join(models)} has a choice of {name}"
 
 
 def load(settings: Training) -> stacks.Load:
@@ -122,6 +129,8 @@ def load(settings: Training) -> stacks.Load:
     data, rows = settings.data, padded(settings.batch_size)
     assert data.features is not None
     units, inputs = padded(settings.width), padded(data.features)
+    if settings.kind.heads:
+        return _transformer_load(settings, itemsize, slow)
     if settings.kind.sequence:
         blocks = 4 if settings.kind.gates > 1 else 1
         inner = units + padded(data.features + 1)
@@ -145,6 +154,21 @@ def load(settings: Training) -> stacks.Load:
     )
 
 
+def _transformer_load(settings: Training, itemsize: int, slow: float) -> stacks.Load:
+    """The same of a transformer, whose tokens, B · T, all stand in memory at once, as autograd keeps them."""
+    assert settings.depth is not None
+    heads, places = settings.kind.heads, padded(settings.data.length)
+    units = max(padded(settings.width), heads * padded(settings.width // heads))
+    tokens, scores = settings.batch_size * places, heads * places
+    weights = float(settings.depth * 12 * units * units)
+    values = units * (22.0 * settings.depth + 18.0) + scores * 10.0 * settings.depth
+    kept = settings.depth * (32.0 * units + 3.0 * scores) + 36.0 * units + 3.0 * scores
+    calls = (40 + 110 * settings.depth) * 5e-7
+    seconds = 1.2 * slow * (tokens * (6.0 * weights / 70e9 + values * 0.9e-9) + weights * 4e-9 + calls)
+    memory = (tokens * kept + 8.0 * weights) * itemsize
+    return stacks.Load(max(4.0 * units * tokens, weights) * itemsize, memory, settings.steps * seconds)
+
+
 def cost(settings: Settings) -> Cost:
     """Seconds on one core, bytes in a worker and rows, for one seed."""
     assert isinstance(settings, Training)
@@ -165,14 +189,19 @@ def _shape(run: Run) -> tuple[object, ...]:
 def compute(runs: Sequence[Run], device: str, measures: Sequence[str]) -> list[dict[str, np.ndarray]]:
     """Each run's place and measured columns, computed as one stack; ``scheduler`` is constant where there is none."""
     from core.engine.training import Stack, training
+    from core.engine.transformer import Blocks
 
     settings = runs[0].settings
     assert isinstance(settings, Training)
     data = settings.data
     assert data.features is not None
-    network = None
+    network: Network | Blocks | None = None
     if not settings.kind.sequence:
         network = perceptron.network(settings, data.features, data.classes)
+    elif settings.kind.heads:
+        assert settings.depth is not None and settings.activation is not None
+        activation = ACTIVATIONS.parse(settings.activation)
+        network = Blocks(settings.depth, settings.width, settings.kind.heads, activation)
     stack = Stack(
         settings.model,
         network,

@@ -14,12 +14,14 @@ class Model(Entry):
     sequence  it reads a sequence, step by step, and answers at its end
     module    the PyTorch module that computes the same, where there is one
     gates     blocks of a recurrent layer's weight matrices
+    heads     attention heads, which must divide the width
     unused    settings that it has no use for
     """
 
     sequence: bool = False
     module: str = ""
     gates: int = 0
+    heads: int = 0
     unused: frozenset[str] = frozenset()
 
 
@@ -58,5 +60,13 @@ MODELS: Registry[Model] = Registry(
         module="GRU",
         gates=3,
         unused=_RECURRENT,
+    ),
+    Model(
+        name="transformer",
+        label="transformer: pre-norm, causal, 2 heads",
+        source="blocks of attention and an MLP of 4 · width; Vaswani 2017, arXiv:1706.03762; Xiong 2020, arXiv:2002.04745",
+        sequence=True,
+        heads=2,
+        unused=frozenset({"norm", "residual"}),
     ),
 )

@@ -9,7 +9,7 @@ from core.parts.clippers import CLIPPERS
 from core.parts.datasets import DATASETS
 from core.parts.optimizers import OPTIMIZERS
 from core.parts.schedulers import SCHEDULERS
-from core.plain import data, draws, network, optimizers, recurrent, text
+from core.plain import data, draws, network, optimizers, recurrent, text, transformer
 from core.settings import Run
 
 VECTOR = '''
@@ -55,6 +55,8 @@ def script(run: Run, question: str, columns: tuple[str, ...]) -> str:
         "WIDTH": settings.width,
         "FEATURES": settings.data.features,
         "CLASSES": settings.data.classes,
+        "LENGTH": settings.data.length,
+        "HEADS": settings.kind.heads,
         "EPOCHS": settings.epochs,
         "BATCH_SIZE": settings.batch_size,
         "STEPS_PER_EPOCH": settings.steps_per_epoch,
@@ -62,7 +64,7 @@ def script(run: Run, question: str, columns: tuple[str, ...]) -> str:
     classifies = bool(settings.data.classes)
     pieces = [
         draws.GENERATOR,
-        *(_recurrent(settings) if settings.kind.sequence else _perceptron(settings)),
+        *_network(settings),
         _loss(settings),
         VECTOR,
         text.columns(columns),
@@ -74,14 +76,15 @@ def script(run: Run, question: str, columns: tuple[str, ...]) -> str:
     return text.script(text.title(question, run, printed), constants, *pieces)
 
 
-def _perceptron(settings: Any) -> list[str]:
+def _network(settings: Any) -> list[str]:
+    """``initialize`` and ``Network``."""
+    if settings.kind.gates:
+        return [recurrent.initialize(settings.init), recurrent.network(settings.model)]
+    if settings.kind.heads:
+        return [draws.initialize(settings.init), transformer.network(settings.activation)]
     same_width = settings.data.features == settings.width
     parts = settings.activation, settings.norm, settings.residual
     return [draws.initialize(settings.init), network.multilayer(*parts, same_width, readout=True, traced=False)]
-
-
-def _recurrent(settings: Any) -> list[str]:
-    return [recurrent.initialize(settings.init), recurrent.network(settings.model)]
 
 
 def _loss(settings: Any) -> str:

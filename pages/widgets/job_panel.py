@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import streamlit as st
 
 import core
@@ -11,24 +13,41 @@ from pages.widgets import page
 SMALL_SECONDS = 6.0  # of computing: a sweep so small starts by itself
 
 
-def job_panel(sweep: Sweep, stored: int) -> core.Job | None:
-    """Draws the panel; the sweep's job, if one runs or ran. ``stored`` of its runs are in the store."""
+class Panel(NamedTuple):
+    """What the panel saw as it was drawn: the sweep's job, whether it ran, and how many of its runs were stored."""
+
+    job: core.Job | None
+    running: bool
+    stored: int
+
+
+def job_panel(sweep: Sweep) -> Panel:
+    """Draws the panel. A small sweep starts by itself, a large one on Run."""
     jobs, store = page.jobs(), page.store()
     cost = core.estimate(sweep)
     job = jobs.find(sweep, store)
+    running = job is not None and job.running  # before counting: what ends in between is seen by who polls
+    stored = store.count(list(sweep.run_ids()))
     wanted = st.session_state.pop(f"{sweep.experiment}:start", False)
     computing = (cost.seconds - core.START_SECONDS) * (1.0 - stored / cost.runs)
-    if stored < cost.runs and (job is None or (wanted and not job.running)) and computing <= SMALL_SECONDS:
-        job = jobs.submit(sweep, store)
+    if stored < cost.runs and (job is None or (wanted and not running)) and computing <= SMALL_SECONDS:
+        job, running = jobs.submit(sweep, store), True
     left, middle, right = st.columns([1, 1, 5], vertical_alignment="center", gap="small")
-    running = job is not None and job.running
-    if left.button("Run", type="primary", disabled=running or stored == cost.runs, width="stretch", key="run"):
-        job = jobs.submit(sweep, store)
-        st.rerun()
-    if middle.button("Cancel", disabled=not running, width="stretch", key="cancel") and job is not None:
-        job.cancel()
+    # callbacks, because a click is lost when another rerun cuts in before its button is drawn
+    left.button(
+        "Run",
+        type="primary",
+        disabled=running or stored == cost.runs,
+        width="stretch",
+        key="run",
+        on_click=jobs.submit,
+        args=(sweep, store),
+    )
+    middle.button(
+        "Cancel", disabled=not running, width="stretch", key="cancel", on_click=job.cancel if job is not None else None
+    )
     right.caption(_cost_words(cost, stored, computing))
-    return job
+    return Panel(job, running, stored)
 
 
 def _cost_words(cost: core.Estimate, stored: int, computing: float) -> str:

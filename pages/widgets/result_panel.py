@@ -64,19 +64,18 @@ def result_panel(kind: Experiment, sweep: Sweep, middle: Callable[[], None] | No
     middle  draws what a page shows of its own between the charts and what can be taken away; of one run, in the charts' place
     """
     store = page.store()
-    stored = store.count(list(sweep.run_ids()))
-    job = job_panel.job_panel(sweep, stored)
-    running = job is not None and job.running
+    job, running, stored = job_panel.job_panel(sweep)
 
     @st.fragment(run_every=1.0 if running else None)
     def renewed() -> None:
+        ended = running and job is not None and not job.running  # before drawing, so that all of it is drawn then
         job_panel.progress(job)
-        finished = (
-            stored if job is None else job.progress.finished if job.running else store.count(list(sweep.run_ids()))
-        )
+        finished = stored
         if job is not None and job.running:  # large frames are put together at every twentieth only
             twentieth = max(1, job.progress.total // 20) if job.progress.total > 1000 else 1
-            finished -= finished % twentieth
+            finished = job.progress.finished - job.progress.finished % twentieth
+        elif running:
+            finished = store.count(list(sweep.run_ids()))
         key = (sweep.key, str(store.path), finished)
         result = _result(sweep, store, *key)
         pictures = _pictures(kind, result.frame, key, _filter(kind, result.frame))
@@ -85,7 +84,7 @@ def result_panel(kind: Experiment, sweep: Sweep, middle: Callable[[], None] | No
             _charts(kind, pictures, result)
         if middle is None:
             _take_away(kind, sweep, result, store)
-        if running and job is not None and not job.running:
+        if ended:
             st.rerun()
 
     renewed()

@@ -43,6 +43,7 @@ def gradients_alone(runs: list[Run]) -> int:
     from core.engine.batches import feature_major
     from core.engine.flow import _workspace
     from core.engine.network import Network, Parameters, backward, forward
+    from core.engine.products import product
     from core.engine.statistics import gradient_sizes
     from core.parts.activations import ACTIVATIONS
     from core.parts.residuals import RESIDUALS
@@ -65,7 +66,7 @@ def gradients_alone(runs: list[Run]) -> int:
         parameters = Parameters(list(linears.weights), list(linears.biases), nothing, nothing)
         workspace = _workspace(torch.float32, "cpu")
         trace = forward(network, parameters, inputs, rows, workspace)
-        logits = torch.bmm(parameters.weights[-1], trace.outputs[-1])
+        logits = product(parameters.weights[-1], trace.outputs[-1])
         if parameters.biases[-1] is not None:
             logits.add_(parameters.biases[-1])
         assert logits.shape[1] == padded(10)

@@ -172,6 +172,7 @@ def test_the_defaults_are_those_of_the_contract():
     ("given", "sentence"),
     [
         ({"model": "mlp"}, "model: mlp has no time steps; use one of rnn, lstm, gru"),
+        ({"model": "transformer"}, "model: transformer hands no state from step to step; use one of rnn, lstm, gru"),
         ({"dataset": "digits"}, "dataset: rnn reads sequences; use dataset=adding, not digits"),
         ({"dataset": "gaussian"}, "dataset: rnn reads sequences; use dataset=adding, not gaussian"),
         ({"batch_size": 1281}, "batch_size: adding has 1280 sequences, so it must be 1 to 1280, but got 1281"),

@@ -46,7 +46,14 @@ REFUSED = [
     ("clipping", {"clipper": "norm(max_norm=0)"}, "norm: max_norm must be a number above 0"),
     ("clipping", {"clipper": "auto(percentile=101)"}, "auto: percentile must be a number from 0 to 100"),
     ("clipping", {"clipper": "nrom"}, "did you mean 'norm'"),
-    ("clipping", {"depth": "3"}, "depth: has no effect in this sweep; only model=mlp has a choice of depth"),
+    ("clipping", {"depth": "3"}, "depth: has no effect in this sweep; only model=mlp or transformer has a choice"),
+    ("clipping", {"model": "transformer", "norm": "layer"}, "norm: has no effect in this sweep; only model=mlp has a"),
+    ("schedulers", {"model": "transformer"}, "dataset: transformer reads sequences; use dataset=adding, not digits"),
+    (
+        "clipping",
+        {"model": "transformer", "width": "7"},
+        "width: transformer shares it among 2 heads, so it must be a multiple of 2, but got 7",
+    ),
     ("clipping", {"dataset": "adding(length=1)"}, "adding: length must be a whole number from 2"),
     ("clipping", {"batch_size": "1281"}, "batch_size: adding has 1280 training rows"),
     ("clipping", {"scheduler": "cosine"}, "unknown setting 'scheduler'"),
@@ -206,6 +213,13 @@ def test_a_fault_is_named_with_its_evidence_and_a_remedy_that_opens(run, name, g
         assert page == "/Schedulers"
         fields = dict(field.split("=", 1) for field in query.replace("%22", '"').split("&"))
         assert KINDS[name].sweep(fields).points
+
+
+def test_clipping_rescues_the_transformer_at_a_high_rate(run):
+    (preset,) = [own for own in KINDS["clipping"].presets if own.name == "A transformer at a high rate"]
+    frame = run("clipping", **{**preset.settings, "epochs": "2", "batch_size": "64", "base_lr": "0.1"})
+    diverged = core.summary(frame, runs=True).groupby("clipper")["diverged"].sum()
+    assert diverged.to_dict() == {"none": 10, "norm": 0}
 
 
 def test_every_scheduler_and_clipper_trains(run):

@@ -57,7 +57,7 @@ def cases():
             mlp = {**SMALL, "model": "mlp", "depth": "2", "optimizer": "sgd", "base_lr": "0.1"}
             found[f"{clipper} mlp {dtype}"] = CLIPPING, {**mlp, "clipper": clipper, "dtype": dtype}
         found[f"{clipper} rnn"] = CLIPPING, {**SHORT, "clipper": clipper, "dtype": "float64"}
-    for model in ("rnn", "lstm", "gru"):
+    for model in ("rnn", "lstm", "gru", "transformer"):
         for init in (entry.name for entry in REGISTRIES["inits"]):
             dtype = next(dtypes)
             found[f"{model} {init} {dtype}"] = CLIPPING, {**SHORT, "model": model, "init": init, "dtype": dtype}
@@ -65,6 +65,11 @@ def cases():
             found[f"{model} {dtype}"] = CLIPPING, {**SHORT, "model": model, "optimizer": "adam", "dtype": dtype}
     for activation in (entry.name for entry in REGISTRIES["activations"]):
         found[activation] = SCHEDULERS, {**SMALL, "activation": activation, "dtype": "float64"}
+        blocks = {"model": "transformer", "depth": "2", "activation": activation, "dtype": "float64"}
+        found[f"transformer {activation}"] = CLIPPING, {**SHORT, **blocks}
+    for clipper in CLIPPERS:
+        blocks = {"model": "transformer", "clipper": clipper, "base_lr": "0.03", "dtype": "float64"}
+        found[f"{clipper} transformer"] = CLIPPING, {**SHORT, **blocks}
     for norm, residual in itertools.product(REGISTRIES["norms"], ("none", "identity(scale=0.5)")):
         found[f"{norm.name} {residual}"] = (
             SCHEDULERS,
@@ -80,6 +85,8 @@ def cases():
         ),
         "diverged mlp": (SCHEDULERS, {**SMALL, "activation": "relu", "depth": "3", **lost}),
         "diverged rnn": (CLIPPING, {**SHORT, "clipper": "none", **lost}),
+        "diverged transformer": (CLIPPING, {**SHORT, "model": "transformer", "clipper": "none", **lost}),
+        "fifty steps of a transformer": (CLIPPING, {**SHORT, "model": "transformer", "epochs": "17", "depth": "2"}),
         "fifty steps": (SCHEDULERS, {"epochs": "2", "scheduler": "one_cycle"}),
     }
 
@@ -134,7 +141,7 @@ def test_a_script_prints_what_the_engine_measures(printed, measured, name):
 
 
 def test_a_diverged_run_goes_on_with_empty_rows(printed):
-    for name in ("diverged mlp", "diverged rnn"):
+    for name in ("diverged mlp", "diverged rnn", "diverged transformer"):
         plain = pd.read_csv(io.StringIO(printed[name]))
         lost = plain["diverged"]
         assert 0 < lost.sum() <= len(plain)
