@@ -17,7 +17,7 @@ if sweep is None:
     st.error(problem)
     st.caption("Change the setting at the left; nothing was lost.")
 else:
-    st.query_params.from_dict(sweep.link())
+    form.write_link(kind, sweep)
     result_panel.result_panel(kind, sweep)
 predict.questions(kind)
 with st.expander("What this shows, with the formulas"):

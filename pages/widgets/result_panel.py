@@ -14,7 +14,7 @@ import core
 from core import summaries, tables
 from core.experiments import Experiment, experiment
 from core.settings import Run, Sweep
-from pages.widgets import job_panel, page
+from pages.widgets import form, job_panel, page
 
 SHOWN_FINDINGS = 3
 SHOWN_ROWS = 5_000
@@ -190,10 +190,17 @@ def _take_away(kind: Experiment, sweep: Sweep, result: Result, store: core.Store
     )
     right.caption(f"{len(frame):,} rows, {len(frame.columns)} columns. A chart's own menu (⋯) saves it as PNG or SVG.")
     with st.expander("Link and command that give this again"):
+        concealed = st.multiselect(
+            "Controls that the link hides",
+            form.hideable(kind),
+            list(form.hidden(kind)),
+            placeholder="none",
+            key="hide",
+            help="For a class: whoever opens the link can't see or change them.",
+        )
+        fields = sweep.link() | ({form.HIDE: ",".join(concealed)} if concealed else {})
         st.code(
-            f"{(st.context.url or '').split('?')[0]}?{urllib.parse.urlencode(sweep.link())}",
-            language=None,
-            wrap_lines=True,
+            f"{(st.context.url or '').split('?')[0]}?{urllib.parse.urlencode(fields)}", language=None, wrap_lines=True
         )
         st.code(f"python -m core run {sweep.text()} --out {name}.csv", language="bash", wrap_lines=True)
     with st.expander("One run as a plain PyTorch script"):

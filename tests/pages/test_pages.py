@@ -85,6 +85,36 @@ def test_a_link_fills_the_form_and_opens_the_same_sweep():
     assert "4 runs, all in the store" in text_of(app)
 
 
+def test_a_teachers_link_hides_and_locks_controls():
+    app = settled(opened(VANISHING, depth="3", init="zeros", seeds="2", hide="init,seeds,preset"))
+    assert not app.exception
+    assert "2 runs, all in the store" in text_of(app)
+    assert "Set by the link that brought you here: init zeros, seeds 2" in text_of(app)
+    assert "vanishing:init" not in [box.key for box in app.multiselect]
+    assert "vanishing:seeds" not in [box.key for box in app.text_input]
+    assert "vanishing:preset" not in [box.key for box in app.selectbox]
+    app.text_input(key="vanishing:depth").set_value("4").run()
+    app = settled(app)
+    assert app.query_params["hide"] in ("init,seeds,preset", ["init,seeds,preset"])
+    assert set(app.dataframe[-1].value["init"]) == {"zeros"}
+    assert set(app.dataframe[-1].value["depth"]) == {4}
+
+
+def test_a_link_that_hides_what_is_no_control_is_one_sentence():
+    app = opened(VANISHING, hide="inti")
+    assert not app.exception
+    assert "unknown control to hide 'inti'; did you mean 'init'" in app.error[0].value
+
+
+def test_a_link_to_the_page_that_is_open_fills_its_form_anew():
+    app = settled(opened(VANISHING, depth="3", seeds="2"))
+    app.query_params.clear()
+    app.query_params.update({"depth": "4", "seeds": "3"})
+    app = settled(app.run())
+    assert app.text_input(key="vanishing:depth").value == "4"
+    assert "3 runs, all in the store" in text_of(app)
+
+
 def test_gradients_through_time_are_measured_drawn_and_judged():
     app = settled(opened(THROUGH_TIME, gain="0.5,1.2", seeds="3", dataset="adding(length=20)"))
     assert not app.exception
