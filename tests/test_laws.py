@@ -25,6 +25,8 @@ LIGHT = (
     "core.jobs",
     "core.store",
     "core.charts",
+    "core.reports",
+    "core.experiments.questions",
     "core.theory.mean_field",
 )
 

@@ -263,9 +263,7 @@ def ends_chart(runs: pd.DataFrame) -> alt.Chart:
             color=alt.Color(
                 "state:N",
                 scale=alt.Scale(domain=["every example right", "not solved"], range=[PALETTE[2], PALETTE[5]]),
-                legend=alt.Legend(
-                    title=None, orient="bottom", symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1
-                ),
+                legend=alt.Legend(title=None, orient="bottom", symbolType="square", symbolOpacity=1),
             ),
             tooltip=["label:N", "seed:Q", alt.Tooltip("final_train_loss:Q", format=".4g"), "state:N"],
         )

@@ -176,7 +176,7 @@ def _take_away(kind: Experiment, sweep: Sweep, result: Result, store: core.Store
     frame = result.frame
     st.subheader("Take it away")
     name = f"{kind.name}_{sweep.key[:8]}"
-    left, middle, right = st.columns([1, 1, 4], vertical_alignment="center")
+    left, middle, third, right = st.columns([1, 1, 1, 3], vertical_alignment="center")
     left.download_button(
         "CSV", lambda: tables.csv(_table(sweep, store)), f"{name}.csv", "text/csv", on_click="ignore", width="stretch"
     )
@@ -187,6 +187,15 @@ def _take_away(kind: Experiment, sweep: Sweep, result: Result, store: core.Store
         "application/vnd.apache.parquet",
         on_click="ignore",
         width="stretch",
+    )
+    third.download_button(
+        "Report",
+        lambda: _report(kind, sweep, result),
+        f"{name}.html",
+        "text/html",
+        on_click="ignore",
+        width="stretch",
+        help="Settings, findings, live charts, script and versions in one HTML file, which opens offline.",
     )
     right.caption(f"{len(frame):,} rows, {len(frame.columns)} columns. A chart's own menu (⋯) saves it as PNG or SVG.")
     with st.expander("Link and command that give this again"):
@@ -209,6 +218,12 @@ def _take_away(kind: Experiment, sweep: Sweep, result: Result, store: core.Store
         if len(frame) > SHOWN_ROWS:
             st.caption(f"The first {SHOWN_ROWS:,} of {len(frame):,} rows; the downloads hold all.")
         st.dataframe(frame.head(SHOWN_ROWS), hide_index=True, column_config=_column_config(frame))
+
+
+def _report(kind: Experiment, sweep: Sweep, result: Result) -> str:
+    """The whole result as one HTML file, with the script of its first run."""
+    first = Run(kind.name, kind.version, sweep.points[0], sweep.seeds[0])
+    return core.report(kind, sweep, result.frame, result.findings, result.comparison, kind.code(first))
 
 
 def _script(kind: Experiment, sweep: Sweep) -> None:
