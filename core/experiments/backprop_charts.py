@@ -14,6 +14,7 @@ from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
 
 RIGHT = "share of runs that end with every example right"
+ENDS = ("every example right", "not solved")
 SETTINGS = 12  # of a chart with a row each
 
 
@@ -138,6 +139,31 @@ def loss_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> alt.Chart:
     )
 
 
+def every_run_chart(frame: pd.DataFrame) -> alt.Chart:
+    """The loss of every single run over epochs: a thin line each, coloured by how it ends."""
+    frame = curves.finite(frame)
+    runs = run_summary(frame).set_index("run")
+    steps = np.unique(np.linspace(0, int(frame["epoch"].max()), 80).round().astype(int))
+    data = frame.loc[frame["epoch"].isin(steps) & frame["train_loss"].notna(), ["run", "seed", "epoch", "train_loss"]]
+    solved = data["run"].map(runs["solved"]) > 0
+    data = data.assign(state=np.where(solved, ENDS[0], ENDS[1])).drop(columns="run")
+    drawn = (
+        alt.Chart(data)
+        .mark_line(opacity=0.6, strokeWidth=1.4)
+        .encode(
+            x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickCount=5, format="d"), scale=alt.Scale(nice=False)),
+            y=alt.Y("train_loss:Q", title="loss"),
+            detail="seed:N",
+            color=alt.Color("state:N", scale=alt.Scale(domain=list(ENDS), range=[PALETTE[2], PALETTE[5]]), legend=None),
+            tooltip=["seed:Q", "epoch:Q", alt.Tooltip("train_loss:Q", format=".3g")],
+        )
+    )
+    count = int(runs["solved"].sum())
+    return titled(
+        drawn, f"{count} of {len(runs)} networks learn it, {len(runs) - count} (orange) get stuck", "A line is one run."
+    )
+
+
 def accuracy_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> alt.Chart:
     """Share of rows in the right class over epochs."""
     best = runs["final_accuracy"].max()
@@ -244,9 +270,7 @@ def ends_chart(runs: pd.DataFrame) -> alt.Chart:
     """Where each single run ends: a tick per run, a row per setting."""
     _, table = profiles.points(runs, NAMES)
     number = profiles.points(runs, NAMES)[0]
-    data = runs.assign(
-        label=number.map(table["label"]), state=np.where(runs["solved"] > 0, "every example right", "not solved")
-    )
+    data = runs.assign(label=number.map(table["label"]), state=np.where(runs["solved"] > 0, *ENDS))
     data = data[np.isfinite(data["final_train_loss"].to_numpy(float))][["label", "seed", "final_train_loss", "state"]]
     if data.empty:
         return empty("No run ended with a finite loss.")
@@ -262,7 +286,7 @@ def ends_chart(runs: pd.DataFrame) -> alt.Chart:
             y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
             color=alt.Color(
                 "state:N",
-                scale=alt.Scale(domain=["every example right", "not solved"], range=[PALETTE[2], PALETTE[5]]),
+                scale=alt.Scale(domain=list(ENDS), range=[PALETTE[2], PALETTE[5]]),
                 legend=alt.Legend(title=None, orient="bottom", symbolType="square", symbolOpacity=1),
             ),
             tooltip=["label:N", "seed:Q", alt.Tooltip("final_train_loss:Q", format=".4g"), "state:N"],

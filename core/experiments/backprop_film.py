@@ -44,6 +44,13 @@ class Film(NamedTuple):
         return SimpleNeuralNet(**{name: self.kept[name][position] for name in TENSORS}, activation=self.activation)
 
 
+class Starts(NamedTuple):
+    """Networks alike but for their first weights: the course of some with two hidden units, how all of them end."""
+
+    frame: pd.DataFrame
+    runs: pd.DataFrame
+
+
 class Step(NamedTuple):
     """One step of training: the network, the examples it looks at, and every intermediate, forward and back."""
 
@@ -79,6 +86,24 @@ def film(run: Run) -> Film:
         labels.astype(float)[:, None],
         stack.activation,
     )
+
+
+def many_starts() -> Starts:
+    """Fifty seeds each of networks with 2, 3, 4 and 8 hidden units on XOR, trained in a worker."""
+    from core import tables
+    from core.experiments import experiment
+
+    kind = experiment("backprop")
+    runs = list(kind.sweep({"hidden": "2,3,4,8", "seeds": "50"}).runs())
+    found = [
+        (run, columns)
+        for task in kind.tasks(runs)
+        for run, columns in zip(task, kind.compute(task, "cpu"), strict=True)
+    ]
+    blobs = tables.encode([columns for _, columns in found])
+    frame = tables.to_frame(kind.table([run for run, _ in found], blobs))
+    few = frame[(frame["hidden"] == 2) & (frame["seed"] < 20)]
+    return Starts(few, kind.run_summary(frame).sort_values(["hidden", "seed"], ignore_index=True))
 
 
 def step_of(network: SimpleNeuralNet, X: Array, y: Array) -> Step:

@@ -164,7 +164,7 @@ def test_a_report_opens_offline_with_its_charts_alive_and_asks_for_nothing(serve
     alone.on("console", lambda message: wrong.append(message.text))
     alone.on("pageerror", lambda error: wrong.append(str(error)))
     alone.goto(file.as_uri())
-    alone.locator("[data-chart] canvas").nth(3).wait_for(timeout=30_000)
+    alone.locator("[data-chart] .marks").nth(4).wait_for(timeout=30_000)
     assert alone.get_by_text("Findings").first.is_visible()
     assert (asked, wrong) == ([file.as_uri()], [])
 
