@@ -88,7 +88,7 @@ for column, (name, picture, words, label, kind, preset) in zip(st.columns(3, gap
             page.page_of(kind),
             label=label,
             icon=":material/arrow_forward:",
-            query_params=preset.settings or {"seeds": "1"},
+            query_params=preset.settings,
         )
         pictures.append((st.container(height=CHART_HEIGHT + 60, border=False), picture, name))
 

@@ -76,20 +76,22 @@ def _trained(stack: Stack, kept_epochs: tuple[int, ...]) -> Record:
     network = networks(stack, X.shape[1])
     lr = np.array([member.base_lr for member in stack.members])[:, None, None]
     gate = stack.dataset.entry.name in GATES
-    rows: list[dict[str, np.ndarray]] = []
+    measured: dict[str, np.ndarray] = {}
     kept: dict[str, list[np.ndarray]] = {name: [] for name in TENSORS}
     for epoch in range(stack.epochs + 1):
         way = network.forward(X)
         back = network.backward(X, y, way)
-        rows.append(
-            _measured(way, y, gate)
-            | {f"grad_norm_{name.lower()}": _norm(getattr(back, f"d{name}")) for name in TENSORS}
-        )
+        now = _measured(way, y, gate) | {
+            f"grad_norm_{name.lower()}": _norm(getattr(back, f"d{name}")) for name in TENSORS
+        }
+        if not measured:
+            measured = {name: np.empty((len(stack.members), stack.epochs + 1)) for name in now}
+        for name, values in now.items():
+            measured[name][:, epoch] = values
         if epoch in kept_epochs:
             for name in TENSORS:
                 kept[name].append(getattr(network, name))
         network.update(back, lr)
-    measured = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
     lost = np.logical_or.accumulate(~np.isfinite(measured["train_loss"]), axis=1)
     measured = {name: np.where(lost, np.nan, values) for name, values in measured.items()}
     return Record(measured, {name: np.stack(values, axis=1) for name, values in kept.items() if values})

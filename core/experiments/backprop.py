@@ -101,7 +101,7 @@ PRESETS = (
     Preset(
         "The lesson's network learns XOR",
         "Four sigmoid units, learning rate 1, 1,000 epochs: watch one seed learn.",
-        {},
+        {"hidden": "4", "base_lr": "1", "epochs": "1000"},
     ),
     Preset(
         "100 seeds, 2 to 8 hidden units: why one run proves nothing",
@@ -143,7 +143,7 @@ def _load(settings: Backprop) -> stacks.Load:
     rows = _rows(settings)
     values = rows * (settings.hidden + 1)
     weights = settings.hidden * (data.features + 2)
-    seconds = (settings.epochs + 1) * (2e-6 + 25e-9 * values + 4e-9 * rows * weights * 0.2)
+    seconds = (settings.epochs + 1) * (2e-6 + 15e-9 * values + 0.4e-9 * rows * weights)
     return stacks.Load(values * 8.0, values * 80.0 + (settings.epochs + 1) * 8.0 * 3 * len(MEASURES), seconds)
 
 
