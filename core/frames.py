@@ -49,7 +49,7 @@ _ALL = (
     Column("clipper", "string", "", "clipper", "what is done to the gradient before the optimizer sees it"),
     Column("scheduler", "string", "", "schedule", "how the learning rate changes while the network trains"),
     Column("epochs", "int64", "epochs", "epochs", "passes through the training rows"),
-    Column("hidden", "int64", "units", "hidden units", "units of the hidden layer"),
+    Column("hidden", "int64", "", "hidden units", "units of the hidden layer"),
     Column("gain", "float64", "", "recurrent gain", "factor on the recurrent weights after they are drawn"),
     Column("dtype", "string", "", "number format", "floating-point format in which the network computes"),
     # place

@@ -39,13 +39,13 @@ def closely(of: Sweep) -> None:
 
 st.title(kind.title)
 st.markdown(f"**{kind.question}**")
+predict.questions(kind)
 if sweep is None:
     st.error(problem)
     st.caption("Change the setting at the left; nothing was lost.")
 else:
     form.write_link(kind, sweep)
     result_panel.result_panel(kind, sweep, partial(closely, sweep))
-predict.questions(kind)
 with st.expander("What this shows, with the formulas"):
     st.markdown(kind.story)
 with st.expander("The whole network in NumPy, to be read from top to bottom"):

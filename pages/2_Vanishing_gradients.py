@@ -13,12 +13,12 @@ with st.sidebar:
 
 st.title(kind.title)
 st.markdown(f"**{kind.question}**")
+predict.questions(kind)
 if sweep is None:
     st.error(problem)
     st.caption("Change the setting at the left; nothing was lost.")
 else:
     form.write_link(kind, sweep)
     result_panel.result_panel(kind, sweep)
-predict.questions(kind)
 with st.expander("What this shows, with the formulas"):
     st.markdown(kind.story)

@@ -143,7 +143,9 @@ def ranked_chart(step: Step) -> alt.Chart:
         alt.Chart(table.assign(wants=wants))
         .mark_bar()
         .encode(
-            x=alt.X("gradient:Q", title="gradient: change of the loss per unit of the parameter"),
+            x=alt.X(
+                "gradient:Q", title="gradient: change of the loss per unit of the parameter", axis=alt.Axis(tickCount=7)
+            ),
             y=alt.Y("name:N", sort=list(table["name"]), title=None, axis=alt.Axis(labelLimit=160, labelOverlap=False)),
             color=alt.Color(
                 "wants:N",

@@ -12,6 +12,7 @@ from core.experiments.backprop_film import Step
 
 Array = np.ndarray
 ROWS, COLUMNS = 4, 5  # of a matrix that is written out; what is beyond is dots
+DIGITS = 4  # of a product, so that the reader can multiply along
 PHI = {
     "sigmoid": r"\sigma",
     "tanh": r"\tanh",
@@ -46,14 +47,14 @@ class Operation(NamedTuple):
     numbers: str
 
 
-def number(value: float) -> str:
-    """A number in LaTeX, with three significant digits."""
+def number(value: float, digits: int = 3) -> str:
+    """A number in LaTeX, with so many significant digits."""
     value += 0.0  # -0.0 is written 0
     if not math.isfinite(value):
         return r"\text{–}" if math.isnan(value) else (r"\infty" if value > 0 else r"-\infty")
     if value == 0 or 1e-3 <= abs(value) < 1e4:
-        return f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
-    mantissa, exponent = f"{value:.1e}".split("e")
+        return f"{value:.{digits}g}" if abs(value) < 999.5 else f"{value:.0f}"
+    mantissa, exponent = f"{value:.{digits - 2}e}".split("e")
     return rf"{mantissa}{{\cdot}}10^{{{int(exponent)}}}"
 
 
@@ -207,8 +208,13 @@ def _loss_numbers(step: Step) -> str:
 
 def chain(links: dict[str, float], gradient: float) -> str:
     """The product of one path's local derivatives, in LaTeX."""
-    factors = " \\cdot ".join(f"({number(value)})" if value < 0 else number(value) for value in links.values())
-    return f"{factors} = {number(gradient)}"
+    factors = " \\cdot ".join(_signed(value) for value in links.values())
+    return f"{factors} = {number(gradient, DIGITS)}"
+
+
+def _signed(value: float) -> str:
+    """A number of a product or a sum, in brackets where it is negative."""
+    return f"({number(value, DIGITS)})" if value < 0 else number(value, DIGITS)
 
 
 def losses(step: Step) -> dict[str, float]:
@@ -222,6 +228,6 @@ def losses(step: Step) -> dict[str, float]:
 
 def mean_of(products: list[float], gradient: float) -> str:
     """The mean of the paths' products, in LaTeX."""
-    terms = [f"({number(value)})" if value < 0 else number(value) for value in products[:ROWS]]
+    terms = [_signed(value) for value in products[:ROWS]]
     dots = [r"\cdots"] if len(products) > ROWS else []
-    return rf"\frac{{1}}{{{len(products)}}}\big({' + '.join([*terms, *dots])}\big) = {number(gradient)}"
+    return rf"\frac{{1}}{{{len(products)}}}\big({' + '.join([*terms, *dots])}\big) = {number(gradient, DIGITS)}"

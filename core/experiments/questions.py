@@ -62,7 +62,7 @@ def _right_answers(frame: pd.DataFrame) -> Answer:
     right = round(4 * float(last["accuracy"]))
     largest = float(frame[["grad_norm_w1", "grad_norm_b1", "grad_norm_w2", "grad_norm_b2"]].max().max())
     words = (
-        f"{right}. Every prediction is {three_digits(float(last['prediction_00']))}, and the largest gradient of the whole "
+        f"{right} of 4 are right. Every prediction is {three_digits(float(last['prediction_00']))}, and the largest gradient of the whole "
         f"training is {three_digits(largest)}: with all weights zero no hidden unit matters, so none gets a gradient."
     )
     return Answer({4: 0, 3: 1}.get(right, 2), words)

@@ -139,7 +139,7 @@ def _is_choice(limits: Limits) -> bool:
 
 def _field(prefix: str, name: str, limits: Limits) -> None:
     column = core.COLUMNS[name]
-    unit = f" ({column.unit})" if column.unit else ""
+    unit = f" ({column.unit})" if column.unit not in ("", column.label) else ""
     label = f"{column.label}{unit}"
     if not _is_choice(limits):
         st.text_input(
