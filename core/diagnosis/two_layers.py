@@ -41,7 +41,7 @@ def _diverged(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> li
         Finding(
             "diverged",
             "error",
-            f"{settings['label']}: {lost} of {len(runs)} runs diverge, the first at epoch {epoch}.",
+            f"{_whose(settings)}{lost} of {len(runs)} runs diverge, the first at epoch {epoch}.",
             {"runs": len(runs), "diverged": lost, "first_epoch": epoch, "base_lr": lr},
             f"Lower base_lr, say to {lr / 10:g}. See it work: {_link(settings, base_lr=f'{lr / 10:g},{lr:g}')}",
         )
@@ -62,7 +62,7 @@ def _symmetric(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> l
         Finding(
             "symmetric_units",
             "info" if solved == 1.0 else "error",
-            f"{settings['label']}: all weights start at zero; the {units} hidden units stay alike, {still}.",
+            f"{_whose(settings)}all weights start at zero; the {units} hidden units stay alike, {still}.",
             {"runs": len(runs), "solved": solved, "hidden": units, "largest_gradient": largest},
             f"Draw the first weights at random. See it work: {_link(settings, init='zeros,lesson')}",
         )
@@ -87,7 +87,7 @@ def _unsolved(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> li
         "final_train_loss": float(failed["final_train_loss"].median()),
         "still_falling": moving,
     }
-    words = f"{settings['label']}: {len(failed)} of {n} runs end with a wrong answer, at a loss of about {three_digits(evidence['final_train_loss'])}"
+    words = f"{_whose(settings)}{len(failed)} of {n} runs end with a wrong answer, at a loss of about {three_digits(evidence['final_train_loss'])}"
     if moving > len(failed) / 2:
         link = _link(settings, base_lr=f"{lr:g},{lr * 10:g}")
         return [
@@ -109,6 +109,11 @@ def _unsolved(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> li
             f"Other first weights (a seed), or {more} hidden units. See it work: {_link(settings, hidden=f'{hidden},{more}')}",
         )
     ]
+
+
+def _whose(settings: pd.Series) -> str:
+    """The setting that a message is about, where there are several."""
+    return "" if settings["label"] == "all runs" else f"{settings['label']}: "
 
 
 def _losses_near_the_end(rows: pd.DataFrame, epochs: int) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,14 @@ def test_an_experiment_has_two_or_three_questions_with_choices(name):
         assert core.experiment(name).sweep(question.settings).points
 
 
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_an_explanation_has_a_formula_what_to_try_next_and_a_source(name):
+    story = core.experiment(name).story
+    assert "$$" in story
+    assert "**What to try next.**" in story
+    assert "arXiv" in story or "Source" in story
+
+
 @pytest.mark.parametrize(("name", "number"), CASES)
 def test_an_answer_is_drawn_from_the_run(name, number, tmp_path):
     question = QUESTIONS[name][number]
