@@ -22,13 +22,14 @@ from core.store import Row, Store
 
 RETRIES = 3  # a task that broke its worker is tried again this often
 
-# One thread a worker, for NumPy's products too; and glibc would give a stack's scratch tensors back to the system and
-# ask for them again, page by small page.
+# One thread a worker, for NumPy's products too. glibc would give a stack's scratch tensors back to the system and ask
+# for them again, page by small page; loky would take the tensors that are kept for a leak, and start another worker.
 WORKER_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "268435456",
     "MALLOC_MMAP_THRESHOLD_": "268435456",
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "OPENBLAS_NUM_THREADS": "1",
+    "LOKY_MAX_MEMORY_LEAK_SIZE": "1e9",
 }
 
 MakeExecutor = Callable[[], Executor]
