@@ -8,7 +8,8 @@ import pandas as pd
 from core import curves, profiles, summaries
 from core.charts import three_digits
 from core.diagnosis import Finding, check_numbers
-from core.experiments.backprop import GATES, GRADIENTS, NAMES, run_summary
+from core.experiments.backprop import GRADIENTS, NAMES, run_summary
+from core.parts.datasets import TRUTH_TABLES
 
 PAGE = "/Backprop_by_hand"
 MOVING = 0.02  # of its loss that a run still loses over the last tenth of its epochs: it is on its way
@@ -72,7 +73,7 @@ def _symmetric(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> l
 def _unsolved(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> list[Finding]:
     """Runs on a truth table that end with a wrong answer: still on their way, or on a plateau."""
     failed = runs[runs["solved"] == 0.0]
-    if str(settings["dataset"]) not in GATES or failed.empty:
+    if str(settings["dataset"]) not in TRUTH_TABLES or failed.empty:
         return []
     n, hidden, lr = len(runs), int(settings["hidden"]), float(settings["base_lr"])
     low, high = summaries.share_interval(n - len(failed), n)

@@ -8,12 +8,11 @@ import numpy as np
 
 from core.engine import draws
 from core.engine.by_hand import Forward, SimpleNeuralNet, compute_loss
-from core.parts.datasets import Dataset, all_rows
+from core.parts.datasets import TRUTH_TABLES, Dataset, all_rows
 from core.parts.inits import INITS
 from core.registry import Part
 
 TENSORS = ("W1", "b1", "W2", "b2")
-GATES = ("xor", "and", "or")  # four rows, in the order 00, 01, 10, 11
 
 
 class Member(NamedTuple):
@@ -75,7 +74,7 @@ def _trained(stack: Stack, kept_epochs: tuple[int, ...]) -> Record:
     X, y = inputs.astype(float), labels.astype(float)[:, None]
     network = networks(stack, X.shape[1])
     lr = np.array([member.base_lr for member in stack.members])[:, None, None]
-    gate = stack.dataset.entry.name in GATES
+    gate = stack.dataset.entry.name in TRUTH_TABLES
     measured: dict[str, np.ndarray] = {}
     kept: dict[str, list[np.ndarray]] = {name: [] for name in TENSORS}
     for epoch in range(stack.epochs + 1):

@@ -62,7 +62,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OWN = ("init", "base_lr")  # what runs of one stack may have for themselves
-GATES = ("xor", "and", "or")
 
 
 class Backprop(Settings):

@@ -8,10 +8,11 @@ import pandas as pd
 
 from core import curves, profiles, summaries
 from core.charts import PALETTE, colours, empty, legend, log10, power_axis, three_digits, titled
-from core.experiments.backprop import GATES, GRADIENTS, NAMES, PREDICTIONS, run_summary
+from core.experiments.backprop import GRADIENTS, NAMES, PREDICTIONS, run_summary
 from core.experiments.training_charts import NOTHING, series_scale
 from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
+from core.parts.datasets import TRUTH_TABLES
 
 RIGHT = "share of runs that end with every example right"
 ENDS = ("every example right", "not solved")
@@ -42,7 +43,7 @@ def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
 
 def _gate(dataset: object) -> bool:
     """Whether the dataset is a truth table, which a network either solves or does not."""
-    return str(dataset) in GATES
+    return str(dataset) in TRUTH_TABLES
 
 
 def shares(runs: pd.DataFrame) -> pd.DataFrame:
@@ -126,7 +127,7 @@ def success_chart(runs: pd.DataFrame) -> alt.Chart:
 
 
 def loss_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> alt.Chart:
-    """Training loss over epochs: a line per setting, the mean over seeds, with a band over seeds."""
+    """Training loss over epochs: a line per setting, the median over seeds, with a band over seeds."""
     means = runs.groupby(profiles.points(runs, NAMES)[0])["final_train_loss"].mean().dropna()
     words = three_digits(means.min()) if len(means) else "–"
     title = (
@@ -185,12 +186,12 @@ def _course(frame: pd.DataFrame, measure: str, title: str, heading: str) -> alt.
         legend=legend(", ".join(varying), labels) if varying else None,
     )
     base = alt.Chart(data).encode(x=_epochs("step"), color=color)
-    y = alt.Y("mean:Q", title=heading, scale=alt.Scale(zero=True))
+    y = alt.Y("median:Q", title=heading, scale=alt.Scale(zero=True))
     layers = [base.mark_line().encode(y=y, tooltip=_tooltip())]
     note = "One seed."
     if data["n"].max() > 1:
         layers.insert(0, base.mark_area(opacity=0.16).encode(y=alt.Y("low:Q", title=heading), y2="high:Q"))
-        note = f"Line: mean over seeds, n = {_span(data['n'])}; band: 10th to 90th percentile of the seeds."
+        note = f"Line: median over seeds, n = {_span(data['n'])}; band: 10th to 90th percentile of the seeds."
     return titled(alt.layer(*layers), title, f"{note} {left_out}".strip())
 
 
@@ -207,13 +208,13 @@ def _tooltip() -> list[alt.Tooltip]:
     return [
         alt.Tooltip("label:N", title="line"),
         alt.Tooltip("step:Q", title="epoch"),
-        alt.Tooltip("mean:Q", title="mean over seeds", format=".4g"),
+        alt.Tooltip("median:Q", title="median over seeds", format=".4g"),
         alt.Tooltip("n:Q", title="seeds"),
     ]
 
 
 def _of_one_setting(frame: pd.DataFrame, measures: tuple[str, ...]) -> pd.DataFrame:
-    """``label step n mean low high`` of several measures of one setting."""
+    """``label step n median low high`` of several measures of one setting."""
     stepped = frame.assign(step=frame["epoch"])
     tables = [curves.by_step(stepped, NAMES, name).assign(label=COLUMNS[name].label) for name in measures]
     return pd.concat(tables, ignore_index=True)
@@ -222,25 +223,25 @@ def _of_one_setting(frame: pd.DataFrame, measures: tuple[str, ...]) -> pd.DataFr
 def gradients_chart(frame: pd.DataFrame) -> alt.Chart:
     """The gradient of each of the four parameters over epochs, on a log axis."""
     table = _of_one_setting(frame, GRADIENTS)
-    shown = table[table["mean"] > 0].assign(log_mean=lambda rows: log10(rows["mean"]))
+    shown = table[table["median"] > 0].assign(log_median=lambda rows: log10(rows["median"]))
     if shown.empty:
         return empty("All gradients are exactly zero, from the first epoch to the last: nothing can be learned.")
     names = [COLUMNS[name].label for name in GRADIENTS]
-    axis, scale = power_axis("norm of the gradient", shown["log_mean"].to_numpy(float))
+    axis, scale = power_axis("norm of the gradient", shown["log_median"].to_numpy(float))
     lines = alt.Chart(shown).mark_line()
     drawn = lines.encode(
         x=_epochs("step"),
-        y=alt.Y("log_mean:Q", axis=axis, scale=scale),
+        y=alt.Y("log_median:Q", axis=axis, scale=scale),
         color=alt.Color("label:N", scale=colours(names), sort=names, legend=legend("", names)),
         tooltip=_tooltip(),
     )
-    first = shown[shown["step"] == shown["step"].min()].set_index("label")["mean"]
+    first = shown[shown["step"] == shown["step"].min()].set_index("label")["median"]
     ratio = first.get(names[0], np.nan) / first.get(names[2], np.nan)
     title = "The gradient of each layer"
     if np.isfinite(ratio):
         title = f"At first the hidden layer's weights get {three_digits(ratio)} of the gradient of the output's"
     lost = len(table) - len(shown)
-    note = "Mean over seeds." if shown["n"].max() > 1 else "One seed."
+    note = "Median over seeds." if shown["n"].max() > 1 else "One seed."
     return titled(drawn, title, note + (f" {lost} points of a zero gradient are left out." if lost else ""))
 
 
@@ -248,7 +249,7 @@ def predictions_chart(frame: pd.DataFrame) -> alt.Chart:
     """The four predictions over epochs, and the line that divides the classes."""
     table = _of_one_setting(frame, PREDICTIONS)
     names = [COLUMNS[name].label for name in PREDICTIONS]
-    data = table[np.isfinite(table["mean"])]
+    data = table[np.isfinite(table["median"])]
     if data.empty:
         return empty("No prediction is a finite number.")
     base = alt.Chart(data).encode(
@@ -256,13 +257,13 @@ def predictions_chart(frame: pd.DataFrame) -> alt.Chart:
     )
     y = alt.Scale(domain=[0, 1])
     heading = "prediction a₂"
-    layers = [base.mark_line().encode(y=alt.Y("mean:Q", title=heading, scale=y), tooltip=_tooltip())]
+    layers = [base.mark_line().encode(y=alt.Y("median:Q", title=heading, scale=y), tooltip=_tooltip())]
     if data["n"].max() > 1:
         layers.insert(0, base.mark_area(opacity=0.12).encode(y=alt.Y("low:Q", title=heading, scale=y), y2="high:Q"))
     half = alt.Chart(pd.DataFrame({"half": [0.5]})).mark_rule(strokeDash=[2, 3], color="#888888").encode(y="half:Q")
-    ends = data[data["step"] == data["step"].max()].set_index("label")["mean"]
+    ends = data[data["step"] == data["step"].max()].set_index("label")["median"]
     title = "Predictions end at " + ", ".join(three_digits(ends.get(name, np.nan)) for name in names)
-    note = "Line: mean over seeds; band: 10th to 90th percentile." if data["n"].max() > 1 else "One seed."
+    note = "Line: median over seeds; band: 10th to 90th percentile." if data["n"].max() > 1 else "One seed."
     return titled(alt.layer(half, *layers), title, f"{note} Above the dotted line the network says 1, below it 0.")
 
 

@@ -218,6 +218,8 @@ def _drawn(
     )
 
 
+TRUTH_TABLES = ("xor", "and", "or")  # four rows each, in the order 00, 01, 10, 11
+
 DATASETS: Registry[Dataset] = Registry(
     "dataset",
     Dataset(

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from core.parts.activations import ACTIVATIONS
-from core.parts.datasets import DATASETS
+from core.parts.datasets import DATASETS, TRUTH_TABLES
 from core.plain import draws, text
 from core.settings import Run
-
-GATES = ("xor", "and", "or")
 
 
 def script(run: Run, question: str, columns: tuple[str, ...]) -> str:
@@ -60,7 +58,7 @@ def _loop(dataset: str) -> str:
         else "\nfrom sklearn.preprocessing import StandardScaler\ninputs = StandardScaler().fit_transform(inputs)"
     )
     predicted = ""
-    if part.entry.name in GATES:
+    if part.entry.name in TRUTH_TABLES:
         predicted = '\n    row |= {f"prediction_{bits}": a.item() for bits, a in zip(["00", "01", "10", "11"], logits.sigmoid())}'
     return f"""
 import torch
