@@ -128,15 +128,15 @@ def success_chart(runs: pd.DataFrame) -> alt.Chart:
 
 def loss_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> alt.Chart:
     """Training loss over epochs: a line per setting, the median over seeds, with a band over seeds."""
-    means = runs.groupby(profiles.points(runs, NAMES)[0])["final_train_loss"].mean().dropna()
-    words = three_digits(means.min()) if len(means) else "–"
+    ends = runs.groupby(profiles.points(runs, NAMES)[0])["final_train_loss"].median().dropna()
+    words = three_digits(ends.min()) if len(ends) else "–"
     title = (
         f"The loss ends at {words}"
-        if len(means) < 2
-        else f"The loss ends between {words} and {three_digits(means.max())}"
+        if len(ends) < 2
+        else f"The loss ends between {words} and {three_digits(ends.max())}"
     )
     return _course(
-        frame, "train_loss", title if len(means) else "No loss is a finite number", "L, binary cross-entropy"
+        frame, "train_loss", title if len(ends) else "No loss is a finite number", "L, binary cross-entropy"
     )
 
 
