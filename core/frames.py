@@ -59,6 +59,7 @@ _ALL = (
         "a range test ends where its smoothed loss is so many times its least",
     ),
     Column("epochs", "int64", "epochs", "epochs", "passes through the training rows"),
+    Column("hidden", "int64", "", "hidden units", "units of the hidden layer"),
     Column("gain", "float64", "", "recurrent gain", "factor on the recurrent weights after they are drawn"),
     Column("dtype", "string", "", "number format", "floating-point format in which the network computes"),
     # place
@@ -157,7 +158,37 @@ _ALL = (
         "bound on the norm of the gradient",
         "norm at the last time step, times the largest singular value of the recurrent weights for each step back",
     ),
+    Column("accuracy", "float64", "share of rows", "accuracy", "share of rows put in the right class"),
+    *(
+        Column(
+            f"grad_norm_{name}",
+            "float64",
+            "",
+            f"norm of ∂L/∂{label}",
+            f"Euclidean norm of the loss's gradient in {label}",
+        )
+        for name, label in (("w1", "W₁"), ("b1", "b₁"), ("w2", "W₂"), ("b2", "b₂"))
+    ),
+    *(
+        Column(
+            f"prediction_{bits}",
+            "float64",
+            "",
+            f"prediction for {bits[0]}, {bits[1]}",
+            f"the network's output, 0 to 1, for the inputs {bits[0]} and {bits[1]}; of xor, and, or alone",
+        )
+        for bits in ("00", "01", "10", "11")
+    ),
     # summaries
+    Column("solved", "float64", "share of runs", "solved", "1 where the run ends with every row in the right class"),
+    Column(
+        "epochs_to_solve",
+        "float64",
+        "epochs",
+        "epochs to solve",
+        "epochs from which on every row stays in the right class; empty where the run ends without",
+    ),
+    Column("final_accuracy", "float64", "share of rows", "final accuracy", "accuracy after the last epoch"),
     Column("measure", "string", "", "measure", "what the row of a summary measures"),
     Column("n", "int64", "runs", "n", "runs with a finite value of the measure"),
     Column("mean", "float64", "", "mean", "mean over seeds"),

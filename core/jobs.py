@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from core.experiments import experiment
 from core.registry import unknown
@@ -33,6 +33,7 @@ WORKER_ENVIRONMENT = {
 }
 
 MakeExecutor = Callable[[], Executor]
+T = TypeVar("T")
 
 
 def compute(runs: list[Run], device: str) -> list[Row]:
@@ -181,6 +182,16 @@ class Workers:
                 executor.submit(_ready)
         except BrokenExecutor:
             self.broken(executor)
+
+    def call(self, function: Callable[..., T], *arguments: object) -> T:
+        """What a worker's ``function(*arguments)`` returns, waited for; asked again where the worker was killed."""
+        for _ in range(RETRIES - 1):
+            executor = self.get()
+            try:
+                return executor.submit(function, *arguments).result()
+            except BrokenExecutor:
+                self.broken(executor)
+        return self.get().submit(function, *arguments).result()
 
     def stop(self) -> None:
         """Ends the workers."""

@@ -226,6 +226,31 @@ def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
     return draw.charts(frame, run_summary(frame), NAMES)
 
 
+AROUND = (1 / 30, 1.0, 10.0, 100.0)  # of the suggestion: too low, right, too high, far too high
+
+
+def check_settings(frame: pd.DataFrame) -> dict[str, str] | None:
+    """Trainings at the recommended rate, below and above, as settings of ``schedulers``; None without a suggestion.
+
+    frame  range tests of one setting
+    """
+    suggested = float(run_summary(frame)["suggested_lr_valley"].median())
+    if not math.isfinite(suggested):
+        return None
+    first = frame.iloc[0]
+    shared = [name for name in NAMES if name not in ("min_lr", "max_lr", "steps", "smoothing", "stop_factor")]
+    same = {name: str(first[name]) for name in shared if first[name] is not None and first[name] == first[name]}
+    rates = ",".join(f"{suggested * factor:.2g}" for factor in AROUND)
+    return same | {"scheduler": "constant", "base_lr": rates, "epochs": "10", "seeds": "5"}
+
+
+def check_chart(frame: pd.DataFrame) -> alt.Chart:
+    """What the trainings of ``check_settings`` do."""
+    from core.experiments import range_test_charts as draw
+
+    return draw.check_chart(frame)
+
+
 def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     """(label, value, explanation): the recommended rate, how far the rules disagree, the stability limit."""
     from core.charts import three_digits

@@ -10,7 +10,7 @@ import pandas as pd
 
 from core import curves, profiles, summaries
 from core.charts import DASH, THEORY, colours, empty, legend, log10, power_axis, three_digits, titled
-from core.experiments.training_charts import NOTHING, series_scale
+from core.experiments.training_charts import NOTHING, curve_chart, series_scale
 from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
 from core.theory.suggestions import RULES
@@ -204,3 +204,17 @@ def _settings_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str
     return titled(
         drawn, title, "Dot: median over seeds; line: 10th to 90th percentile.", height=max(120, 36 * len(table))
     )
+
+
+def check_chart(frame: pd.DataFrame) -> alt.Chart:
+    """Training loss over epochs at the suggested rate, below and above it, and who ends lowest."""
+    frame = curves.finite(frame)
+    last = frame[~frame["run"].duplicated(keep="last")]
+    ends = last.groupby("base_lr")["train_loss"].median()
+    lost = last.groupby("base_lr")["diverged"].mean()
+    words = [
+        f"{rate:g} ends at {three_digits(float(ends[rate]))}" if np.isfinite(ends[rate]) else f"{rate:g} diverges"
+        for rate in ends.index
+    ]
+    note = f"A constant rate. {int((lost > 0).sum())} of {len(lost)} rates lose runs to divergence."
+    return curve_chart(frame, ["base_lr"], "train_loss", "epoch", f"Learning rate {', '.join(words)}", note)

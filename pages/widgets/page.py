@@ -17,6 +17,7 @@ from core.experiments import Experiment
 CHART_MARGIN = 90  # Streamlit fits axes and legend into a chart's height
 PAGES = Path(__file__).parents[1]
 ICONS = {
+    "Backprop by hand": ":material/hub:",
     "Vanishing gradients": ":material/trending_down:",
     "Through time": ":material/timeline:",
     "Clipping": ":material/content_cut:",
