@@ -197,7 +197,7 @@ def compute(runs: Sequence[Run], device: str, measures: Sequence[str]) -> list[d
     assert data.features is not None
     network: Network | Blocks | None = None
     if not settings.kind.sequence:
-        network = perceptron.network(settings, data.features, data.classes)
+        network = perceptron.network(settings, data.features, data.outputs)
     elif settings.kind.heads:
         assert settings.depth is not None and settings.activation is not None
         activation = ACTIVATIONS.parse(settings.activation)
