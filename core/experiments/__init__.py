@@ -91,6 +91,10 @@ class Experiment:
         """The sweep that ``given`` describes, by setting; ValueError says what is wrong with it."""
         return Sweep.read(self.name, self.version, self.settings, given)
 
+    def stored_sweep(self, link: Mapping[str, str]) -> Sweep:
+        """The sweep of a link from the store; its data may be gone."""
+        return Sweep.read(self.name, self.version, self.settings, link, stored=True)
+
     def one_run(self, given: Mapping[str, object]) -> Run:
         """The run that ``given`` describes by one value a setting and ``seed``; ValueError says what is wrong with it."""
         seed, faults = 0, []

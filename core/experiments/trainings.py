@@ -145,7 +145,9 @@ def load(settings: Training) -> stacks.Load:
         weights = float(units * (inputs + (settings.depth - 1) * units + 16))
         values = settings.depth * units * rows * 6.0
         flops = 6.0 * weights * rows
-        trace = 3.0 * settings.depth * units * rows * itemsize
+        assert data.training_rows is not None
+        validation = data.training_rows / 4 * (inputs + 3.0 * settings.depth * units)  # all rows at once
+        trace = (3.0 * settings.depth * units * rows + validation) * itemsize
         calls = (40 + 20 * settings.depth) * (6e-7 if settings.norm == "none" else 3e-6)
         slow *= 1.2
     seconds = slow * (flops / 70e9 + values * 0.5e-9 + weights * 4e-9 + calls)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from core.parts import own_data
 from core.registry import Argument, Entry, Part, Registry, Value
 
 
@@ -106,8 +107,23 @@ def _table(name: str, arguments: tuple[tuple[str, Value], ...]) -> Table:
 
 
 def table(part: Part[Dataset]) -> Table:
-    """The table of ``part``, split and standardized; loaded once a process."""
-    return _table(part.entry.name, tuple(part.arguments.items()))
+    """The table of ``part``, split and standardized; loaded once a process, and again where a file has changed."""
+    return _table(part.entry.name, tuple(part.completed().arguments.items()))
+
+
+def _own_rows(**given: Any) -> tuple[np.ndarray, np.ndarray]:
+    own = own_data.sheet(**given)
+    return own.inputs, own.labels
+
+
+def _own_shape(**given: Any) -> DataShape:
+    own = own_data.sheet(**given)
+    data = table(Part(DATASETS["csv"], given))
+    return DataShape(data.train_inputs.shape[1], len(own.classes), len(data.train_inputs))
+
+
+def _own_argument(name: str, meaning: str, identifies: bool = True) -> Argument:
+    return Argument(name=name, kind=str, default=None, meaning=meaning, identifies=identifies)
 
 
 def _shipped(name: str) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
@@ -297,5 +313,25 @@ labels = torch.randint(0, CLASSES, (BATCH_SIZE,), generator=generator("labels"))
         ),
         shape=lambda length, samples: DataShape(2, 0, samples, length),
         code=_adding_code,
+    ),
+    Dataset(
+        name="csv",
+        label="your own table",
+        source="a CSV file in UTF-8; gaps and text encoded by scikit-learn; a number as target is standardized too",
+        arguments=(
+            _own_argument("path", "the file, of at most 10 MB and 100,000 rows", identifies=False),
+            _own_argument(
+                "target",
+                "the column to predict: classes where it holds text, or whole numbers of at most 20 different values with "
+                "5 rows each on average; a number otherwise",
+            ),
+            _own_argument("sha256", "the first 16 digits or more of the file's hash; filled in"),
+        ),
+        complete=own_data.completed,
+        shape=_own_shape,
+        rows=_own_rows,
+        scaler=own_data.encoder,
+        scaler_code=own_data.encoder_code,
+        code=own_data.reading_code,
     ),
 )

@@ -7,7 +7,7 @@ from sklearn.model_selection import train_test_split
 
 from core.parts.datasets import DATASETS, table
 
-TABLES = [entry.name for entry in DATASETS if entry.rows is not None]
+TABLES = [entry.name for entry in DATASETS if entry.rows is not None and entry.complete is None]
 TABLES += ["moons(samples=21)", "circles(samples=20, noise=0)", "spirals(samples=33, turns=3)"]
 
 
