@@ -75,6 +75,11 @@ class Sheet:
     columns: tuple[Column, ...]
 
     @property
+    def rows(self) -> int:
+        """Rows that are used."""
+        return len(self.labels)
+
+    @property
     def baseline(self) -> float:
         """What guessing gets: the share of the largest class; for a number, 1: the mean square error of its mean."""
         return float(np.bincount(self.labels).max() / len(self.labels)) if self.classes else 1.0
@@ -84,7 +89,7 @@ def completed(path: str | None, target: str | None, sha256: str | None) -> dict[
     """The arguments with the hash of the file filled in; ValueError where the file can't be used or is another one."""
     if path is None:
         raise ValueError("csv: name a file and the column to predict, as in csv(path=houses.csv, target=price)")
-    digest = _digest_of(path)
+    digest = digest_of(path)
     if sha256 is not None and (len(sha256) < HASH_DIGITS or not digest.startswith(sha256)):
         raise ValueError(
             f"csv: {path} does not hold what it did: its hash is {digest[:HASH_DIGITS]}, not {sha256}; "
@@ -99,15 +104,15 @@ def completed(path: str | None, target: str | None, sha256: str | None) -> dict[
 def sheet(path: str, target: str, sha256: str | None = None) -> Sheet:
     """The file as it is read; ValueError with one sentence where it can't be."""
     completed(path, target, sha256)
-    return _sheet(path, _digest_of(path), target)
+    return _sheet(path, digest_of(path), target)
 
 
 def names(path: str) -> list[str]:
     """The file's columns."""
-    return _cells(path, _digest_of(path))[1]
+    return _cells(path, digest_of(path))[1]
 
 
-def _digest_of(path: str) -> str:
+def digest_of(path: str) -> str:
     """The SHA-256 of the file, read again only after it has changed."""
     place = Path(path)
     try:
@@ -116,10 +121,7 @@ def _digest_of(path: str) -> str:
         if not place.is_file():
             raise ValueError(f"csv: there is no file {path}")
         found = place.stat()
-        if found.st_size > MAXIMUM_BYTES:
-            raise ValueError(
-                f"csv: {path} is too large: {found.st_size / 2**20:,.0f} MB, and the limit is {MAXIMUM_BYTES / 2**20:.0f} MB"
-            )
+        _check_size(path, found.st_size)
         return _digest(str(place.absolute()), found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
     except OSError as error:
         raise ValueError(f"csv: {path} can't be read ({error.strerror})") from None
@@ -136,6 +138,23 @@ def _cells(path: str, digest: str) -> tuple[str, list[str], list[tuple[int, list
     content = Path(path).read_bytes()
     if hashlib.sha256(content).hexdigest() != digest:
         raise ValueError(f"csv: {path} is changing while it is read; try again")
+    return _parsed(path, content)
+
+
+def check(name: str, content: bytes) -> None:
+    """ValueError with one sentence where an upload called ``name`` is no CSV file that can be used."""
+    _check_size(name, len(content))
+    _parsed(name, content)
+
+
+def _check_size(path: str, size: int) -> None:
+    if size > MAXIMUM_BYTES:
+        limit = f"{MAXIMUM_BYTES / 2**20:.0f} MB"
+        raise ValueError(f"csv: {path} is too large: {size / 2**20:,.1f} MB, and the limit is {limit}")
+
+
+def _parsed(path: str, content: bytes) -> tuple[str, list[str], list[tuple[int, list[str]]]]:
+    """What ``_cells`` says of the file's content."""
     if b"\0" in content:
         raise ValueError(f"csv: {path} is no text file: it holds binary data")
     try:

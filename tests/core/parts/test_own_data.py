@@ -196,7 +196,7 @@ BROKEN = {
         "has 21 classes, and the limit is 20",
     ),
     "no feature": (csv_of(x="a", y=NUMBERS), "has no column that could tell anything about 'y'"),
-    "too many bytes": (b"x,y\n" + b"1,2\n" * 2_700_000, "is too large: 10 MB, and the limit is 10 MB"),
+    "too many bytes": (b"x,y\n" + b"1,2\n" * 2_700_000, "is too large: 10.3 MB, and the limit is 10 MB"),
     "too many rows": (b"x,y\n" + b"1,2\n" * 100_001, "is too large: 100,001 rows, and the limit is 100,000"),
     "too many features": (
         csv_of(**{f"x{number}": NUMBERS for number in range(2001)}, y=NUMBERS),
