@@ -47,6 +47,7 @@ _ALL = (
     Column("base_lr", "float64", "", "learning rate", "the optimizer's learning rate"),
     Column("model", "string", "", "model", "the kind of network that is trained"),
     Column("clipper", "string", "", "clipper", "what is done to the gradient before the optimizer sees it"),
+    Column("remedy", "string", "", "remedy", "a named set of activation, init, norm, residual form and clipper"),
     Column("scheduler", "string", "", "schedule", "how the learning rate changes while the network trains"),
     Column("min_lr", "float64", "", "lowest learning rate", "learning rate of a range test's first update"),
     Column("max_lr", "float64", "", "highest learning rate", "learning rate of a range test's last update"),

@@ -116,7 +116,7 @@ def choice(*choices: str) -> Any:
     return _field(choices[0], Limits(str, choices=choices))
 
 
-def part(default: str, registry: Registry) -> Any:
+def part(default: str | None, registry: Registry) -> Any:
     """A setting that is a part, held as its canonical text."""
     return _field(default, Limits(str, registry=registry))
 

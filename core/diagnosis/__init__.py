@@ -40,7 +40,7 @@ class Finding:
 
 def findings(frame: pd.DataFrame) -> list[Finding]:
     """The findings of a frame, the worst first; ValueError where it is no frame of the lab's."""
-    from core.diagnosis import layers, rates, time_steps, trainings, two_layers
+    from core.diagnosis import layers, rates, remedies, time_steps, trainings, two_layers
 
     diagnoses = {
         "backprop": two_layers.diagnose,
@@ -48,6 +48,7 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
         "through_time": time_steps.diagnose,
         "clipping": trainings.diagnose,
         "range_test": rates.diagnose,
+        "remedies": remedies.diagnose,
         "schedulers": trainings.diagnose,
     }
     return sorted(diagnoses[experiment_of(frame)](frame), key=lambda finding: ORDER[finding.severity])

@@ -140,6 +140,21 @@ def _per_epoch(frame: pd.DataFrame) -> Answer:
     return Answer(0 if wrong > 0.9 * right else 1, words)
 
 
+def _single_change(frame: pd.DataFrame) -> Answer:
+    means = _means("remedies", frame, "final_val_accuracy", "remedy")
+    words = "Validation accuracy: " + ", ".join(f"{name} {value:.0%}" for name, value in means.items())
+    return Answer(
+        ["skip", "he", "clipping"].index(str(means.idxmax())),
+        f"{words}. A factor of at most 1, as clipping's, makes nothing larger.",
+    )
+
+
+def _norm_growth(frame: pd.DataFrame) -> Answer:
+    factor = float(_means("remedies", frame, "decay_factor", "remedy").iloc[0])
+    words = f"Each layer towards the input multiplies it by {three_digits(factor)}; theory says √(π/(π−1)) = 1.21. The norm cures vanishing and explodes, slowly."
+    return Answer(0 if factor < 0.95 else 1 if factor < 1.05 else 2, words)
+
+
 def _rules(frame: pd.DataFrame) -> Answer:
     runs = experiment("range_test").run_summary(frame)
     medians = runs[[name for name in runs if name.startswith("suggested_lr_")]].median()
@@ -224,6 +239,20 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
             {"model": "mlp", "dataset": "digits", "clipper": "none,norm(max_norm=0.01)", "optimizer": "sgd,adam",
              "base_lr": "0.03", "epochs": "10", "seeds": "3"},
             _tight,
+        ),
+    ),
+    "remedies": (
+        Question(
+            "Ten sigmoid layers do not learn handwritten digits. Which single change helps most?",
+            ("a skip around every layer", "He's initialization", "clipping the gradient's norm at 1"),
+            {"remedy": "skip,he,clipping", "depth": "10", "epochs": "5", "seeds": "3"},
+            _single_change,
+        ),
+        Question(
+            "BatchNorm in twenty plain ReLU layers, before any training. Towards the input, the gradient …",
+            ("shrinks", "keeps its size", "grows"),
+            {"remedy": "batch_norm", "epochs": "1", "seeds": "3"},
+            _norm_growth,
         ),
     ),
     "range_test": (

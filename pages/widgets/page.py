@@ -20,6 +20,7 @@ ICONS = {
     "Backprop by hand": ":material/hub:",
     "Vanishing gradients": ":material/trending_down:",
     "Through time": ":material/timeline:",
+    "Remedies": ":material/healing:",
     "Clipping": ":material/content_cut:",
     "Learning rate": ":material/straighten:",
     "Schedulers": ":material/speed:",
