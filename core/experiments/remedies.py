@@ -280,7 +280,7 @@ def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
 
 def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     """(label, value, explanation): who learns, who does not, and by how much."""
-    labels = ("Learn", "Best remedy", "Its accuracy", "Without a remedy")
+    labels = ("Best remedy", "Without a remedy", "Learn", "Runs")
     if frame.empty:
         return [(label, "–", "Press Run.") for label in labels]
     runs = run_summary(frame)
@@ -290,19 +290,24 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
         return [(label, "–", "No run has come to the end of an epoch with a finite loss.") for label in labels]
     best = str((sign * means).idxmin())
     written = "{:.1%}".format if sign < 0 else "{:.3g}".format
+    what = "validation accuracy" if sign < 0 else "validation loss"
     bar = chance(frame)
-    learns = [name for name in means.index if means[name] > 2.0 * bar] if math.isfinite(bar) else []
-    plain = written(means["plain"]) if "plain" in means else "–"
+    learns = [str(name) for name in means.index if means[name] > 2.0 * bar] if math.isfinite(bar) else []
     return [
+        (
+            f"Best: {best}",
+            written(means[best]),
+            f"{REMEDIES.parse(best).entry.label}: mean {what} after the last epoch.",
+        ),
+        ("Without a remedy", written(means["plain"]) if "plain" in means else "–", "The plain sigmoid network."),
         (
             "Learn",
             f"{len(learns)} of {len(means)}" if math.isfinite(bar) else "–",
-            "Remedies whose mean validation accuracy is more than twice that of guessing"
-            + (f", {bar:.0%}: {', '.join(learns) or 'none'}." if math.isfinite(bar) else "."),
+            f"Remedies that get more than twice what guessing gets, {bar:.0%}: {', '.join(learns) or 'none'}."
+            if math.isfinite(bar)
+            else "A target that is a number has no accuracy to compare with guessing.",
         ),
-        ("Best remedy", best, f"{REMEDIES.parse(best).entry.label}: best mean after the last epoch."),
-        ("Its accuracy" if sign < 0 else "Its loss", written(means[best]), "Mean over its runs, validation rows."),
-        ("Without a remedy", plain, "The plain sigmoid network."),
+        ("Runs", f"{len(runs):,}", f"{runs['diverged'].mean():.0%} of them diverge."),
     ]
 
 
