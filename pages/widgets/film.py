@@ -26,7 +26,7 @@ class Scene(NamedTuple):
     step: Step
 
 
-@st.cache_resource(max_entries=16, show_spinner="Training this run once more, to film it …")
+@st.cache_resource(max_entries=8, show_spinner="Training this run once more, to film it …")
 def _film(_run: Run, id: str) -> Film:
     """The film of a run; made in a worker, kept for all sessions."""
     return page.jobs().workers.call(backprop_film.film, _run)
