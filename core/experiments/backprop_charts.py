@@ -135,9 +135,7 @@ def loss_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> alt.Chart:
         if len(ends) < 2
         else f"The loss ends between {words} and {three_digits(ends.max())}"
     )
-    return _course(
-        frame, "train_loss", title if len(ends) else "No loss is a finite number", "L, binary cross-entropy"
-    )
+    return _course(frame, "train_loss", title if len(ends) else "No loss is a finite number", "L, binary cross-entropy")
 
 
 def every_run_chart(frame: pd.DataFrame) -> alt.Chart:

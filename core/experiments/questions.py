@@ -140,6 +140,21 @@ def _per_epoch(frame: pd.DataFrame) -> Answer:
     return Answer(0 if wrong > 0.9 * right else 1, words)
 
 
+def _rules(frame: pd.DataFrame) -> Answer:
+    runs = experiment("range_test").run_summary(frame)
+    medians = runs[[name for name in runs if name.startswith("suggested_lr_")]].median()
+    factor = float(medians.max() / medians.min())
+    found = medians.rename(lambda name: name.removeprefix("suggested_lr_"))
+    words = f"By {three_digits(factor)}: {_listed(found)}. The lowest takes the slope on a linear axis, on which small rates stand close together."
+    return Answer(0 if factor < 3 else 1 if factor <= 100 else 2, words)
+
+
+def _whose_rate(frame: pd.DataFrame) -> Answer:
+    means = _means("range_test", frame, "suggested_lr_valley", "optimizer")
+    words = f"Mean of the rule valley: {_listed(means)}. Adam divides by the size of its gradients, so that its rate is about the size of a step."
+    return Answer(["adam", "sgd"].index(str(means.idxmax())), words)
+
+
 QUESTIONS: dict[str, tuple[Question, ...]] = {
     "backprop": (
         Question(
@@ -209,6 +224,20 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
             {"model": "mlp", "dataset": "digits", "clipper": "none,norm(max_norm=0.01)", "optimizer": "sgd,adam",
              "base_lr": "0.03", "epochs": "10", "seeds": "3"},
             _tight,
+        ),
+    ),
+    "range_test": (
+        Question(
+            "Four rules read a rate from the same curves. By which factor do their suggestions differ?",
+            ("less than 3", "3 to 100", "more than 100"),
+            {"seeds": "10"},
+            _rules,
+        ),
+        Question(
+            "Adam and plain SGD on the same network. Whose suggested rate is higher?",
+            ("Adam's", "SGD's"),
+            {"optimizer": "adam,sgd", "seeds": "5"},
+            _whose_rate,
         ),
     ),
     "schedulers": (

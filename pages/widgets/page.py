@@ -21,6 +21,7 @@ ICONS = {
     "Vanishing gradients": ":material/trending_down:",
     "Through time": ":material/timeline:",
     "Clipping": ":material/content_cut:",
+    "Learning rate": ":material/straighten:",
     "Schedulers": ":material/speed:",
     "Results": ":material/database:",
 }
