@@ -265,7 +265,7 @@ def _store_list(arguments: argparse.Namespace) -> None:
     for name, (runs, size) in store.counts().items():
         print(f"{name}: {runs:,} runs, {size / 1e6:,.1f} MB")
     for stored in store.sweeps():
-        sweep = core.experiment(stored.experiment).sweep(stored.link)
+        sweep = core.experiment(stored.experiment).stored_sweep(stored.link)
         there = store.count(list(sweep.run_ids()))
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(stored.created))
         print(f"{made}  {there:,} of {stored.runs:,} runs  {sweep.text()}")

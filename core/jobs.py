@@ -413,7 +413,7 @@ def stored_runs(name: str, store: Store, wanted: Mapping[str, str]) -> tuple[lis
         values = json.loads(settings)
         fits = all(values.get(setting) in allowed for setting, allowed in axes.items())
         if fits and ("seeds" not in wanted or seed in asked.seeds):
-            runs[id] = Run(kind.name, kind.version, kind.settings.point(**values), seed)
+            runs[id] = Run(kind.name, kind.version, kind.settings.stored(**values), seed)
     frames = store.find(list(runs)).frames
     kept = sorted(((run, id) for id, run in runs.items() if id in frames), key=lambda pair: _sort_key(pair[0]))
     return [run for run, _ in kept], [frames[id] for _, id in kept]

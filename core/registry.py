@@ -17,6 +17,8 @@ from typing import Generic, TypeVar
 
 Value = float | int | bool | str | tuple[int, ...] | None
 
+_QUOTED = re.compile(r""" "(?:[^"]|"")*" | '(?:[^']|'')*' """, re.VERBOSE)
+_BARE = re.compile(r"""[^\s,()\[\]"']+""")
 _PART = re.compile(r"\s*(?P<name>[^\s(),=]+)\s*(?:\((?P<arguments>.*)\)\s*)?", re.DOTALL)
 
 
@@ -24,8 +26,10 @@ _PART = re.compile(r"\s*(?P<name>[^\s(),=]+)\s*(?:\((?P<arguments>.*)\)\s*)?", r
 class Argument:
     """One argument of a part: its type, its default and the values it may take.
 
-    ``default=None`` means "worked out from the rest"; ``meaning`` says how. A ``str`` is one of ``choices``; a
-    ``tuple`` holds positive whole numbers, each within the bounds and above the one before.
+    ``default=None`` means "worked out from the rest"; ``meaning`` says how. A ``str`` is one of ``choices``, or any
+    text where there are none; a ``tuple`` holds positive whole numbers, each within the bounds and above the one before.
+
+    identifies  False: the result does not depend on it, only where it is found, so it stays out of the run id
     """
 
     name: str
@@ -37,11 +41,14 @@ class Argument:
     above: float | None = None  # as minimum, but the bound itself is not allowed
     below: float | None = None  # as maximum, but the bound itself is not allowed
     choices: tuple[str, ...] = ()
+    identifies: bool = True
 
     def allowed(self) -> str:
         """The values that are allowed, in words."""
         if self.kind is bool:
             return "True or False"
+        if self.kind is str and not self.choices:
+            return "text, in quotes where it holds spaces, commas, brackets or quotes (doubled inside)"
         if self.kind is str:
             return " or ".join(f'"{choice}"' for choice in self.choices)
         if self.kind is tuple:
@@ -68,6 +75,8 @@ class Argument:
     def _read(self, text: str) -> Value:
         if self.kind is bool:
             return {"true": True, "false": False}[text.lower()] if text.lower() in ("true", "false") else _refuse()
+        if self.kind is str and not self.choices:
+            return _unquoted(text)
         if self.kind is str:
             word = text[1:-1] if text[:1] in ("'", '"') and text[:1] == text[1:][-1:] else text
             return word if word in self.choices else _refuse()
@@ -89,6 +98,14 @@ class Argument:
         )
 
 
+def _unquoted(text: str) -> Value:
+    """The text that is written bare, or in quotes with inner ones doubled."""
+    quoted = _QUOTED.fullmatch(text)
+    if quoted:
+        return text[1:-1].replace(2 * text[0], text[0]) or _refuse()
+    return text if _BARE.fullmatch(text) else _refuse()
+
+
 def _refuse() -> Value:
     raise ValueError
 
@@ -97,7 +114,9 @@ def _refuse() -> Value:
 class Entry:
     """What every entry of every registry has: a name, a label for people, a source, arguments.
 
-    ``contradiction`` takes the arguments by name and gives the sentence that refuses them together, or None.
+    contradiction  takes the arguments by name and gives the sentence that refuses them together, or None
+    complete       takes the arguments by name and gives them with what stands outside filled in, such as the hash of a
+                   file; ValueError where that is missing or does not fit. None: nothing stands outside
     """
 
     name: str
@@ -105,6 +124,7 @@ class Entry:
     source: str
     arguments: tuple[Argument, ...] = ()
     contradiction: Callable[..., str | None] | None = None
+    complete: Callable[..., dict[str, Value]] | None = None
 
 
 E = TypeVar("E", bound=Entry)
@@ -118,9 +138,21 @@ class Part(Generic[E]):
     arguments: dict[str, Value] = field(hash=False)
 
     def __str__(self) -> str:
+        return self._text(self.entry.arguments)
+
+    @property
+    def identity(self) -> str:
+        """The canonical text of what a result depends on."""
+        return self._text(tuple(argument for argument in self.entry.arguments if argument.identifies))
+
+    def completed(self) -> Part[E]:
+        """This part with what stands outside filled in; ValueError where that is missing or does not fit."""
+        return Part(self.entry, self.entry.complete(**self.arguments)) if self.entry.complete else self
+
+    def _text(self, arguments: tuple[Argument, ...]) -> str:
         given = [
             f"{argument.name}={value_text(self.arguments[argument.name])}"
-            for argument in self.entry.arguments
+            for argument in arguments
             if self.arguments[argument.name] != argument.default
         ]
         return self.entry.name + (f"({', '.join(given)})" if given else "")
@@ -176,8 +208,8 @@ class Registry(Generic[E]):
 
 
 def value_text(value: Value) -> str:
-    """The canonical text of an argument's value, as Python prints it; words in double quotes."""
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    """The canonical text of an argument's value, as Python prints it; words in double quotes, inner ones doubled."""
+    return '"' + value.replace('"', '""') + '"' if isinstance(value, str) else str(value)
 
 
 def unknown(kind: str, name: str, choices: list[str]) -> str:
@@ -188,14 +220,19 @@ def unknown(kind: str, name: str, choices: list[str]) -> str:
 
 
 def split_values(text: str) -> list[str]:
-    """The values of ``a,b(c=1, d=2)``: split at commas, those in brackets left alone; [] for blank text."""
+    """The values of ``a,b(c=1, d="2,3")``: split at commas, those in brackets and quotes left alone; [] for blank text."""
     if not text.strip():
         return []
-    pieces, depth = [""], 0
-    for character in text:
-        depth += (character in "([") - (character in ")]")
-        if character == "," and depth <= 0:
+    pieces, depth, place = [""], 0, 0
+    while place < len(text):
+        taken = text[place]
+        if taken in "\"'" and pieces[-1].rstrip().endswith("="):
+            quoted = _QUOTED.match(text, place)
+            taken = quoted[0] if quoted else taken
+        place += len(taken)
+        depth += (taken in "([") - (taken in ")]")
+        if taken == "," and depth <= 0:
             pieces.append("")
         else:
-            pieces[-1] += character
+            pieces[-1] += taken
     return [piece.strip() for piece in pieces]

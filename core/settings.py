@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import json
 import math
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,17 +45,27 @@ class Limits:
         joint = ", at most " if self.above is not None else " to "
         return f"{low}{joint}{self.maximum:g}"
 
-    def value(self, given: object) -> object:
-        """``given`` as this setting's type, in canonical form; ValueError says what is allowed."""
+    def value(self, given: object, stored: bool = False) -> object:
+        """``given`` as this setting's type, in canonical form; ValueError says what is allowed.
+
+        stored  it was checked when it was stored: what stands outside, such as a file, may be gone by now
+        """
         if self.registry is not None:
             if not isinstance(given, str):
                 raise ValueError(f"must be text such as {next(iter(self.registry)).name}, but got {given!r}")
-            return str(self.registry.parse(given))
+            part = self.registry.parse(given)
+            return str(part if stored else part.completed())
         if self.choices:
             if given not in self.choices:
                 raise ValueError(unknown("choice", str(given), list(self.choices)))
             return given
         return self._number(given)
+
+    def identity(self, value: Any) -> Any:
+        """What of a value the run id is made from: of a part, what its result depends on."""
+        if self.registry is None or value is None:
+            return value
+        return self.registry.parse(value).identity
 
     def _number(self, given: object) -> float | int:
         noun = "a whole number, " if self.kind is int else ""
@@ -171,6 +182,16 @@ class Settings(BaseModel):
             raise ValueError(wrong)
         return settings.model_copy(update=dict.fromkeys(settings.idle()))
 
+    @classmethod
+    def stored(cls, **values: Any) -> Self:
+        """A point as it was stored, when it was checked; nothing outside is looked at again."""
+        settings = cast(Self, cls.model_construct(**values))
+        return settings.model_copy(update=dict.fromkeys(settings.idle()))
+
+    def identity(self) -> dict[str, Any]:
+        """What the run id is made from, by name: the settings that apply, where a file lies left out."""
+        return {name: self.limits[name].identity(value) for name, value in self.values().items()}
+
     def values(self) -> dict[str, Any]:
         """The settings that apply, by name."""
         return {name: value for name in self.names() if (value := getattr(self, name)) is not None}
@@ -201,7 +222,7 @@ class Run(NamedTuple):
 
 def _identity(experiment: str, version: int, settings: Settings) -> str:
     """Canonical JSON of a run without its seed; "seed" sorts before "settings", so the seed can be put in later."""
-    body = json.dumps(settings.values(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    body = json.dumps(settings.identity(), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return f'{{"experiment":{json.dumps(experiment)},"seed":%d,"settings":{body},"version":{version}}}'
 
 
@@ -220,9 +241,12 @@ class Sweep:
     axes: Mapping[str, Sequence[Any]]
     seeds: Sequence[int]
     given: frozenset[str] = frozenset()  # the settings that were written down, the others being defaults
+    stored: bool = False  # it comes from the store: its results stay, even if its data are gone
 
     @classmethod
-    def read(cls, experiment: str, version: int, model: type[Settings], given: Mapping[str, object]) -> Sweep:
+    def read(
+        cls, experiment: str, version: int, model: type[Settings], given: Mapping[str, object], stored: bool = False
+    ) -> Sweep:
         """The sweep that ``given`` describes: each setting's text (``5,20``), value or list of values.
 
         Raises ValueError with a sentence per fault. Nothing is expanded, so any size is read at once.
@@ -235,14 +259,14 @@ class Sweep:
                 if name == "seeds":
                     seeds = read_seeds(written)
                 elif name in axes:
-                    axes[name] = _axis(name, model.limits[name], written)
+                    axes[name] = _axis(name, model.limits[name], written, stored)
                 else:
                     faults.append(unknown("setting", name, [*axes, "seeds"]))
             except ValueError as error:
                 faults.append(str(error))
         if faults:
             raise ValueError("\n".join(faults))
-        return cls(experiment, version, model, axes, seeds, frozenset(given) - {"seeds"})
+        return cls(experiment, version, model, axes, seeds, frozenset(given) - {"seeds"}, stored)
 
     @property
     def size(self) -> int:
@@ -254,10 +278,11 @@ class Sweep:
         """The settings of the grid, each once, in row order; ValueError names the first impossible combination."""
         names = list(self.axes)
         unique: dict[Settings, None] = {}
+        point = self.model.stored if self.stored else self.model.point
         for values in itertools.product(*self.axes.values()):
             combination = dict(zip(names, values, strict=True))
             try:
-                unique[self.model.point(**combination)] = None
+                unique[point(**combination)] = None
             except ValueError as error:
                 swept = [f"{name}={combination[name]}" for name in names if range_length(self.axes[name]) > 1]
                 raise ValueError(f"{error} (at {', '.join(swept)})" if swept else str(error)) from None
@@ -300,7 +325,8 @@ class Sweep:
     def text(self) -> str:
         """The sweep as a command line would write it, every field carried."""
         fields = (
-            f"'{name}={text}'" if set(text) & set("() ") else f"{name}={text}" for name, text in self.link().items()
+            shlex.quote(f"{name}={text}") if set(text) & set("() ") else f"{name}={text}"
+            for name, text in self.link().items()
         )
         return " ".join([self.experiment, *fields])
 
@@ -312,23 +338,23 @@ def range_length(values: Sequence[Any]) -> int:
     return len(values)
 
 
-def _axis(name: str, limits: Limits, written: object) -> Sequence[Any]:
+def _axis(name: str, limits: Limits, written: object, stored: bool) -> Sequence[Any]:
     """The values of one setting; ValueError for none, for an impossible one and for two that are the same."""
     raw = split_values(written) if isinstance(written, str) else _listed(written)
     if isinstance(written, str) and limits.kind is int and ":" in written and len(raw) == 1:
         return _int_range(name, limits, written)
     if not raw:
         raise ValueError(f"{name}: must have at least one value, but got none")
-    values: list[Any] = []
+    values: dict[Any, Any] = {}  # by what makes them different
     for item in raw:
         try:
-            value = limits.value(item)
+            value = limits.value(item, stored)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
-        if value in values:
+        if limits.identity(value) in values:
             raise ValueError(f"{name}: {value} is given twice")
-        values.append(value)
-    return tuple(values)
+        values[limits.identity(value)] = value
+    return tuple(values.values())
 
 
 def _listed(written: object) -> Sequence[Any]:

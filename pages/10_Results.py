@@ -34,7 +34,7 @@ wanted = st.text_input("Filter", placeholder="part of a setting, such as relu or
 kinds = {stored.experiment: core.experiment(stored.experiment) for stored in sweeps}
 rows = []
 for stored in sweeps:
-    sweep = kinds[stored.experiment].sweep(stored.link)
+    sweep = kinds[stored.experiment].stored_sweep(stored.link)
     if wanted.strip().lower() not in sweep.text().lower():
         continue
     rows.append(
@@ -83,7 +83,7 @@ def _delete(selected: list[dict]) -> None:
     kept: set[str] = set()
     for stored in store.sweeps():
         if stored.key not in leaving:
-            kept |= set(kinds[stored.experiment].sweep(stored.link).run_ids())
+            kept |= set(kinds[stored.experiment].stored_sweep(stored.link).run_ids())
     doomed = {id for row in selected for id in row["sweep"].run_ids()} - kept
     store.delete(sorted(doomed))
     store.forget(sorted(leaving))

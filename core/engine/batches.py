@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def batches(
     dataset: Part[Dataset], rows: int, features: int, seeds: Sequence[int], steps: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """``steps`` times the inputs (R, D, B), float32, padded with zeros, and the labels (R, B) of each run's batch.
+    """``steps`` times the inputs (R, D, B), float32, padded with zeros, and the labels (R, B), or float32 targets, of each run's
+    batch.
 
     A dataset that each run draws for itself is one batch, seen at every step. A table is visited in a new order every
     epoch; the last incomplete batch of an epoch is dropped.

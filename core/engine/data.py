@@ -15,6 +15,7 @@ from core.parts.datasets import Dataset, table
 from core.registry import Part
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
 
@@ -56,7 +57,7 @@ def orders(seeds: Sequence[int], epoch: int, rows: int, batch_size: int, device:
 
 
 class Rows:
-    """A table."""
+    """A table; a target that is a number is of the runs' dtype."""
 
     def __init__(
         self, dataset: Part[Dataset], seeds: Sequence[int], batch_size: int, dtype: torch.dtype, device: str
@@ -66,11 +67,11 @@ class Rows:
         self._rows = len(loaded.train_inputs)
         self.steps_per_epoch = self._rows // batch_size
         self._inputs = _with_zero_row(loaded.train_inputs, dtype, device)
-        self._labels = torch.from_numpy(loaded.train_labels).to(device)
+        self._labels = _targets(loaded.train_labels, dtype, device)
         rows = len(loaded.validation_inputs)
         picked = _filled(torch.arange(rows, device=device).expand(len(seeds), -1), rows)
         inputs = _rows(_with_zero_row(loaded.validation_inputs, dtype, device), picked).transpose(1, 2)
-        labels = torch.from_numpy(loaded.validation_labels).to(device).expand(len(seeds), -1)
+        labels = _targets(loaded.validation_labels, dtype, device).expand(len(seeds), -1)
         self.validation = Batch(inputs, labels, rows)
 
     def epoch(self, number: int) -> Iterator[Batch]:
@@ -104,6 +105,12 @@ class Sequences:
         runs = torch.arange(len(self._seeds), device=self._device)[:, None]
         for picked in orders(self._seeds, number, self._rows, self._batch_size, self._device):
             yield Batch(_time_major(self._inputs[runs, picked]), self._targets[runs, picked], self._batch_size)
+
+
+def _targets(labels: np.ndarray, dtype: torch.dtype, device: str) -> Tensor:
+    """(N,): classes as they are, numbers in ``dtype``."""
+    targets = torch.from_numpy(labels).to(device)
+    return targets.to(dtype) if targets.is_floating_point() else targets
 
 
 def _time_major(inputs: Tensor) -> Tensor:

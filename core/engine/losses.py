@@ -59,8 +59,22 @@ def plain_cross_entropy(signal: Tensor, labels: Tensor, size: int, rows: int) ->
     return loss, gradient
 
 
+def squared_error(signal: Tensor, targets: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor]:
+    """Squared distance of the one output to the targets (R, B), mean over the batch, as torch.nn.functional.mse_loss."""
+    assert size == 1
+    error = signal[:, 0, :rows] - targets
+    gradient = torch.zeros_like(signal)
+    gradient[:, 0, :rows] = error * (2.0 / rows)  # ∂L/∂output = 2 (output - target) / B
+    return (error * error).sum(1, dtype=torch.float64) / rows, gradient
+
+
 def mse(signal: Tensor, labels: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor, np.ndarray]:
-    """Squared distance to the one-hot labels, mean over batch and classes, as torch.nn.functional.mse_loss."""
+    """Squared distance to the one-hot labels, mean over batch and classes, as torch.nn.functional.mse_loss.
+
+    One output alone is compared with the labels as they are, which are numbers then.
+    """
+    if size == 1:
+        return *squared_error(signal, labels.to(signal), size, rows), _unscaled(signal)
     error = signal[:, :size, :rows].clone()
     error.scatter_add_(1, labels[:, None, :], torch.full_like(error[:, :1], -1.0))
     loss = (error * error).flatten(1).sum(1, dtype=torch.float64) / (size * rows)

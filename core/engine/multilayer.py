@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,8 @@ class Multilayer:
 
     def __init__(self, network: Network, runs: tuple[tuple[str, int], ...], dtype: torch.dtype, device: str) -> None:
         self.network = network
+        self._classifies = network.classes > 1
+        self._loss = losses.plain_cross_entropy if self._classifies else losses.squared_error
         initial = draws.linears(network.fans, runs, dtype, device)
         self.layout = _layout(network)
         self.parameters = torch.zeros(len(runs), self.layout.size, dtype=dtype, device=device)
@@ -48,7 +51,7 @@ class Multilayer:
         network, own, workspace = self.network, self._own, self._training
         trace = forward(network, own, batch.inputs, batch.rows, workspace, scaled=False, running=self._running)
         logits = self._logits(trace.outputs[-1])
-        loss, start = losses.plain_cross_entropy(logits, batch.targets, network.classes, batch.rows)
+        loss, start = self._loss(logits, batch.targets, network.classes, batch.rows)
         for layer in backward(network, own, trace, start, self._exponents, workspace, scaled=False):
             index = layer.layer - 1
             self._gradients.weights[index].copy_(layer.weight)
@@ -62,7 +65,10 @@ class Multilayer:
         return loss
 
     def evaluate(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Each run's loss and accuracy on the batch, (R,), in float64; norms use their running statistics."""
+        """Each run's loss and accuracy on the batch, (R,), in float64; norms use their running statistics.
+
+        A number has no accuracy, so NaN stands for it.
+        """
         network = self.network
         trace = forward(
             network,
@@ -75,7 +81,9 @@ class Multilayer:
             evaluating=True,
         )
         logits = self._logits(trace.outputs[-1])
-        loss, _ = losses.plain_cross_entropy(logits, batch.targets, network.classes, batch.rows)
+        loss, _ = self._loss(logits, batch.targets, network.classes, batch.rows)
+        if not self._classifies:
+            return loss, torch.full_like(loss, math.nan)
         right = logits[:, : network.classes, : batch.rows].argmax(1) == batch.targets
         return loss, right.double().mean(1)
 

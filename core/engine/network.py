@@ -31,7 +31,10 @@ LINEAR_BELOW = {torch.float32: -40, torch.float64: -400}  # exponent of |z| belo
 
 @dataclass(frozen=True)
 class Network:
-    """One shape: ``features`` inputs, hidden layers as ``forms`` says, and a trained readout where classes > 0."""
+    """One shape: ``features`` inputs, hidden layers as ``forms`` says, and a trained readout where classes > 0.
+
+    classes  outputs of the readout; 1: it answers with a number
+    """
 
     features: int
     width: int

@@ -53,6 +53,7 @@ class Experiment:
     charts       frame -> charts by name; those in ``wide_charts`` take a page's whole width
     headline     frame -> (label, value, explanation) of the numbers above the charts
     code         run -> a plain PyTorch script that prints its place and measured columns as CSV
+    own_data     whether a user's own table can be its dataset
     """
 
     name: str
@@ -75,6 +76,7 @@ class Experiment:
     wide_charts: tuple[str, ...]
     headline: Callable[[pd.DataFrame], list[tuple[str, str, str]]]
     code: Callable[[Run], str]
+    own_data: bool = True
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -90,6 +92,10 @@ class Experiment:
     def sweep(self, given: Mapping[str, object]) -> Sweep:
         """The sweep that ``given`` describes, by setting; ValueError says what is wrong with it."""
         return Sweep.read(self.name, self.version, self.settings, given)
+
+    def stored_sweep(self, link: Mapping[str, str]) -> Sweep:
+        """The sweep of a link from the store; its data may be gone."""
+        return Sweep.read(self.name, self.version, self.settings, link, stored=True)
 
     def one_run(self, given: Mapping[str, object]) -> Run:
         """The run that ``given`` describes by one value a setting and ``seed``; ValueError says what is wrong with it."""

@@ -289,5 +289,6 @@ EXPERIMENT = Experiment(
     wide_charts=("gradient",),
     headline=headline,
     code=code,
+    own_data=False,  # it reads sequences
 )
 assert all(name in COLUMNS for name in EXPERIMENT.columns)

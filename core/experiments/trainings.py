@@ -167,7 +167,9 @@ def load(settings: Learner) -> stacks.Load:
         weights = float(units * (inputs + (settings.depth - 1) * units + 16))
         values = settings.depth * units * rows * 6.0
         flops = 6.0 * weights * rows
-        trace = 3.0 * settings.depth * units * rows * itemsize
+        assert data.training_rows is not None
+        validation = data.training_rows / 4 * (inputs + 3.0 * settings.depth * units)  # all rows at once
+        trace = (3.0 * settings.depth * units * rows + validation) * itemsize
         calls = (40 + 20 * settings.depth) * (6e-7 if settings.norm == "none" else 3e-6)
         slow *= 1.2
     seconds = slow * (flops / 70e9 + values * 0.5e-9 + weights * 4e-9 + calls)
@@ -232,7 +234,7 @@ def stack(runs: Sequence[Run]) -> Stack:
     assert data.features is not None
     network: Network | Blocks | None = None
     if not settings.kind.sequence:
-        network = perceptron.network(settings, data.features, data.classes)
+        network = perceptron.network(settings, data.features, data.outputs)
     elif settings.kind.heads:
         assert settings.depth is not None and settings.activation is not None
         activation = ACTIVATIONS.parse(settings.activation)

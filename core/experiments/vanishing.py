@@ -94,6 +94,8 @@ class Vanishing(Settings):
         rows = self.data.training_rows
         if rows is not None and self.batch_size > rows:
             return f"batch_size: {self.dataset} has {rows} training rows, so it must be 1 to {rows}, but got {self.batch_size}"
+        if self.loss == "cross_entropy" and not self.data.classes:
+            return f"loss: the target of {self.dataset} is a number, not a class; use loss=mse, not cross_entropy"
         if self.steps and self.loss not in TRAINED:
             return f"loss: training (steps={self.steps}) needs {' or '.join(TRAINED)}, but got {self.loss}"
         return None
@@ -269,7 +271,7 @@ def _compute_stack(runs: list[Run], device: str) -> list[dict[str, np.ndarray]]:
     assert isinstance(settings, Vanishing)
     shape = settings.data
     assert shape.features is not None
-    network = perceptron.network(settings, shape.features, shape.classes if settings.loss in TRAINED else 0)
+    network = perceptron.network(settings, shape.features, shape.outputs if settings.loss in TRAINED else 0)
     stack = Stack(
         network,
         DATASETS.parse(settings.dataset),

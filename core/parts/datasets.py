@@ -1,7 +1,7 @@
 """Datasets: drawn anew for each run, or a table that is the same for every run.
 
 Tables are split once, by ``train_test_split(test_size=0.2, random_state=0)``, stratified by class, and standardized on
-their training part. The real ones ship with scikit-learn.
+their training part; a target that is a number is standardized too. The real ones ship with scikit-learn.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from core.parts import own_data
 from core.registry import Argument, Entry, Part, Registry, Value
 
 
@@ -29,9 +30,14 @@ class DataShape(NamedTuple):
     training_rows: int | None
     length: int = 0
 
+    @property
+    def outputs(self) -> int:
+        """Outputs of a network that learns it: one a class, or one for the number."""
+        return max(1, self.classes)
+
 
 class Table(NamedTuple):
-    """A standardized table: inputs (rows, features) in float32, labels (rows,) in int64."""
+    """A standardized table: inputs (rows, features) in float32; labels (rows,) in int64, or numbers in float32."""
 
     train_inputs: np.ndarray
     train_labels: np.ndarray
@@ -44,7 +50,9 @@ class Dataset(Entry):
     """A dataset. Both functions take the entry's arguments by name.
 
     shape   () -> DataShape
-    rows    () -> inputs (rows, features), labels (rows,); None where each run draws its own
+    rows    () -> inputs (rows, columns), labels (rows,); None where each run draws its own
+    scaler  () -> the scikit-learn transformer that makes features of inputs, fitted on the training part;
+            ``scaler_code`` gives the lines of a plain script that set ``scaler`` to it, the call that makes it last
     whole   trained and validated on all rows, as they are: too few to split
     code    () -> the lines of a plain script that set ``inputs`` and ``labels``: those of ``rows``, or one run's batch
             of BATCH_SIZE rows, FEATURES and CLASSES from ``generator(stream)``, inputs and labels in a line each
@@ -52,26 +60,44 @@ class Dataset(Entry):
 
     shape: Callable[..., DataShape]
     rows: Callable[..., tuple[np.ndarray, np.ndarray]] | None = None
+    scaler: Callable[..., Any] = lambda **_: _standard_scaler()
+    scaler_code: Callable[..., str] = lambda **_: SCALER_CODE
     whole: bool = False
     code: Callable[..., str]
 
 
-@lru_cache(maxsize=16)
-def _table(name: str, arguments: tuple[tuple[str, Value], ...]) -> Table:
-    entry = DATASETS[name]
-    assert entry.rows is not None
-    inputs, labels = entry.rows(**dict(arguments))
-    labels = labels.astype(np.int64)
-    if entry.whole:
-        inputs = inputs.astype(np.float32)
-        return Table(inputs, labels, inputs, labels)
-    from sklearn.model_selection import train_test_split
+SCALER_CODE = """\
+from sklearn.preprocessing import StandardScaler
+scaler = StandardScaler()"""
+
+
+def _standard_scaler() -> Any:
     from sklearn.preprocessing import StandardScaler
 
+    return StandardScaler()
+
+
+@lru_cache(maxsize=16)
+def _table(name: str, arguments: tuple[tuple[str, Value], ...]) -> Table:
+    entry, given = DATASETS[name], dict(arguments)
+    assert entry.rows is not None
+    inputs, labels = entry.rows(**given)
+    if entry.whole:
+        inputs, labels = inputs.astype(np.float32), labels.astype(np.int64)
+        return Table(inputs, labels, inputs, labels)
+    from sklearn.model_selection import train_test_split
+
+    classifies = not np.issubdtype(labels.dtype, np.floating)
     train, validation, train_labels, validation_labels = train_test_split(
-        inputs, labels, test_size=0.2, random_state=0, stratify=labels
+        inputs, labels, test_size=0.2, random_state=0, stratify=labels if classifies else None
     )
-    scaler = StandardScaler().fit(train)
+    if classifies:
+        train_labels, validation_labels = train_labels.astype(np.int64), validation_labels.astype(np.int64)
+    else:
+        mean, spread = train_labels.mean(), train_labels.std() or 1.0
+        train_labels = ((train_labels - mean) / spread).astype(np.float32)
+        validation_labels = ((validation_labels - mean) / spread).astype(np.float32)
+    scaler = entry.scaler(**given).fit(train)
     return Table(
         scaler.transform(train).astype(np.float32),
         train_labels,
@@ -81,8 +107,23 @@ def _table(name: str, arguments: tuple[tuple[str, Value], ...]) -> Table:
 
 
 def table(part: Part[Dataset]) -> Table:
-    """The table of ``part``, split and standardized; loaded once a process."""
-    return _table(part.entry.name, tuple(part.arguments.items()))
+    """The table of ``part``, split and standardized; loaded once a process, and again where a file has changed."""
+    return _table(part.entry.name, tuple(part.completed().arguments.items()))
+
+
+def _own_rows(**given: Any) -> tuple[np.ndarray, np.ndarray]:
+    own = own_data.sheet(**given)
+    return own.inputs, own.labels
+
+
+def _own_shape(**given: Any) -> DataShape:
+    own = own_data.sheet(**given)
+    data = table(Part(DATASETS["csv"], given))
+    return DataShape(data.train_inputs.shape[1], len(own.classes), len(data.train_inputs))
+
+
+def _own_argument(name: str, meaning: str, identifies: bool = True) -> Argument:
+    return Argument(name=name, kind=str, default=None, meaning=meaning, identifies=identifies)
 
 
 def all_rows(part: Part[Dataset]) -> tuple[np.ndarray, np.ndarray]:
@@ -249,6 +290,14 @@ labels = torch.randint(0, CLASSES, (BATCH_SIZE,), generator=generator("labels"))
     _real("digits", "handwritten digits", "real, 8 × 8 pixels; Alpaydin & Kaynak 1998 (UCI)", 1797, 64, 10),
     _real("breast_cancer", "breast cancer", "real, 30 measures of cells; Street 1993 (UCI)", 569, 30, 2),
     _real("wine", "wine", "real, 13 chemical measures; Forina 1991 (UCI)", 178, 13, 3),
+    _real(
+        "diabetes",
+        "diabetes progression (a number)",
+        "real, 10 measures of patients; Efron 2004; the target is standardized too: a loss of 1 is that of guessing the mean",
+        442,
+        10,
+        0,
+    ),
     _drawn("moons", "two moons", "sklearn.datasets.make_moons", 0.2, _moons, _moons_code),
     _drawn("circles", "two circles", "sklearn.datasets.make_circles", 0.1, _circles, _circles_code),
     _drawn(
@@ -277,5 +326,25 @@ labels = torch.randint(0, CLASSES, (BATCH_SIZE,), generator=generator("labels"))
         ),
         shape=lambda length, samples: DataShape(2, 0, samples, length),
         code=_adding_code,
+    ),
+    Dataset(
+        name="csv",
+        label="your own table",
+        source="a CSV file in UTF-8; gaps and text encoded by scikit-learn; a number as target is standardized too",
+        arguments=(
+            _own_argument("path", "the file, of at most 10 MB and 100,000 rows", identifies=False),
+            _own_argument(
+                "target",
+                "the column to predict: classes where it holds text, or whole numbers of at most 20 different values with "
+                "5 rows each on average; a number otherwise",
+            ),
+            _own_argument("sha256", "the first 16 digits or more of the file's hash; filled in"),
+        ),
+        complete=own_data.completed,
+        shape=_own_shape,
+        rows=_own_rows,
+        scaler=own_data.encoder,
+        scaler_code=own_data.encoder_code,
+        code=own_data.reading_code,
     ),
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from core.parts.datasets import DATASETS
+from core.parts.datasets import DATASETS, Dataset
 from core.plain.text import cast
+from core.registry import Part
+
+LINE = 120  # columns of a line of source
 
 
 def drawn_anew(dataset: str) -> bool:
@@ -25,28 +28,34 @@ def own_batch(dataset: str, dtype: str, labelled: bool = True) -> str:
 def table(dataset: str, dtype: str, labelled: bool = True, validated: bool = False) -> str:
     """``train_inputs``, ``train_labels``, ``validation_inputs``, ``validation_labels``: those that are asked for."""
     part = DATASETS.parse(dataset)
+    whole, classes = part.entry.whole, part.entry.shape(**part.arguments).classes
     lines = [part.entry.code(**part.arguments)]
-    if not part.entry.whole:
-        lines.append(_split(labelled, validated))
+    if not whole:
+        lines.append(_split(part, labelled, validated, bool(classes)))
+    if labelled and not classes:
+        lines.append("mean, spread = train_labels.mean(), train_labels.std() or 1.0  # standardizes the target too")
     for name in ("train", "validation")[: 1 + validated]:
-        inputs = "inputs" if part.entry.whole else f"scaler.transform({name}_inputs)"
-        labels = "labels" if part.entry.whole else f"{name}_labels"
+        inputs = "inputs" if whole else f"scaler.transform({name}_inputs)"
         lines.append(f"{name}_inputs = torch.tensor({inputs}, dtype=torch.float32){cast(dtype)}")
-        if labelled:
-            lines.append(f"{name}_labels = torch.tensor({labels})")
+        if labelled and classes:
+            lines.append(f"{name}_labels = torch.tensor({'labels' if whole else f'{name}_labels'})")
+        elif labelled:
+            standardized = f"({name}_labels - mean) / spread"
+            lines.append(f"{name}_labels = torch.tensor({standardized}, dtype=torch.float32){cast(dtype)}")
     return "\n".join(lines)
 
 
-def _split(labelled: bool, validated: bool) -> str:
+def _split(part: Part[Dataset], labelled: bool, validated: bool, classifies: bool) -> str:
     kinds = ("inputs", "labels")[: 1 + labelled]
     parts = [name for kind in kinds for name in (f"train_{kind}", f"validation_{kind}" if validated else "_")]
-    given = ", ".join([*kinds, "test_size=0.2", "random_state=0", "stratify=labels"])
-    given = f"\n    {given}\n" if labelled and validated else given  # one line grows too long
+    given = ", ".join([*kinds, "test_size=0.2", "random_state=0", *(["stratify=labels"] if classifies else [])])
+    line = f"{', '.join(parts)} = train_test_split({given})"
+    if len(line) > LINE:
+        line = f"{', '.join(parts)} = train_test_split(\n    {given}\n)"
     return f"""\
 from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import StandardScaler
-{", ".join(parts)} = train_test_split({given})
-scaler = StandardScaler().fit(train_inputs)"""
+{line}
+{part.entry.scaler_code(**part.arguments)}.fit(train_inputs)"""
 
 
 def first_batch(labelled: bool) -> str:

@@ -14,8 +14,10 @@ def drawn(loss: str, dtype: str) -> list[str]:
     return []
 
 
-def line(loss: str, dtype: str) -> str:
-    """The line that takes ``loss`` of ``output``, and of ``labels`` where it needs them."""
+def line(loss: str, dtype: str, classifies: bool = True) -> str:
+    """The line that takes ``loss`` of ``output``, and of ``labels`` where it needs them; those are classes or numbers."""
+    if loss == "mse" and not classifies:
+        return "loss = functional.mse_loss(output.squeeze(1), labels)"
     if loss == "cross_entropy" and dtype == "float32":
         return "loss = functional.cross_entropy(output.double(), labels)  # float32 would round a small loss away"
     return {

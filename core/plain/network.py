@@ -10,8 +10,16 @@ from core.parts.residuals import RESIDUALS
 from core.plain.text import cast, indented
 
 
-def multilayer(activation: str, norm: str, residual: str, same_width: bool, readout: bool, traced: bool) -> str:
-    """``Network`` of FEATURES inputs, DEPTH hidden layers of WIDTH units and, with a ``readout``, CLASSES outputs.
+def multilayer(
+    activation: str,
+    norm: str,
+    residual: str,
+    same_width: bool,
+    readout: bool,
+    traced: bool,
+    outputs: str = "CLASSES",
+) -> str:
+    """``Network`` of FEATURES inputs, DEPTH hidden layers of WIDTH units and, with a ``readout``, so many outputs.
 
     same_width  FEATURES is WIDTH
     traced      ``forward`` gives the output, and of each hidden layer (z, h): φ's input, and the layer's output
@@ -19,7 +27,7 @@ def multilayer(activation: str, norm: str, residual: str, same_width: bool, read
     phi, form = ACTIVATIONS.parse(activation), RESIDUALS.parse(residual)
     module = NORMS[form.entry.own_norm or norm].code
     norms = f"\nself.norms = nn.ModuleList({module('WIDTH')} for _ in range(DEPTH))" if module else ""
-    last = "\nself.readout = nn.Linear(WIDTH, CLASSES)" if readout else ""
+    last = f"\nself.readout = nn.Linear(WIDTH, {outputs})" if readout else ""
     layers = "[*self.linears, self.readout]" if readout else "self.linears"
     body = form.entry.code("normalize(linear(h))" if module else "linear(h)", same_width, **form.arguments)
     names, values = ("linear, normalize", "zip(self.linears, self.norms)") if module else ("linear", "self.linears")
@@ -43,6 +51,11 @@ class Network(nn.Module):
     def forward(self, h):
 {indented(_forward(body, names, values, output, traced), 2)}
 '''
+
+
+def outputs(classes: int) -> str:
+    """A readout's outputs, as source: a number has one."""
+    return "CLASSES" if classes else "1"
 
 
 def made(dtype: str) -> str:

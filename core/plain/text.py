@@ -20,7 +20,8 @@ def script(title: str, constants: Mapping[str, object], *pieces: str) -> str:
     imports = {found[1] for found in IMPORT.finditer(body)}
     body = re.sub(r"\n{4,}", "\n\n\n", IMPORT.sub("", body))
     used = [f"{name} = {value!r}" for name, value in constants.items() if re.search(rf"\b{name}\b", body)]
-    return f'"""{title}"""\n\n' + "\n\n".join([*_groups(imports), "\n".join(used)]) + f"\n\n\n{body}"
+    told = title.replace("\\", r"\\").replace('"""', r"\"\"\"")  # a user's words may stand in it
+    return f'"""{told}"""\n\n' + "\n\n".join([*_groups(imports), "\n".join(used)]) + f"\n\n\n{body}"
 
 
 def _groups(imports: set[str]) -> list[str]:

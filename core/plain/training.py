@@ -6,7 +6,7 @@ from typing import Any
 
 from core.parts import schedulers
 from core.parts.clippers import CLIPPERS
-from core.parts.datasets import DATASETS
+from core.parts.datasets import DATASETS, DataShape
 from core.parts.optimizers import OPTIMIZERS
 from core.parts.schedulers import SCHEDULERS
 from core.plain import data, draws, network, optimizers, recurrent, text, transformer
@@ -18,8 +18,7 @@ def vector(tensors):
     """All numbers of the tensors, as one vector in float64."""
     return torch.cat([tensor.detach().double().flatten() for tensor in tensors])
 '''
-VALIDATION = {
-    True: '''
+VALIDATION = '''
 import torch
 @torch.no_grad()
 def validated():
@@ -31,15 +30,24 @@ def validated():
         "val_loss": loss_of(output, validation_labels).item(),
         "val_accuracy": (output.argmax(dim=1) == validation_labels).double().mean().item(),
     }
-''',
-    False: '''
+'''
+NUMBERS_VALIDATION = '''
+import torch
+@torch.no_grad()
+def validated():
+    """Loss on the validation rows."""
+    model.eval()
+    output = model(validation_inputs)
+    model.train()
+    return {"val_loss": loss_of(output, validation_labels).item()}
+'''
+SEQUENCES_VALIDATION = '''
 import torch
 @torch.no_grad()
 def validated():
     """Loss on the validation sequences."""
     return {"val_loss": loss_of(model(validation_inputs), validation_labels).item()}
-''',
-}
+'''
 LOSSES = {
     "float32": "functional.cross_entropy(output.double(), labels)  # float32 would round a small loss away",
     "float64": "functional.cross_entropy(output, labels)",
@@ -55,7 +63,7 @@ def script(run: Run, question: str, columns: tuple[str, ...]) -> str:
         VECTOR,
         text.columns(columns),
         rows(settings),
-        VALIDATION[bool(settings.data.classes)],
+        _validation(settings.data),
         _loop(settings, columns),
     ]
     printed = "It prints a line per update; what validates is measured at the end of each epoch."
@@ -88,14 +96,22 @@ def _network(settings: Any) -> list[str]:
         return [recurrent.initialize(settings.init), recurrent.network(settings.model)]
     if settings.kind.heads:
         return [draws.initialize(settings.init), transformer.network(settings.activation)]
-    same_width = settings.data.features == settings.width
-    parts = settings.activation, settings.norm, settings.residual
-    return [draws.initialize(settings.init), network.multilayer(*parts, same_width, readout=True, traced=False)]
+    shape = settings.data
+    parts = settings.activation, settings.norm, settings.residual, shape.features == settings.width
+    module = network.multilayer(*parts, readout=True, traced=False, outputs=network.outputs(shape.classes))
+    return [draws.initialize(settings.init), module]
+
+
+def _validation(shape: DataShape) -> str:
+    if shape.length:
+        return SEQUENCES_VALIDATION
+    return VALIDATION if shape.classes else NUMBERS_VALIDATION
 
 
 def _loss(settings: Any) -> str:
     classifies = bool(settings.data.classes)
-    loss = LOSSES[settings.dtype] if classifies else "functional.mse_loss(output, labels)"
+    output = "output" if settings.kind.sequence else "output.squeeze(1)"
+    loss = LOSSES[settings.dtype] if classifies else f"functional.mse_loss({output}, labels)"
     return f'''
 from torch.nn import functional
 def loss_of(output, labels):

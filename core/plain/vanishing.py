@@ -27,11 +27,11 @@ def script(run: Run, question: str, columns: tuple[str, ...]) -> str:
         "BATCH_SIZE": settings.batch_size,
         "STEPS": settings.steps,
     }
-    same_width = shape.features == settings.width
+    parts = settings.activation, settings.norm, settings.residual, shape.features == settings.width
     pieces = [
         draws.GENERATOR,
         draws.initialize(settings.init),
-        network.multilayer(settings.activation, settings.norm, settings.residual, same_width, trained, traced=True),
+        network.multilayer(*parts, trained, traced=True, outputs=network.outputs(shape.classes)),
         *layers.measures(settings.dtype),
         layers.unit_shares(settings.activation),
         text.columns(columns),
@@ -39,6 +39,10 @@ def script(run: Run, question: str, columns: tuple[str, ...]) -> str:
     ]
     printed = f"Prints a line per {'step and ' if settings.steps else ''}layer, counted from the input."
     return text.script(text.title(question, run, printed), constants, *pieces)
+
+
+def _loss_line(settings: Any) -> str:
+    return losses.line(settings.loss, settings.dtype, bool(settings.data.classes))
 
 
 def _looked_at(settings: Any) -> str:
@@ -56,7 +60,7 @@ def _looked_at(settings: Any) -> str:
 
 {drawn}{network.made(settings.dtype)}
 output, signals = model(inputs)
-{losses.line(settings.loss, settings.dtype)}
+{_loss_line(settings)}
 loss.backward()
 
 {rows}
@@ -82,7 +86,7 @@ print(",".join(COLUMNS))
 {each_step}
     optimizer.zero_grad()
     output, signals = model(inputs)
-    {losses.line(settings.loss, settings.dtype)}
+    {_loss_line(settings)}
     loss.backward()
 
     {HIDDEN_ROWS}

@@ -13,6 +13,7 @@ import core
 from core.experiments import Experiment
 from core.registry import split_values, unknown
 from core.settings import Limits, Sweep
+from pages.widgets import own_data
 
 HIDE = "hide"
 
@@ -53,6 +54,8 @@ def settings_form(kind: Experiment, start: Mapping[str, str]) -> tuple[Sweep | N
             key=f"{prefix}seeds",
             help="How many seeds (20), a half-open range (3:7) or a list (3,5). More seeds, narrower intervals.",
         )
+    if "dataset" in shown and kind.own_data and kind.settings.limits["dataset"].registry is not None:
+        own_data.upload(kind)
     more = [name for name in names if name in shown and name not in kind.front]
     if more:
         with st.expander("More settings"):
@@ -160,6 +163,7 @@ def _field(prefix: str, name: str, limits: Limits) -> None:
     else:
         known, labels = list(limits.choices), {}
     chosen = [value for value in st.session_state.get(f"{prefix}{name}", []) if value not in known]
+    labels |= {value: own_data.label(value) for value in chosen if value.startswith("csv(")}
     st.multiselect(
         label,
         known + chosen,

@@ -95,7 +95,7 @@ def initial_bias(init, seed, layer, fan_out, fan_in):
 def sizes(settings):
     """(features, classes) of the dataset."""
     name, arguments = name_and_arguments(settings["dataset"])
-    table = {"digits": (64, 10), "wine": (13, 3), "breast_cancer": (30, 2), "xor": (2, 2)}
+    table = {"digits": (64, 10), "wine": (13, 3), "breast_cancer": (30, 2), "xor": (2, 2), "diabetes": (10, 0)}
     return table.get(name, (int(arguments.get("features", settings["width"])), 10))
 
 
@@ -112,8 +112,11 @@ def batches(settings, seed):
         inputs, labels = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
     else:
         inputs, labels = getattr(datasets, f"load_{name}")(return_X_y=True)
-        inputs, _, labels, _ = train_test_split(inputs, labels, test_size=0.2, random_state=0, stratify=labels)
+        by_class = labels if classes else None
+        inputs, _, labels, _ = train_test_split(inputs, labels, test_size=0.2, random_state=0, stratify=by_class)
         inputs = StandardScaler().fit_transform(inputs)
+        if not classes:
+            labels = StandardScaler().fit_transform(labels[:, None])[:, 0].astype(np.float32)
     inputs, labels = torch.tensor(inputs, dtype=torch.float32), torch.tensor(labels)
     picked, epoch = [], 0
     while len(picked) < count:
@@ -134,7 +137,7 @@ class PlainNetwork(nn.Module):
         self.form, form_arguments = name_and_arguments(settings["residual"])
         self.scale = form_arguments.get("scale", 1.0)
         self.phi = module(settings["activation"])
-        outputs = [width] * depth + ([classes] if settings["loss"] in TRAINED else [])
+        outputs = [width] * depth + ([classes or 1] if settings["loss"] in TRAINED else [])
         self.linears = nn.ModuleList(nn.Linear(width if index else features, out) for index, out in enumerate(outputs))
         norm = "batch" if self.form == "lesson_block" else settings["norm"]
         self.norms = nn.ModuleList(NORMS[norm](width) for _ in range(depth))
@@ -172,6 +175,8 @@ def loss_of(settings, seed, out, labels):
         return (out * readout.to(out)).sum()
     if settings["loss"] == "cross_entropy":
         return functional.cross_entropy(out, labels)
+    if labels.is_floating_point():
+        return functional.mse_loss(out.squeeze(1), labels.to(out))
     return functional.mse_loss(out, functional.one_hot(labels, out.shape[1]).to(out))
 
 

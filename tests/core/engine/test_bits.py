@@ -53,6 +53,11 @@ def test_a_run_with_a_norm_or_a_skip_is_the_same_alone_and_in_a_stack(norm, resi
     same_alone_and_in_any_stack(**form, depth=2, activation="sigmoid", **TRAINING)
 
 
+def test_a_run_with_a_number_as_target_is_the_same_alone_and_in_a_stack():
+    given = {"dataset": "diabetes", "width": 10, "batch_size": 7, "depth": 3, "activation": "gelu"}
+    same_alone_and_in_any_stack(**given, **(TRAINING | {"loss": "mse"}))
+
+
 def test_a_run_is_the_same_beside_runs_that_underflow_and_runs_that_explode():
     given = {"depth": 80, "width": 10, "batch_size": 7, "loss": "projection", "activation": "tanh,relu"}
     wild = "normal(std=0.001),normal(std=10),mean_field(sigma_w=1.5, sigma_b=0.3),zeros"

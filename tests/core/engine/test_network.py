@@ -98,6 +98,12 @@ def test_real_tables_agree_with_plain_pytorch(dataset):
     agree_with_plain_pytorch(1e-10, **given, loss="cross_entropy,mse", dtype="float64", seeds=2)
 
 
+def test_a_target_that_is_a_number_agrees_with_plain_pytorch():
+    given = {"depth": 3, "width": 12, "batch_size": 7, "dataset": "diabetes", "steps": 5, "base_lr": 0.01}
+    agree_with_plain_pytorch(1e-10, **given, loss="mse", dtype="float64", seeds=2)
+    agree_with_plain_pytorch(1e-10, **SHAPE, dataset="diabetes", loss="projection", dtype="float64", seeds=2)
+
+
 TRAININGS = [
     (optimizer, loss, dataset)
     for optimizer in ("adam", "sgd(momentum=0.9, nesterov=True)", "adamw(weight_decay=0.1)", "rmsprop(momentum=0.5)")

@@ -43,6 +43,7 @@ SWEEPS = {
     "softplus": (SCHEDULERS, {**TINY, "activation": "softplus", "seeds": "5"}),
     "selu": (SCHEDULERS, {**TINY, "activation": "selu", "seeds": "5"}),
     "mish": (SCHEDULERS, {**TINY, "activation": "mish", "seeds": "5"}),
+    "numbers": (SCHEDULERS, {**TINY, "dataset": "diabetes", "norm": "batch", "epochs": "1", "seeds": "9"}),
     "rnn": (CLIPPING, {**SEQUENCES, "clipper": "norm(max_norm=0.5),value,adaptive", "seeds": "5"}),
     "lstm": (CLIPPING, {**SEQUENCES, "model": "lstm", "seeds": "5"}),
     "gru": (CLIPPING, {**SEQUENCES, "model": "gru", "seeds": "5"}),

@@ -177,3 +177,8 @@ def test_the_story_is_the_pages_text():
     assert not KIND.story.startswith(KIND.question)
     assert "$$" in KIND.story
     assert KIND.question.endswith("?")
+
+
+def test_a_number_as_target_has_no_cross_entropy():
+    with pytest.raises(ValueError, match="the target of diabetes is a number, not a class; use loss=mse"):
+        _ = experiment("vanishing").sweep({"dataset": "diabetes", "loss": "cross_entropy"}).points

@@ -40,6 +40,8 @@ def allowed_values(argument: Argument):
     """Two values other than the default, or one where there is no more."""
     if argument.kind is bool:
         return [not argument.default]
+    if argument.kind is str and not argument.choices:
+        return ["houses.csv", "a, (b) [c]", """'it''s' "so" """, "=a=b"]
     if argument.kind is str:
         return [choice for choice in argument.choices if choice != argument.default]
     if argument.kind is tuple:
@@ -129,6 +131,8 @@ def test_every_argument_is_refused_outside_its_range_in_a_sentence(kind, name, a
     wrong = ["", "nan", "inf", "-inf", "1e999", "abc", "None", "1 2", "--1"]
     if found.kind is bool:
         wrong += ["2", "yes"]
+    elif found.kind is str and not found.choices:
+        wrong = ["", "1 2", "a(b", "a]", 'a"b', '"a', "'a", "it's", '""', "a,b".replace(",", "[,")]
     elif found.kind is str:
         wrong += ["2", found.choices[0] + "x", found.choices[0] + '"', f'"{found.choices[0]}']
     else:

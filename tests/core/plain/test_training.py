@@ -75,14 +75,24 @@ def cases():
             SCHEDULERS,
             {**SMALL, "depth": "3", "norm": norm.name, "residual": residual, "dtype": "float64"},
         )
-    for dataset in ("xor", "moons(samples=40)", "circles(samples=40)", "spirals(samples=40)", "breast_cancer"):
+    for dataset in (
+        "xor",
+        "moons(samples=40)",
+        "circles(samples=40)",
+        "spirals(samples=40)",
+        "breast_cancer",
+        "diabetes",
+    ):
         found[dataset] = SCHEDULERS, {"dataset": dataset, "width": "8", "epochs": "2", "dtype": next(dtypes)}
+    numbers = {"dataset": "diabetes", "norm": "batch", "depth": "2"}
     lost = {"optimizer": "sgd", "base_lr": "1000000.0", "epochs": "2"}
     return found | {
         "lesson_block": (
             SCHEDULERS,
             {**SMALL, "depth": "2", "width": "13", "residual": "lesson_block", "dtype": "float64"},
         ),
+        "numbers": (SCHEDULERS, {**SMALL, **numbers, "dtype": "float64"}),
+        "numbers in float32": (SCHEDULERS, {**SMALL, **numbers, "norm": "layer", "epochs": "2"}),
         "diverged mlp": (SCHEDULERS, {**SMALL, "activation": "relu", "depth": "3", **lost}),
         "diverged rnn": (CLIPPING, {**SHORT, "clipper": "none", **lost}),
         "diverged transformer": (CLIPPING, {**SHORT, "model": "transformer", "clipper": "none", **lost}),

@@ -1,0 +1,345 @@
+"""A user's own table: how it is read, what is said about it, what is refused, and that its content names the run."""
+
+import hashlib
+import io
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import train_test_split
+
+import core
+from core.__main__ import main
+from core.experiments import experiment
+from core.parts import own_data
+from core.parts.datasets import DATASETS, table
+from tests.core.plain.interpreter import alone
+
+SCHEDULERS, VANISHING = experiment("schedulers"), experiment("vanishing")
+SMALL = {"width": "8", "epochs": "2", "batch_size": "16"}
+
+
+def houses(rows=120, seed=0):
+    """What a person might have: text, gaps, a row number, an id, an empty and a constant column, rows without target."""
+    rng = np.random.default_rng(seed)
+    area, rooms = rng.normal(100, 30, rows).round(1), rng.integers(1, 7, rows)
+    town = rng.choice(["Ås", "Bø", "Mo, Nord", 'the "old" town'], rows)
+    score = area / 30 + rooms + 2 * (town == "Bø") + rng.normal(0, 0.5, rows)
+    frame = pd.DataFrame(
+        {
+            "id": np.arange(1, rows + 1),
+            "name": [f"house {number}" for number in range(rows)],
+            "area": area,
+            "town": town,
+            "rooms": rooms,
+            "country": "NO",
+            "void": "",
+            "price": (50 * score).round(1),
+            "condition class": np.where(score < 5.5, "poor", np.where(score < 8, "fair", "good")),
+        }
+    )
+    frame.loc[::10, "area"] = np.nan
+    frame["town"] = frame["town"].mask(rng.random(rows) < 0.1, "NA")
+    frame.loc[[3, 50], "condition class"] = np.nan
+    return frame
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GRADIENT_LAB_STORE", str(tmp_path / "store.sqlite"))
+    houses().to_csv("houses.csv", index=False)
+
+
+def written(target, path="houses.csv"):
+    return f'csv(path={path}, target="{target}")'
+
+
+def the_run(kind, **given):
+    (run,) = kind.sweep(given).runs()
+    return run
+
+
+def test_every_column_is_used_encoded_or_left_out_with_a_reason():
+    found = {
+        column.name: (column.kind, column.note) for column in own_data.sheet("houses.csv", "condition class").columns
+    }
+    assert found["id"] == ("left out", "row numbers")
+    assert found["name"] == ("left out", "text that never repeats")
+    assert found["area"] == ("number", "standardized, 11 gaps filled with the median")
+    assert found["town"][0] == "text" and found["town"][1].startswith("one feature for each of 5 values, ")
+    assert found["rooms"] == ("number", "standardized")
+    assert found["country"] == ("left out", "always NO")
+    assert found["void"] == ("left out", "empty")
+    assert found["condition class"] == ("target", "3 classes")
+
+
+def test_classes_are_sorted_rows_without_a_target_left_out_and_the_baseline_is_the_largest_class():
+    own, frame = own_data.sheet("houses.csv", "condition class"), houses().dropna(subset="condition class")
+    assert own.classes == ("fair", "good", "poor")
+    assert own.dropped_rows == 2
+    assert [own.classes[label] for label in own.labels] == frame["condition class"].tolist()
+    assert own.baseline == frame["condition class"].value_counts(normalize=True).max()
+
+
+def test_a_table_is_what_pandas_makes_of_it_on_the_training_part():
+    data, frame = table(DATASETS.parse(written("price"))), houses()
+    train, validation = train_test_split(frame, test_size=0.2, random_state=0)
+
+    def features(part):
+        area = part["area"].fillna(train["area"].median())
+        centre = train["area"].fillna(train["area"].median())
+        towns = [part["town"] == name for name in sorted(set(train["town"]) - {"NA"})]
+        numbers = [
+            (area - centre.mean()) / centre.std(ddof=0),
+            (part["rooms"] - train["rooms"].mean()) / train["rooms"].std(ddof=0),
+        ]
+        return numbers, towns, part["town"] == "NA"
+
+    numbers, towns, gap = features(train)
+    classes = [train["condition class"].isna()] + [
+        train["condition class"] == name for name in ("fair", "good", "poor")
+    ]
+    expected = np.array([*numbers, gap, *towns, *classes], float).T
+    np.testing.assert_allclose(data.train_inputs, expected, rtol=1e-5, atol=1e-6)
+    numbers, towns, gap = features(validation)
+    np.testing.assert_allclose(
+        data.validation_inputs[:, :7], np.array([*numbers, gap, *towns], float).T, rtol=1e-5, atol=1e-6
+    )
+    mean, spread = train["price"].mean(), train["price"].std(ddof=0)
+    np.testing.assert_allclose(data.validation_labels, (validation["price"] - mean) / spread, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "classes"),
+    [
+        (["yes", "no"] * 20, ("no", "yes")),
+        (["TRUE", "FALSE"] * 20, ("FALSE", "TRUE")),
+        (["0", "1"] * 20, ("0", "1")),
+        (["10", "9.0", "-1"] * 20, ("-1", "9", "10")),
+        ([str(number % 20) for number in range(100)], tuple(map(str, range(20)))),
+        ([str(number % 20) for number in range(99)], ()),  # below 5 rows each, whole numbers are numbers
+        ([str(number % 21) for number in range(200)], ()),
+        (["0", "0.5"] * 20, ()),
+    ],
+)
+def test_what_a_target_is_follows_the_written_rule(values, classes):
+    rng = np.random.default_rng(0)
+    pd.DataFrame({"x": rng.normal(size=len(values)), "y": values}).to_csv("t.csv", index=False)
+    own = own_data.sheet("t.csv", "y")
+    assert own.classes == classes
+    assert own.labels.dtype == (np.int64 if classes else np.float64)
+    if not classes:
+        assert own.baseline == 1.0
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_separators_a_byte_order_mark_quotes_and_blank_lines_change_nothing(separator):
+    lines = houses().to_csv(index=False, sep=separator).splitlines()
+    Path("other.csv").write_text("\ufeff" + "\r\n\r\n".join(lines) + "\r\n\r\n", encoding="utf-8", newline="")
+    ours, same = (table(DATASETS.parse(written("price", path))) for path in ("other.csv", "houses.csv"))
+    np.testing.assert_array_equal(ours.train_inputs, same.train_inputs)
+    np.testing.assert_array_equal(ours.train_labels, same.train_labels)
+
+
+def test_categories_that_training_has_not_seen_and_many_rare_ones_are_no_trouble():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"word": rng.zipf(1.3, 400).astype(str), "gap": "", "y": rng.normal(size=400)})
+    frame["word"] = "w" + frame["word"]
+    frame.loc[0, "gap"] = "5"
+    frame.loc[1, "gap"] = "6"
+    frame.to_csv("rare.csv", index=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data = table(DATASETS.parse("csv(path=rare.csv, target=y)"))
+    assert data.train_inputs.shape[1] == 1 + own_data.CATEGORIES
+    assert np.isfinite(data.validation_inputs).all()
+
+
+def csv_of(**columns):
+    return pd.DataFrame(columns).to_csv(index=False).encode()
+
+
+NUMBERS = np.arange(40) ** 2 % 23
+BROKEN = {
+    "empty": (b"", "is empty"),
+    "blank": (b" \n\n", "is empty"),
+    "header alone": (b"x,y\n", "has a header and no rows"),
+    "ragged": (b"x,y\n1,2\n3\n", "is ragged: line 3 has 1 cells, the header 2"),
+    "binary": (b"x,y\n1,\0\n", "it holds binary data"),
+    "a picture": (b"\x89PNG\r\n\x1a\n\xff\xfe", "is not UTF-8 text"),
+    "latin-1": ("x,y\nå,1\n".encode("latin-1"), "is not UTF-8 text"),
+    "open quote": (b'x,y\n"1,2\n', "can't be read as CSV: line 2"),
+    "two columns of a name": (b"y, y\n1,2\n", "has two columns named 'y'; rename one"),
+    "one class": (csv_of(x=NUMBERS, y="a"), "is a in every row: there is nothing to learn"),
+    "one number": (csv_of(x=NUMBERS, y=3), "is 3 in every row"),
+    "no target": (csv_of(x=NUMBERS, y=""), "the target 'y' of broken.csv is missing in every row"),
+    "infinite": (
+        csv_of(x=[*NUMBERS[1:], np.inf], y=NUMBERS + 0.5),
+        "has inf in column 'x', line 41; numbers must be finite",
+    ),
+    "infinite target": (csv_of(x=NUMBERS, y=[1e999, *NUMBERS[1:]]), "has inf in column 'y', line 2"),
+    "too large a number": (csv_of(x=["1e300", *NUMBERS[1:]], y=NUMBERS), "at most 1e100"),
+    "another column": (csv_of(x=NUMBERS, z=NUMBERS), "unknown target 'y'"),
+    "few rows": (
+        csv_of(x=NUMBERS[:19], y=NUMBERS[:19]),
+        "has 19 rows with a target, too few to train on; it takes at least 20",
+    ),
+    "a rare class": (csv_of(x=NUMBERS, y=["a"] * 39 + ["b"]), "class 'b' of broken.csv has one row"),
+    "few rows a class": (csv_of(x=NUMBERS, y=list("abcdefghij") * 4), "has 40 rows for 10 classes, too few"),
+    "many classes": (
+        csv_of(x=NUMBERS, y=[f"c{number % 21}" for number in range(40)]),
+        "has 21 classes, and the limit is 20",
+    ),
+    "no feature": (csv_of(x="a", y=NUMBERS), "has no column that could tell anything about 'y'"),
+    "too many bytes": (b"x,y\n" + b"1,2\n" * 2_700_000, "is too large: 10.3 MB, and the limit is 10 MB"),
+    "too many rows": (b"x,y\n" + b"1,2\n" * 100_001, "is too large: 100,001 rows, and the limit is 100,000"),
+    "too many features": (
+        csv_of(**{f"x{number}": NUMBERS for number in range(2001)}, y=NUMBERS),
+        "is too large: 2,001 features after encoding, and the limit is 2,000",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_gets_one_sentence_and_nothing_is_written(name, capsys):
+    content, sentence = BROKEN[name]
+    Path("broken.csv").write_bytes(content)
+    assert main(["run", "schedulers", "dataset=csv(path=broken.csv, target=y)", "--out", "out.csv"]) == 2
+    told = capsys.readouterr()
+    assert not told.out
+    assert sentence in told.err
+    assert "broken.csv" in told.err
+    assert told.err.startswith("dataset: csv: ") and told.err.count("\n") == 1
+    assert sorted(path.name for path in Path().iterdir()) == ["broken.csv", "houses.csv"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("csv", "csv: name a file and the column to predict, as in csv(path=houses.csv, target=price)"),
+        ("csv(path=nowhere.csv, target=price)", "csv: there is no file nowhere.csv"),
+        ("csv(path=., target=price)", "csv: . is a folder; name a file in it"),
+        (
+            "csv(path=houses.csv)",
+            "name the column of houses.csv to predict, as in target=price; it has id, name, area,",
+        ),
+        (
+            "csv(path=houses.csv, target=prize)",
+            "csv: unknown target 'prize'; did you mean 'price'? The columns of houses.csv",
+        ),
+        ("csv(path=houses.csv, target=price, sha256=0123456789abcdef)", "csv: houses.csv does not hold what it did"),
+        ("csv(path=my houses.csv, target=price)", "csv: path must be text, in quotes where it holds spaces"),
+    ],
+)
+def test_a_file_that_is_not_there_or_wrongly_named_gets_one_sentence(text, sentence):
+    with pytest.raises(ValueError) as caught:
+        SCHEDULERS.sweep({"dataset": text})
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_canonical_text_carries_the_hash_and_reads_back_through_a_link():
+    digest = hashlib.sha256(Path("houses.csv").read_bytes()).hexdigest()
+    sweep = SCHEDULERS.sweep({"dataset": written("condition class"), **SMALL})
+    text = f'csv(path="houses.csv", target="condition class", sha256="{digest[:16]}")'
+    assert sweep.link()["dataset"] == text
+    assert list(SCHEDULERS.sweep(sweep.link()).run_ids()) == list(sweep.run_ids())
+    full = written("condition class").replace(")", f", sha256={digest})")
+    assert SCHEDULERS.sweep({"dataset": full}).axes["dataset"] == (text,)
+
+
+def test_the_run_id_follows_the_content_and_the_target_and_not_the_path():
+    def run_id(target, path="houses.csv"):
+        return the_run(SCHEDULERS, dataset=written(target, path)).id
+
+    first = run_id("price")
+    Path("folder").mkdir()
+    Path("folder/moved.csv").write_bytes(Path("houses.csv").read_bytes())
+    assert run_id("price", "folder/moved.csv") == first
+    assert run_id("area") != first
+    with pytest.raises(ValueError, match="is given twice"):
+        SCHEDULERS.sweep({"dataset": f"{written('price')},{written('price', 'folder/moved.csv')}"})
+    old = SCHEDULERS.sweep({"dataset": written("price")}).link()
+    houses(seed=1).to_csv("houses.csv", index=False)
+    assert run_id("price") != first
+    with pytest.raises(ValueError, match="does not hold what it did"):
+        SCHEDULERS.sweep(old)
+
+
+def test_a_file_that_changes_after_it_was_asked_for_is_not_computed():
+    run = the_run(SCHEDULERS, dataset=written("price"), **SMALL)
+    houses(seed=1).to_csv("houses.csv", index=False)
+    with pytest.raises(ValueError, match="does not hold what it did"):
+        SCHEDULERS.compute([run], "cpu")
+
+
+def test_stored_runs_of_a_file_that_is_gone_are_still_exported():
+    frame = core.run("schedulers", dataset=written("price"), executor="inline", **SMALL)
+    Path("houses.csv").unlink()
+    assert main(["store", "list"]) == 0
+    assert main(["store", "export", "schedulers", "--out", "out.csv"]) == 0
+    exported = pd.read_csv("out.csv")
+    assert exported["run"].tolist() == frame["run"].tolist()
+    assert exported["dataset"].tolist() == frame["dataset"].tolist()
+
+
+CASES = {
+    "classes": (SCHEDULERS, {**SMALL, "dataset": written("condition class"), "dtype": "float64"}),
+    "a number": (SCHEDULERS, {**SMALL, "dataset": written("price"), "norm": "batch", "dtype": "float64"}),
+    "numbers alone": (SCHEDULERS, {**SMALL, "dataset": "csv(path=numbers.csv, target=rooms)", "dtype": "float64"}),
+    "text alone": (
+        experiment("clipping"),
+        {**SMALL, "model": "mlp", "dataset": "csv(path='the \"text\".csv', target=price)", "dtype": "float64"},
+    ),
+    "vanishing": (
+        VANISHING,
+        {"dataset": written("price"), "loss": "mse", "steps": "3", "batch_size": "8", "dtype": "float64"},
+    ),
+    "unlabelled": (VANISHING, {"dataset": written("condition class"), "batch_size": "8", "dtype": "float64"}),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_printed_script_reads_the_same_file_and_agrees(name, tmp_path):
+    houses()[["area", "rooms", "price"]].to_csv("numbers.csv", index=False, sep=";")
+    houses()[["town", "condition class", "price"]].to_csv('the "text".csv', index=False)
+    kind, given = CASES[name]
+    run = the_run(kind, **given)
+    (tmp_path / "run.py").write_text(kind.code(run), encoding="utf-8")
+    plain = pd.read_csv(io.StringIO(alone(tmp_path, "run.py")))
+    (measured,) = kind.compute([run], "cpu")
+    for column in plain.columns:
+        exact = measured[column].dtype.kind != "f"
+        np.testing.assert_allclose(
+            plain[column].astype(float), measured[column].astype(float), rtol=0 if exact else 1e-9
+        )
+    options = ["--isolated", "--no-cache", "--line-length", "120", "run.py"]
+    for command in (["format", "--diff"], ["check", "--select", "E,F,I"]):
+        done = subprocess.run([sys.executable, "-m", "ruff", *command, *options], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_users_words_can_not_leave_the_scripts_docstring():
+    frame = houses()[["area", "price"]].rename(columns={"price": '"""\nimport os\n\\N'})
+    frame.to_csv("odd.csv", index=False)
+    (name,) = (name for name in own_data.names("odd.csv") if name != "area")
+    run = the_run(SCHEDULERS, dataset='csv(path=odd.csv, target="{}")'.format(name.replace('"', '""')), **SMALL)
+    assert "import os" not in compile(SCHEDULERS.code(run), "run.py", "exec").co_names
+    assert "os" not in compile(SCHEDULERS.code(run), "run.py", "exec").co_names
+
+
+def test_a_run_on_own_data_is_the_same_alone_and_in_a_stack():
+    runs = list(
+        SCHEDULERS.sweep(
+            {**SMALL, "dataset": written("condition class"), "seeds": "5", "scheduler": "one_cycle"}
+        ).runs()
+    )
+    together = SCHEDULERS.compute(runs, "cpu")
+    (alone_,) = SCHEDULERS.compute([runs[3]], "cpu")
+    for column, values in alone_.items():
+        np.testing.assert_array_equal(values, together[3][column])

@@ -1,0 +1,77 @@
+"""The upload of a user's own table, by AppTest: kept once, reported, taken into the form, trained on."""
+
+import hashlib
+
+import pytest
+
+import core
+from tests.core.parts.test_own_data import houses
+from tests.pages.test_pages import TRAININGS, VANISHING, _own_server, charts_of, opened, settled, text_of
+
+SCHEDULERS = TRAININGS["schedulers"][0]
+CONTENT = houses().to_csv(index=False).encode()
+SMALL = {"width": "8", "epochs": "2", "batch_size": "128", "seeds": "2"}  # too large a batch for the table
+__all__ = ["_own_server"]
+
+
+def uploaded(app, name, content=CONTENT, file="my houses!.csv"):
+    app.file_uploader(key=f"{name}:upload").set_value((file, content, "text/csv"))
+    return app.run()
+
+
+def with_target(app, name, target):
+    return app.selectbox(key=f"{name}:target").select(target).run()
+
+
+@pytest.mark.parametrize(("target", "promised"), [("condition class", "3 classes"), ("price", "a number")])
+def test_an_upload_is_kept_reported_and_trained_on(tmp_path, target, promised):
+    app = with_target(uploaded(opened(SCHEDULERS, **SMALL), "schedulers"), "schedulers", target)
+    assert not app.exception
+    report = text_of(app)
+    assert promised in report
+    assert "to beat" in report
+    columns = app.sidebar.dataframe[0].value.set_index("column")
+    assert columns.loc["id", "how"] == "row numbers"
+    assert columns.loc["town", "used as"] == "text"
+    app = settled(app.button(key="use").click().run())
+    assert not app.exception
+    digest = hashlib.sha256(CONTENT).hexdigest()[:16]
+    kept = tmp_path / "data" / f"my_houses_-{digest}.csv"
+    assert kept.read_bytes() == CONTENT
+    (text,) = app.multiselect(key="schedulers:dataset").value
+    assert text == str(core.REGISTRIES["datasets"].parse(f'csv(path="{kept}", target="{target}", sha256={digest})'))
+    assert "2 runs, all in the store" in text_of(app)
+    assert charts_of(app) >= 4
+
+
+def test_the_same_upload_twice_is_one_file(tmp_path):
+    for page, name in ((SCHEDULERS, "schedulers"), (VANISHING, "vanishing")):
+        assert not uploaded(opened(page), name).exception
+    assert len(list((tmp_path / "data").iterdir())) == 1
+
+
+def test_a_broken_upload_gets_one_sentence_and_is_not_kept(tmp_path):
+    app = uploaded(opened(SCHEDULERS, **SMALL), "schedulers", b"x,y\n1,2\n3\n", "odd.csv")
+    assert not app.exception
+    assert [error.value for error in app.sidebar.error] == ["odd.csv is ragged: line 3 has 1 cells, the header 2"]
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_link_to_own_data_shows_its_report_and_one_to_changed_data_a_sentence(tmp_path):
+    (tmp_path / "houses.csv").write_bytes(CONTENT)
+    dataset = f'csv(path="{tmp_path}/houses.csv", target=price)'
+    app = settled(opened(SCHEDULERS, dataset=dataset, width="8", epochs="1"))
+    assert not app.exception
+    assert "to beat" in text_of(app)
+    link = app.query_params["dataset"]
+    (tmp_path / "houses.csv").write_bytes(CONTENT.replace(b"NO", b"SE"))
+    app = opened(SCHEDULERS, dataset=link[0] if isinstance(link, list) else link, width="8", epochs="1")
+    assert not app.exception
+    assert all("does not hold what it did" in error.value for error in app.error)
+    assert len(app.error) == 2
+    for page in ("dashboard.py", "pages/10_Results.py"):
+        assert not opened(page).exception
+
+
+def test_sequences_are_no_tables():
+    assert not opened("pages/3_Through_time.py").file_uploader
