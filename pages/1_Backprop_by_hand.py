@@ -22,11 +22,12 @@ def closely(of: Sweep) -> None:
     st.header("Watch it learn")
     run = film.chosen_run(of)
 
-    @st.fragment(run_every=film.FRAME_SECONDS if film.playing() else None)
+    clock = film.playing()
+
+    @st.fragment(run_every=film.FRAME_SECONDS if clock else None)
     def renewed() -> None:
-        was_playing = film.playing()
         scene = film.film_panel(run)
-        if was_playing and not film.playing():
+        if film.playing() != clock:  # started, paused or at its end: the clock must be wound or stopped
             st.rerun()
         st.header("One step under the microscope")
         if film.playing():

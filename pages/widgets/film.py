@@ -26,7 +26,7 @@ class Scene(NamedTuple):
     step: Step
 
 
-@st.cache_resource(max_entries=16, show_spinner="Training this run once more, to film it …")
+@st.cache_resource(max_entries=8, show_spinner="Training this run once more, to film it …")
 def _film(_run: Run, id: str) -> Film:
     """The film of a run; made in a worker, kept for all sessions."""
     return page.jobs().workers.call(backprop_film.film, _run)
@@ -66,14 +66,13 @@ def film_panel(run: Run) -> Scene:
         "the weight down; blue, it would fall, so turn it up. Drag the slider, or press Play."
     )
     button, slider, examples = st.columns([1, 5, 2], vertical_alignment="bottom")
-    if button.button(
+    button.button(
         "Pause" if playing() else "Play",
         icon=":material/pause:" if playing() else ":material/play_arrow:",
         width="stretch",
         key="film:play",
-    ):
-        st.session_state["film:playing"] = not playing()
-        st.rerun()
+        on_click=_toggle,  # a callback, because a click is lost when another rerun cuts in before its button is drawn
+    )
     epoch = slider.select_slider("Epoch: how often all weights have been corrected", epochs, key="film:epoch")
     example = _example(examples, film)
     picked = slice(None) if example is None else slice(example, example + 1)
@@ -112,6 +111,11 @@ def _example(place, film: Film) -> int | None:  # type: ignore[no-untyped-def]  
         help="The whole batch, as in training, or what a single example alone would ask for.",
     )
     return chosen if chosen is None or chosen < rows else None
+
+
+def _toggle() -> None:
+    """Starts or stops the film."""
+    st.session_state["film:playing"] = not playing()
 
 
 def _advance(epochs: list[int]) -> None:

@@ -7,7 +7,8 @@ import streamlit as st
 import core
 from core import tables
 from core.experiments import Experiment
-from core.experiments.questions import QUESTIONS, Question
+from core.experiments.questions import QUESTIONS, Answer, Question
+from core.settings import Sweep
 from pages.widgets import page
 
 
@@ -24,36 +25,58 @@ def questions(kind: Experiment) -> None:
 def _ask(kind: Experiment, number: int, question: Question) -> None:
     key = f"predict {kind.name} {number}"
     sweep, store = kind.sweep(question.settings), page.store()
+    clock = bool(st.session_state.get(f"{key} asked")) and _running(sweep, store)
 
-    waiting = st.session_state.get(f"{key} asked", False)
-    job = page.jobs().find(sweep, store) if waiting else None
-
-    @st.fragment(run_every=1.0 if job is not None and job.running else None)
+    @st.fragment(run_every=1.0 if clock else None)
     def renewed() -> None:
-        guess = st.radio(question.ask, question.choices, index=None, key=f"{key} guess")
-        asked = st.session_state.get(f"{key} asked", False)
+        asked = bool(st.session_state.get(f"{key} asked"))
+        guess = st.radio(question.ask, question.choices, index=None, key=f"{key} guess", disabled=asked)
         if not asked:
-            if st.button("Run it and see", key=f"{key} run", disabled=guess is None):
-                st.session_state[f"{key} asked"] = True
-                page.jobs().submit(sweep, store)
-                st.rerun()
+            st.button(
+                "Run it and see", key=f"{key} run", disabled=guess is None, on_click=_run, args=(key, sweep, store)
+            )
             return
-        there = page.jobs().find(sweep, store)
-        if there is not None and there.running:
-            st.caption(f"Running: {there.progress.finished:,} of {there.progress.total:,} …")
+        if _running(sweep, store) != clock:
+            st.rerun()
+        job = page.jobs().find(sweep, store)
+        if clock and job is not None:
+            st.caption(f"Running: {job.progress.finished:,} of {job.progress.total:,} …")
             return
-        runs, frames = core.finished(sweep, store)
-        if len(runs) < len(sweep.points) * len(sweep.seeds):
-            st.caption("The run was stopped before its end; nothing to compare with yet.")
+        answer = _answer(kind, question, sweep, store, sweep.key, str(store.path), store.count(list(sweep.run_ids())))
+        if answer is None:
+            st.caption("The run was stopped before its end; press Run it and see once more.")
             st.session_state[f"{key} asked"] = False
-            return
-        _answer(kind, question, guess, tables.to_frame(kind.table(runs, frames)))
+        else:
+            _judge(kind, question, guess, answer)
 
     renewed()
 
 
-def _answer(kind: Experiment, question: Question, guess: str | None, frame) -> None:  # type: ignore[no-untyped-def]
-    choice, words = question.answer(frame)
+def _running(sweep: Sweep, store: core.Store) -> bool:
+    """Whether the question's sweep computes just now."""
+    job = page.jobs().find(sweep, store)
+    return job is not None and job.running
+
+
+def _run(key: str, sweep: Sweep, store: core.Store) -> None:
+    st.session_state[f"{key} asked"] = True
+    page.jobs().submit(sweep, store)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _answer(
+    _kind: Experiment, _question: Question, _sweep: Sweep, _store: core.Store, key: str, path: str, finished: int
+) -> Answer | None:
+    """The answer to a question whose sweep has so many runs finished; None while some are missing."""
+    if finished < len(_sweep.points) * len(_sweep.seeds):
+        return None
+    runs, frames = core.finished(_sweep, _store)
+    return _question.answer(tables.to_frame(_kind.table(runs, frames)))
+
+
+def _judge(kind: Experiment, question: Question, guess: str | None, answer: Answer) -> None:
+    """What was predicted beside what came out."""
+    choice, words = answer
     measured = question.choices[choice]
     if guess == measured:
         st.success(f"As you said: {measured}. {words}")

@@ -257,3 +257,19 @@ def test_results_of_two_experiments_open_each_on_its_own_page():
     assert not results.exception
     assert set(results.dataframe[0].value["experiment"]) == {"Schedulers", "Clipping"}
     assert not opened("dashboard.py").exception
+
+
+def test_what_was_looked_at_may_be_gone_in_another_network():
+    app = settled(opened(BACKPROP, epochs="50", hidden="8", dataset="moons(samples=40)", seeds="3"))
+    app.selectbox(key="chain:parameter").select(("W2", 7, 0)).run()
+    app.selectbox(key="film:example").select(30).run()
+    app.selectbox(key="film:seed").select(2).run()
+    app.select_slider(key="film:epoch").set_value(33).run()
+    assert not app.exception
+    app.text_input(key="backprop:hidden").set_value("2")
+    app.text_input(key="backprop:epochs").set_value("10")
+    app.multiselect(key="backprop:dataset").set_value(["xor"])
+    app.text_input(key="backprop:seeds").set_value("1")
+    app = settled(app.run())
+    assert not app.exception
+    assert "At epoch 0, " in text_of(app)
