@@ -90,7 +90,7 @@ def completed(path: str | None, target: str | None, sha256: str | None) -> dict[
     if path is None:
         raise ValueError("csv: name a file and the column to predict, as in csv(path=houses.csv, target=price)")
     digest = digest_of(path)
-    if sha256 is not None and (len(sha256) < HASH_DIGITS or not digest.startswith(sha256)):
+    if sha256 is not None and (len(sha256) < HASH_DIGITS or not digest.startswith(sha256.lower())):
         raise ValueError(
             f"csv: {path} does not hold what it did: its hash is {digest[:HASH_DIGITS]}, not {sha256}; "
             "leave sha256 out to use the file as it is now"

@@ -135,5 +135,7 @@ def label(text: str) -> str:
         part = DATASETS.parse(text)
     except ValueError:
         return text
+    if not part.arguments.get("path"):
+        return text
     name = Path(str(part.arguments["path"])).stem.removesuffix(f"-{part.arguments['sha256']}")
     return f"{name} → {part.arguments['target']}"

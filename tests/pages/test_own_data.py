@@ -71,8 +71,11 @@ def test_a_link_to_own_data_shows_its_report_and_one_to_changed_data_a_sentence(
     assert not app.exception
     assert all("does not hold what it did" in error.value for error in app.error)
     assert len(app.error) == 2
-    for page in ("dashboard.py", "pages/10_Results.py"):
-        assert not opened(page).exception
+    results = opened("pages/10_Results.py")
+    assert not results.exception
+    assert results.dataframe[0].value["finished"].tolist() == [1]
+    assert "dataset=houses → price" in results.dataframe[0].value["settings"].iloc[0]
+    assert not opened("dashboard.py").exception
 
 
 def test_sequences_are_no_tables():

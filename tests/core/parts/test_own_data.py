@@ -249,7 +249,7 @@ def test_canonical_text_carries_the_hash_and_reads_back_through_a_link():
     text = f'csv(path="houses.csv", target="condition class", sha256="{digest[:16]}")'
     assert sweep.link()["dataset"] == text
     assert list(SCHEDULERS.sweep(sweep.link()).run_ids()) == list(sweep.run_ids())
-    full = written("condition class").replace(")", f", sha256={digest})")
+    full = written("condition class").replace(")", f", sha256={digest.upper()})")
     assert SCHEDULERS.sweep({"dataset": full}).axes["dataset"] == (text,)
 
 
