@@ -63,7 +63,7 @@ class Limits:
 
     def identity(self, value: Any) -> Any:
         """What of a value the run id is made from: of a part, what its result depends on."""
-        if self.registry is None or value is None:
+        if self.registry is None or value is None or "(" not in value:
             return value
         return self.registry.parse(value).identity
 

@@ -90,7 +90,7 @@ def completed(path: str | None, target: str | None, sha256: str | None) -> dict[
     if path is None:
         raise ValueError("csv: name a file and the column to predict, as in csv(path=houses.csv, target=price)")
     digest = digest_of(path)
-    if sha256 is not None and (len(sha256) < HASH_DIGITS or not digest.startswith(sha256)):
+    if sha256 is not None and (len(sha256) < HASH_DIGITS or not digest.startswith(sha256.lower())):
         raise ValueError(
             f"csv: {path} does not hold what it did: its hash is {digest[:HASH_DIGITS]}, not {sha256}; "
             "leave sha256 out to use the file as it is now"
@@ -132,7 +132,7 @@ def _digest(path: str, *version: int) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1)  # of a large file it takes some 100 MB
 def _cells(path: str, digest: str) -> tuple[str, list[str], list[tuple[int, list[str]]]]:
     """The separator, the columns' names, and the rows with their line numbers; missing cells are empty."""
     content = Path(path).read_bytes()
@@ -181,7 +181,8 @@ def _parsed(path: str, content: bytes) -> tuple[str, list[str], list[tuple[int, 
         raise ValueError(f"csv: {path} is too large: {len(rows) - 1:,} rows, and the limit is {MAXIMUM_ROWS:,}")
     for line, row in rows:
         if len(row) != len(header):
-            raise ValueError(f"csv: {path} is ragged: line {line} has {len(row)} cells, the header {len(header)}")
+            cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
+            raise ValueError(f"csv: {path} is ragged: line {line} has {cells}, and the header has {len(header)}")
     return delimiter, header, [(line, [_present(cell) for cell in row]) for line, row in rows[1:]]
 
 
@@ -299,7 +300,7 @@ def _column(path: str, name: str, cells: list[tuple[int, str]], order: list[int]
             return Column(name, "left out", f"always {present[0]}{note}"), []
         if len({number - place for number, place in zip(numbers, order, strict=True)}) == 1:
             return Column(name, "left out", "row numbers"), []
-        return Column(name, "number", f"standardized{note}{' filled with the median' if gaps else ''}"), numbers
+        return Column(name, "number", f"{gaps:,} gaps filled with the median" if gaps else ""), numbers
     if distinct == 1 and not gaps:
         return Column(name, "left out", f"always {present[0]}"), []
     if distinct == len(present):

@@ -6,7 +6,6 @@ import hashlib
 import re
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
 import core
@@ -17,6 +16,7 @@ from core.parts.datasets import DATASETS, Dataset
 from core.registry import Part
 
 FOLDER = "data"  # beside the store
+SHOWN_COLUMNS = 30  # of a kind
 NAME_LENGTH = 40  # of a kept file, without its hash
 
 
@@ -52,7 +52,16 @@ def _uploaded(kind: Experiment, path: str) -> None:
         st.caption("Choose what the network should learn to predict from all other columns.")
         return
     part = Part(DATASETS["csv"], {"path": path, "target": target, "sha256": None}).completed()
-    st.button("Use this data", type="primary", width="stretch", key="use", on_click=_use, args=(kind, str(part)))
+    used = st.session_state.get(f"{kind.name}:dataset") == [str(part)]
+    st.button(
+        "In use" if used else "Use this data",
+        type="primary",
+        disabled=used,
+        width="stretch",
+        key="use",
+        on_click=_use,
+        args=(kind, str(part)),
+    )
     _report(part)
 
 
@@ -72,16 +81,20 @@ def _report(part: Part[Dataset]) -> None:
     if own.classes:
         shown = ", ".join(own.classes[:6]) + (" …" if len(own.classes) > 6 else "")
         goal = f"**{len(own.classes)} classes**: {_plain(shown)}"
-        baseline = f"an accuracy of **{own.baseline:.1%}**, which always guessing the largest class gets"
+        baseline = f"an accuracy of **{own.baseline:.1%}**, that of always guessing the largest class"
     else:
         goal = "**a number**, standardized"
-        baseline = "a loss of **1**, which always guessing the mean gets"
-    st.markdown(
-        f"- **{own.rows:,} rows**{dropped}\n- {shape.features:,} features\n- predicts {_plain(str(given['target']))}: "
-        f"{goal}\n- **to beat**: {baseline}"
+        baseline = "a loss of **1**, that of always guessing the mean"
+    st.caption(
+        f"**{own.rows:,} rows**{dropped}, {shape.features:,} features.  \nPredicts {_plain(str(given['target']))}: {goal}.  \n"
+        f"To beat: {baseline}."
     )
-    columns = pd.DataFrame(own.columns, columns=["column", "used as", "how"])
-    st.dataframe(columns, hide_index=True, height=min(320, 36 * (len(columns) + 1)))
+    for name, used_as in (("Numbers, standardized", "number"), ("Text, encoded", "text"), ("Left out", "left out")):
+        found = [column for column in own.columns if column.kind == used_as]
+        told = [_plain(column.name) + (f" ({_plain(column.note)})" if column.note else "") for column in found]
+        more = f" and {len(told) - SHOWN_COLUMNS:,} more" if len(told) > SHOWN_COLUMNS else ""
+        if found:
+            st.caption(f"**{name}**: {', '.join(told[:SHOWN_COLUMNS])}{more}.")
 
 
 def _plain(text: str) -> str:
@@ -122,4 +135,7 @@ def label(text: str) -> str:
         part = DATASETS.parse(text)
     except ValueError:
         return text
-    return f"{Path(str(part.arguments['path'])).name} → {part.arguments['target']}"
+    if not part.arguments.get("path"):
+        return text
+    name = Path(str(part.arguments["path"])).stem.removesuffix(f"-{part.arguments['sha256']}")
+    return f"{name} → {part.arguments['target']}"

@@ -13,6 +13,8 @@ import streamlit as st
 
 import core
 from core.experiments import Experiment
+from core.registry import split_values
+from pages.widgets import own_data
 
 CHART_MARGIN = 90  # Streamlit fits axes and legend into a chart's height
 PAGES = Path(__file__).parents[1]
@@ -93,4 +95,7 @@ def chart(drawn: alt.Chart, name: str) -> None:
 def sweep_words(kind: Experiment, link: Mapping[str, str]) -> str:
     """A stored sweep in few words: what differs from the defaults."""
     defaults = kind.settings.defaults()
-    return " ".join(f"{name}={text}" for name, text in link.items() if text != str(defaults.get(name))) or "defaults"
+    told = {name: text for name, text in link.items() if text != str(defaults.get(name))}
+    if "csv(" in told.get("dataset", ""):
+        told["dataset"] = ",".join(own_data.label(text) for text in split_values(told["dataset"]))
+    return " ".join(f"{name}={text}" for name, text in told.items()) or "defaults"

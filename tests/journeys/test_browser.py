@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import core
+from tests.core.parts.test_own_data import houses
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium")
@@ -206,6 +207,26 @@ def test_the_server_never_loads_torch_and_takes_its_workers_along_when_killed(se
             break
         time.sleep(0.1)
     assert [pid for pid in workers if alive(pid)] == []
+
+
+def test_an_upload_is_trained_on_and_the_server_still_loads_no_torch(server, page, tmp_path):
+    houses().to_csv(tmp_path / "houses.csv", index=False)
+    open_page(page, server, "/Schedulers?scheduler=one_cycle,constant&epochs=8&width=8&seeds=3&batch_size=64")
+    page.get_by_text("6 runs, all in the store").wait_for(timeout=60_000)
+    page.get_by_text("Your own data (CSV)").click()
+    page.set_input_files("input[type=file]", tmp_path / "houses.csv")
+    page.get_by_role("combobox", name="Column to predict").click()
+    page.keyboard.type("condition")
+    page.get_by_role("option", name="condition class").click()
+    page.get_by_text("To beat: an accuracy of").wait_for()
+    page.get_by_role("button", name="Use this data").click()
+    page.get_by_role("button", name="In use").wait_for()
+    page.wait_for_function("location.href.includes('condition')")
+    page.get_by_text("6 runs, all in the store").wait_for(timeout=60_000)
+    assert page.get_by_text("in the right class").first.is_visible()
+    assert [path.name[:7] for path in (tmp_path / "data").iterdir()] == ["houses-"]
+    assert "libtorch" not in Path(f"/proc/{server[1].pid}/maps").read_text()
+    assert page.wrong == []
 
 
 def descendants(pid: int) -> list[int]:

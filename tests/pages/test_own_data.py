@@ -29,12 +29,12 @@ def test_an_upload_is_kept_reported_and_trained_on(tmp_path, target, promised):
     assert not app.exception
     report = text_of(app)
     assert promised in report
-    assert "to beat" in report
-    columns = app.sidebar.dataframe[0].value.set_index("column")
-    assert columns.loc["id", "how"] == "row numbers"
-    assert columns.loc["town", "used as"] == "text"
+    assert "To beat" in report
+    assert "**Left out**: id (row numbers), name (text that never repeats)," in report
+    assert "**Numbers, standardized**: area (" in report
     app = settled(app.button(key="use").click().run())
     assert not app.exception
+    assert app.button(key="use").disabled
     digest = hashlib.sha256(CONTENT).hexdigest()[:16]
     kept = tmp_path / "data" / f"my_houses_-{digest}.csv"
     assert kept.read_bytes() == CONTENT
@@ -53,7 +53,9 @@ def test_the_same_upload_twice_is_one_file(tmp_path):
 def test_a_broken_upload_gets_one_sentence_and_is_not_kept(tmp_path):
     app = uploaded(opened(SCHEDULERS, **SMALL), "schedulers", b"x,y\n1,2\n3\n", "odd.csv")
     assert not app.exception
-    assert [error.value for error in app.sidebar.error] == ["odd.csv is ragged: line 3 has 1 cells, the header 2"]
+    assert [error.value for error in app.sidebar.error] == [
+        "odd.csv is ragged: line 3 has 1 cell, and the header has 2"
+    ]
     assert not (tmp_path / "data").exists()
 
 
@@ -62,15 +64,18 @@ def test_a_link_to_own_data_shows_its_report_and_one_to_changed_data_a_sentence(
     dataset = f'csv(path="{tmp_path}/houses.csv", target=price)'
     app = settled(opened(SCHEDULERS, dataset=dataset, width="8", epochs="1"))
     assert not app.exception
-    assert "to beat" in text_of(app)
+    assert "To beat" in text_of(app)
     link = app.query_params["dataset"]
     (tmp_path / "houses.csv").write_bytes(CONTENT.replace(b"NO", b"SE"))
     app = opened(SCHEDULERS, dataset=link[0] if isinstance(link, list) else link, width="8", epochs="1")
     assert not app.exception
     assert all("does not hold what it did" in error.value for error in app.error)
     assert len(app.error) == 2
-    for page in ("dashboard.py", "pages/10_Results.py"):
-        assert not opened(page).exception
+    results = opened("pages/10_Results.py")
+    assert not results.exception
+    assert results.dataframe[0].value["finished"].tolist() == [1]
+    assert "dataset=houses → price" in results.dataframe[0].value["settings"].iloc[0]
+    assert not opened("dashboard.py").exception
 
 
 def test_sequences_are_no_tables():
