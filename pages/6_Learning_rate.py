@@ -1,5 +1,7 @@
 """Which learning rate should I use?"""
 
+from functools import partial
+
 import streamlit as st
 
 import core
@@ -19,7 +21,7 @@ if sweep is None:
     st.caption("Change the setting at the left; nothing was lost.")
 else:
     form.write_link(kind, sweep)
-    several = len(sweep.points) * len(sweep.seeds) > 1
-    result_panel.result_panel(kind, sweep, (lambda: check_rate.check_rate(kind, sweep)) if several else None)
+    check = partial(check_rate.check_rate, kind, sweep)
+    result_panel.result_panel(kind, sweep, check if len(sweep.points) * len(sweep.seeds) > 1 else None)
 with st.expander("What this shows, with the formulas"):
     st.markdown(kind.story)

@@ -142,7 +142,7 @@ def _maps(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, alt.Chart]:
             title=COLUMNS["grad_rms"].label,
             orient="bottom",
             gradientLength=200,
-            values=axis.values[::2],  # type: ignore[index]  # a list, and narrow cards have no room for all
+            values=axis.values[::2],  # narrow cards have no room for all
             labelExpr=axis.labelExpr,
         ),
     )
