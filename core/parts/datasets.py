@@ -129,15 +129,13 @@ def _own_argument(name: str, meaning: str, identifies: bool = True) -> Argument:
 def all_rows(part: Part[Dataset]) -> tuple[np.ndarray, np.ndarray]:
     """All rows of ``part``, unsplit: inputs (rows, features) in float64, labels (rows,).
 
-    Standardized over all of them, unless they are ``whole``, which stay as they are.
+    Standardized (and encoded) over all of them, unless they are ``whole``, which stay as they are.
     """
     assert part.entry.rows is not None
     inputs, labels = part.entry.rows(**part.arguments)
     if part.entry.whole:
         return inputs, labels
-    from sklearn.preprocessing import StandardScaler
-
-    return StandardScaler().fit_transform(inputs), labels
+    return part.entry.scaler(**part.arguments).fit_transform(inputs), labels
 
 
 def _shipped(name: str) -> Callable[[], tuple[np.ndarray, np.ndarray]]:

@@ -52,11 +52,9 @@ class Network(nn.Module):
 
 def _loop(dataset: str) -> str:
     part = DATASETS.parse(dataset)
-    scaled = (
-        ""
-        if part.entry.whole
-        else "\nfrom sklearn.preprocessing import StandardScaler\ninputs = StandardScaler().fit_transform(inputs)"
-    )
+    scaled = ""
+    if not part.entry.whole:
+        scaled = f"\n{part.entry.scaler_code(**part.arguments)}\ninputs = scaler.fit_transform(inputs)"
     predicted = ""
     if part.entry.name in TRUTH_TABLES:
         predicted = '\n    row |= {f"prediction_{bits}": a.item() for bits, a in zip(["00", "01", "10", "11"], logits.sigmoid())}'

@@ -1,5 +1,7 @@
 """The experiment as a whole: its frame, its summary, its findings, its charts."""
 
+import contextlib
+import io
 import math
 
 import numpy as np
@@ -52,6 +54,21 @@ def test_predictions_are_missing_where_there_is_no_truth_table(run):
     frame = run(dataset="xor,and,or,moons(samples=50)", epochs=3)
     there = frame.groupby("dataset")[PREDICTIONS[0]].count()
     assert there.to_dict() == {"xor": 4, "and": 4, "or": 4, "moons(samples=50)": 0}
+
+
+def test_a_table_of_ones_own_is_learned_and_its_script_agrees(run, tmp_path):
+    rows = [f"{a},{'red' if a > 4 else 'blue'},{'yes' if a > 5 else 'no'}" for a in range(10)] * 3
+    file = tmp_path / "own.csv"
+    file.write_text("\n".join(["number,colour,answer", *rows]))
+    dataset = f'csv(path="{file}", target=answer)'
+    frame = run(dataset=dataset, epochs=40)
+    assert frame["train_loss"].iloc[-1] < 0.5 * frame["train_loss"].iloc[0]
+    script = core.code("backprop", dataset=dataset, epochs=40)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(script, "script", "exec"), {"__name__": "__main__"})
+    plain = pd.read_csv(io.StringIO(printed.getvalue()))
+    np.testing.assert_allclose(plain["train_loss"], frame["train_loss"], rtol=1e-9)
 
 
 def test_two_hidden_units_often_fail_and_eight_do_not(run):
