@@ -58,4 +58,7 @@ def test_a_computed_run_has_the_promised_columns_and_dtypes(name):
     assert tuple(columns) == (*kind.places, *kind.measures)
     for column, values in columns.items():
         assert values.dtype == np.dtype(COLUMNS[column].dtype)
-        assert len(values) == kind.cost(runs[0].settings).rows
+        assert len(values) <= kind.cost(runs[0].settings).rows
+        assert (
+            len(values) == kind.cost(runs[0].settings).rows or name == "range_test"
+        )  # it ends where the loss has grown
