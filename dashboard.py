@@ -2,9 +2,11 @@
 
 import time
 
+import altair as alt
 import streamlit as st
 
 import core
+from core.experiments import backprop_charts, backprop_film
 from pages.widgets import page
 
 page.begin("Home")
@@ -12,69 +14,93 @@ store = page.store()
 
 st.title("Gradient Lab")
 st.markdown(
-    "See, measure and repair how gradients flow. Backpropagation is the chain rule: "
-    "whoever understands its gradients can tell why a network fails to train."
+    "A network learns by asking of each weight: *would a little more of you make the error larger or smaller?* The answer is the "
+    "weight's **gradient**. Backpropagation finds all of them at once, by the chain rule; where gradients vanish or explode, "
+    "learning stops. See it, measure it, repair it."
 )
 
-vanishing = core.experiment("vanishing")
+backprop, vanishing = core.experiment("backprop"), core.experiment("vanishing")
+CHART_HEIGHT = 215
+IN_A_ROW = 5  # of the questions
+MEASURED = {
+    "Understand": "Loss over epochs",
+    "Repair": "Gradient, layer by layer",
+    "Research": "Share that learns XOR",
+}
+
+
+@st.cache_resource(show_spinner=False)
+def starts() -> backprop_film.Starts:
+    """Many networks that differ in their first weights; a worker trains them once in the server's life."""
+    return page.jobs().workers.call(backprop_film.many_starts)
+
+
+def of_starts() -> alt.Chart:
+    """Where twenty networks end that are alike but for their first weights."""
+    return backprop_charts.every_run_chart(starts().frame)
+
+
+def of_layers() -> alt.Chart:
+    """What theory says of the gradient in twenty layers."""
+    frame = vanishing.expected(vanishing.sweep({"depth": "20", "activation": "tanh,sigmoid", "width": "32"}))
+    return vanishing.charts(frame)["gradient"]
+
+
+def of_shares() -> alt.Chart:
+    """How often networks of different size learn XOR."""
+    return backprop_charts.success_chart(starts().runs)
+
+
 ways = (
     (
-        "Learn",
-        "Why do deep networks fail to train? Run the lesson's own network, five layers and twenty, and watch "
-        "what each layer does to the gradient.",
-        "Start with the lesson's network",
-        vanishing.presets[0],
+        "Understand",
+        of_starts,
+        "A network learns XOR before your eyes. Watch it as a film, and put any of its steps under the microscope, each number "
+        "beside its formula.",
+        "Watch a network learn XOR",
+        backprop,
+        backprop.presets[0],
     ),
     (
-        "Experiment",
-        "Sweep depth, activation, initialization, normalization and residual form over many seeds, "
-        "with theory beside every measurement.",
-        "Open the map of 40 networks",
-        vanishing.presets[-1],
-    ),
-    (
-        "Diagnose",
-        "A gradient that vanishes or explodes is named with its evidence and a remedy. See one found on real data "
-        "while ten layers learn handwritten digits.",
+        "Repair",
+        of_layers,
+        "My network does not train: the lab names what goes wrong, with its evidence, and shows a remedy at work.",
         "Diagnose ten layers on digits",
+        vanishing,
         vanishing.presets[-2],
     ),
+    (
+        "Research",
+        of_shares,
+        "Hundreds of networks at once, over many seeds: theory beside the measurement, an interval beside every mean, one table "
+        "to take away.",
+        "Measure a map of 40 networks",
+        vanishing,
+        vanishing.presets[-1],
+    ),
 )
-for column, (name, words, label, preset) in zip(st.columns(3, gap="medium"), ways, strict=True):
+pictures = []
+for column, (name, picture, words, label, kind, preset) in zip(st.columns(3, gap="small"), ways, strict=True):
     with column.container(border=True, height="stretch"):
-        st.subheader(name)
+        st.markdown(f"#### {name}")
         st.write(words)
         st.page_link(
-            "pages/2_Vanishing_gradients.py", label=label, icon=":material/arrow_forward:", query_params=preset.settings
+            page.page_of(kind),
+            label=label,
+            icon=":material/arrow_forward:",
+            query_params=preset.settings,
         )
+        pictures.append((st.container(height=CHART_HEIGHT + 60, border=False), picture, name))
 
 st.subheader("Every question the lab can ask")
-for column, name in zip(st.columns(len(core.NAMES), gap="small"), core.NAMES, strict=True):
-    kind = core.experiment(name)
-    with column:
-        st.page_link(page.page_of(kind), label=f"**{kind.title}**", icon=page.ICONS[kind.title])
-        st.caption(kind.question)
-
-st.subheader("Two lines that explain it")
-left, right = st.columns([3, 2], gap="large")
-with left:
-    frame = vanishing.expected(vanishing.sweep({"depth": "20", "activation": "tanh,sigmoid", "width": "32"}))
-    chart = vanishing.charts(frame)["gradient"]
-    chart.height = 260
-    chart.title.subtitle = ["Dashed grey: theory, for infinitely wide networks."]
-    page.chart(chart, "home")
-with right:
-    st.markdown(
-        "Every layer multiplies the gradient on its way to the input. With PyTorch's default initialization, tanh "
-        "leaves a good half of it and sigmoid a seventh: after twenty layers, next to nothing is left for the "
-        "first. This is what theory predicts; the experiment measures it."
-    )
-    st.page_link(
-        "pages/2_Vanishing_gradients.py",
-        label="Measure it",
-        icon=":material/science:",
-        query_params=vanishing.presets[1].settings,
-    )
+rows = -(-len(core.NAMES) // IN_A_ROW)
+each = -(-len(core.NAMES) // rows)  # even rows
+for start in range(0, len(core.NAMES), each):
+    for column, name in zip(st.columns(each, gap="small"), core.NAMES[start : start + each], strict=False):
+        kind = core.experiment(name)
+        with column:
+            st.page_link(page.page_of(kind), label=f"**{kind.title}**", icon=page.ICONS.get(kind.title))
+            st.caption(kind.question)
 
 running = page.jobs().running()
 if running:
@@ -97,3 +123,12 @@ for stored in recent:
         icon=":material/history:",
         query_params=stored.link,
     )
+
+# at the end, since a worker may have to start first: the page stands by then
+for place, picture, name in sorted(pictures, key=lambda entry: entry[1] is not of_layers):
+    drawn = picture()
+    title, drawn.title, drawn.height = " ".join(drawn.title.text), alt.Undefined, CHART_HEIGHT
+    drawn = drawn.configure_axisY(titleFontSize=0, titlePadding=0)  # said above, where there is room for it
+    with place:
+        st.markdown(f"**{MEASURED[name]}.** {title}")
+        st.altair_chart(drawn, width="stretch", key=f"home {name}")

@@ -38,6 +38,7 @@ _ROOMS = {
     "default_path": "core.store",
     "Sweep": "core.settings",
     "Workers": "core.jobs",
+    "report": "core.reports",
     "estimate": "core.jobs",
     "experiment": "core.experiments",
     "findings": "core.diagnosis",

@@ -23,7 +23,7 @@ def finite(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_epoch(frame: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.DataFrame:
-    """``label epoch n mean low high``: a measure at the end of each epoch (from 1), the band its 10th to 90th percentile."""
+    """``label epoch n median low high`` of a measure at the end of each epoch (from 1); the band is its 10th to 90th percentile."""
     rows = frame[frame["val_loss"].notna()] if measure.startswith("val_") else frame
     per_run = rows.groupby(["run", "epoch"], sort=False)[measure].mean().reset_index()
     table = _over_seeds(per_run, frame, settings, "epoch", measure)
@@ -31,13 +31,13 @@ def by_epoch(frame: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.D
 
 
 def by_step(frame: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.DataFrame:
-    """``label step n mean low high``: a measure over updates, at most ``DRAWN_STEPS`` of them."""
+    """``label step n median low high`` of a measure over updates, at most ``DRAWN_STEPS`` of them."""
     steps = np.unique(np.linspace(0, max(0, int(frame["step"].max())), DRAWN_STEPS).round().astype(int))
     kept = frame.loc[frame["step"].isin(steps), ["run", "step", measure]]
     return _over_seeds(kept, frame, settings, "step", measure)
 
 
-def _over_seeds(
+def _over_seeds(  # medians: a single run on its way to infinity would be all of a mean
     values: pd.DataFrame, frame: pd.DataFrame, settings: Sequence[str], place: str, measure: str
 ) -> pd.DataFrame:
     first = frame[~frame["run"].duplicated()]
@@ -46,7 +46,7 @@ def _over_seeds(
     finite = values[np.isfinite(values[measure].to_numpy(float))]
     groups = finite.assign(point=finite["run"].map(point)).groupby(["point", place])[measure]
     found = pd.DataFrame(
-        {"n": groups.size(), "mean": groups.mean(), "low": groups.quantile(0.1), "high": groups.quantile(0.9)}
+        {"n": groups.size(), "median": groups.median(), "low": groups.quantile(0.1), "high": groups.quantile(0.9)}
     ).reset_index()
     return found.assign(label=found["point"].map(table["label"]))
 

@@ -47,8 +47,20 @@ _ALL = (
     Column("base_lr", "float64", "", "learning rate", "the optimizer's learning rate"),
     Column("model", "string", "", "model", "the kind of network that is trained"),
     Column("clipper", "string", "", "clipper", "what is done to the gradient before the optimizer sees it"),
+    Column("remedy", "string", "", "remedy", "a named set of activation, init, norm, residual form and clipper"),
     Column("scheduler", "string", "", "schedule", "how the learning rate changes while the network trains"),
+    Column("min_lr", "float64", "", "lowest learning rate", "learning rate of a range test's first update"),
+    Column("max_lr", "float64", "", "highest learning rate", "learning rate of a range test's last update"),
+    Column("smoothing", "float64", "", "smoothing", "beta of the moving average of the loss; 0 leaves it as it is"),
+    Column(
+        "stop_factor",
+        "float64",
+        "",
+        "stop factor",
+        "a range test ends where its smoothed loss is so many times its least",
+    ),
     Column("epochs", "int64", "epochs", "epochs", "passes through the training rows"),
+    Column("hidden", "int64", "", "hidden units", "units of the hidden layer"),
     Column("gain", "float64", "", "recurrent gain", "factor on the recurrent weights after they are drawn"),
     Column("dtype", "string", "", "number format", "floating-point format in which the network computes"),
     # place
@@ -123,6 +135,21 @@ _ALL = (
         "diverged",
         "true from the update on after which the loss or the parameters are not finite",
     ),
+    Column(
+        "smoothed_loss",
+        "float64",
+        "",
+        "smoothed loss",
+        "moving average of the training loss, corrected for its short past",
+    ),
+    Column(
+        "max_stable_lr",
+        "float64",
+        "",
+        "largest stable learning rate",
+        "2/λ of the largest curvature λ of the loss over all training rows, at the initial weights; with momentum β "
+        "2(1+β)/λ, with Nesterov's 2(1+β)/(λ(1+2β)); empty for other optimizers than SGD",
+    ),
     Column("state_rms", "float64", "", "RMS state", "root mean square of the state h after this time step"),
     Column("spectral_radius", "float64", "", "spectral radius", "largest |eigenvalue| of the recurrent weights"),
     Column(
@@ -132,7 +159,37 @@ _ALL = (
         "bound on the norm of the gradient",
         "norm at the last time step, times the largest singular value of the recurrent weights for each step back",
     ),
+    Column("accuracy", "float64", "share of rows", "accuracy", "share of rows put in the right class"),
+    *(
+        Column(
+            f"grad_norm_{name}",
+            "float64",
+            "",
+            f"norm of ∂L/∂{label}",
+            f"Euclidean norm of the loss's gradient in {label}",
+        )
+        for name, label in (("w1", "W₁"), ("b1", "b₁"), ("w2", "W₂"), ("b2", "b₂"))
+    ),
+    *(
+        Column(
+            f"prediction_{bits}",
+            "float64",
+            "",
+            f"prediction for {bits[0]}, {bits[1]}",
+            f"the network's output, 0 to 1, for the inputs {bits[0]} and {bits[1]}; of xor, and, or alone",
+        )
+        for bits in ("00", "01", "10", "11")
+    ),
     # summaries
+    Column("solved", "float64", "share of runs", "solved", "1 where the run ends with every row in the right class"),
+    Column(
+        "epochs_to_solve",
+        "float64",
+        "epochs",
+        "epochs to solve",
+        "epochs from which on every row stays in the right class; empty where the run ends without",
+    ),
+    Column("final_accuracy", "float64", "share of rows", "final accuracy", "accuracy after the last epoch"),
     Column("measure", "string", "", "measure", "what the row of a summary measures"),
     Column("n", "int64", "runs", "n", "runs with a finite value of the measure"),
     Column("mean", "float64", "", "mean", "mean over seeds"),
@@ -186,6 +243,30 @@ _ALL = (
         "share of runs",
         "failed",
         "1 where the run diverged or its last training loss is not below its first",
+    ),
+    Column(
+        "suggested_lr_valley",
+        "float64",
+        "",
+        "suggested rate: valley",
+        "two thirds into the longest falling stretch (fastai)",
+    ),
+    Column(
+        "suggested_lr_steepest", "float64", "", "suggested rate: steepest", "where the loss falls fastest over log rate"
+    ),
+    Column(
+        "suggested_lr_steepest_linear",
+        "float64",
+        "",
+        "suggested rate: steepest, linear",
+        "where the loss falls fastest over the rate itself",
+    ),
+    Column(
+        "suggested_lr_minimum_tenth",
+        "float64",
+        "",
+        "suggested rate: tenth of the minimum's",
+        "a tenth of the rate at which the smoothed loss is least",
     ),
     Column("clipped_share", "float64", "share of steps", "steps clipped", "share of a run's updates that were clipped"),
 )

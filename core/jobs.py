@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from core.experiments import experiment
 from core.registry import unknown
@@ -22,16 +22,18 @@ from core.store import Row, Store
 
 RETRIES = 3  # a task that broke its worker is tried again this often
 
-# One thread a worker, for NumPy's products too; and glibc would give a stack's scratch tensors back to the system and
-# ask for them again, page by small page.
+# One thread a worker, for NumPy's products too. glibc would give a stack's scratch tensors back to the system and ask
+# for them again, page by small page; loky would take the tensors that are kept for a leak, and start another worker.
 WORKER_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "268435456",
     "MALLOC_MMAP_THRESHOLD_": "268435456",
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "OPENBLAS_NUM_THREADS": "1",
+    "LOKY_MAX_MEMORY_LEAK_SIZE": "1e9",
 }
 
 MakeExecutor = Callable[[], Executor]
+T = TypeVar("T")
 
 
 def compute(runs: list[Run], device: str) -> list[Row]:
@@ -180,6 +182,16 @@ class Workers:
                 executor.submit(_ready)
         except BrokenExecutor:
             self.broken(executor)
+
+    def call(self, function: Callable[..., T], *arguments: object) -> T:
+        """What a worker's ``function(*arguments)`` returns, waited for; asked again where the worker was killed."""
+        for _ in range(RETRIES - 1):
+            executor = self.get()
+            try:
+                return executor.submit(function, *arguments).result()
+            except BrokenExecutor:
+                self.broken(executor)
+        return self.get().submit(function, *arguments).result()
 
     def stop(self) -> None:
         """Ends the workers."""

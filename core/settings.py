@@ -106,12 +106,17 @@ def positive(default: float, maximum: float) -> Any:
     return _field(default, Limits(float, above=0.0, maximum=maximum))
 
 
+def number(default: float, maximum: float, minimum: float | None = None, above: float | None = None) -> Any:
+    """A number setting from ``minimum``, or above ``above``, to ``maximum``."""
+    return _field(default, Limits(float, minimum=minimum, above=above, maximum=maximum))
+
+
 def choice(*choices: str) -> Any:
     """A setting that is one of a few words, the first the default."""
     return _field(choices[0], Limits(str, choices=choices))
 
 
-def part(default: str, registry: Registry) -> Any:
+def part(default: str | None, registry: Registry) -> Any:
     """A setting that is a part, held as its canonical text."""
     return _field(default, Limits(str, registry=registry))
 

@@ -26,10 +26,7 @@ FORMATS = (".csv", ".parquet")
 def encode(runs: Sequence[Mapping[str, np.ndarray]]) -> list[bytes]:
     """Each run's columns as an Arrow IPC stream; NaN becomes missing. The runs have the same columns."""
     names = list(runs[0])
-    arrays = [
-        pa.array(np.concatenate([run[name] for run in runs]), TYPES[COLUMNS[name].dtype], from_pandas=True)
-        for name in names
-    ]
+    arrays = [_array(np.concatenate([run[name] for run in runs]), TYPES[COLUMNS[name].dtype]) for name in names]
     together = pa.RecordBatch.from_arrays(arrays, names=names)
     encoded, start = [], 0
     for run in runs:
@@ -40,6 +37,20 @@ def encode(runs: Sequence[Mapping[str, np.ndarray]]) -> list[bytes]:
         encoded.append(sink.getvalue().to_pybytes())
         start += rows
     return encoded
+
+
+def _array(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """The values as an Arrow array, NaN missing; from its buffers, because ``pa.array`` would load pandas to look."""
+    if pa.types.is_boolean(kind):
+        return pa.Array.from_buffers(kind, len(values), [None, _bits(values)])
+    if pa.types.is_integer(kind):
+        return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values.astype(np.int64))])
+    values, missing = values.astype(np.float64), np.isnan(values)
+    return pa.Array.from_buffers(kind, len(values), [_bits(~missing) if missing.any() else None, pa.py_buffer(values)])
+
+
+def _bits(values: np.ndarray) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(values.astype(bool), bitorder="little"))
 
 
 def decode(data: bytes) -> pa.RecordBatch:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 import core
-from pages.widgets import form, page, result_panel
+from pages.widgets import form, page, predict, result_panel
 
 page.begin("Clipping")
 kind = core.experiment("clipping")
@@ -13,11 +13,12 @@ with st.sidebar:
 
 st.title(kind.title)
 st.markdown(f"**{kind.question}**")
+predict.questions(kind)
 if sweep is None:
     st.error(problem)
     st.caption("Change the setting at the left; nothing was lost.")
 else:
-    st.query_params.from_dict(sweep.link())
+    form.write_link(kind, sweep)
     result_panel.result_panel(kind, sweep)
 with st.expander("What this shows, with the formulas"):
     st.markdown(kind.story)

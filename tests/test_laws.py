@@ -16,12 +16,17 @@ TOP = {"README.md", "core", "dashboard.py", "pages", "requirements.txt", "tests"
 LIGHT = (
     "core",
     "core.experiments.vanishing",
+    "core.experiments.backprop",
+    "core.experiments.backprop_film",
+    "core.plain.backprop",
     "core.experiments.through_time",
     "core.plain.vanishing",
     "core.plain.through_time",
     "core.jobs",
     "core.store",
     "core.charts",
+    "core.reports",
+    "core.experiments.questions",
     "core.theory.mean_field",
 )
 

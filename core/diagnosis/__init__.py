@@ -40,12 +40,15 @@ class Finding:
 
 def findings(frame: pd.DataFrame) -> list[Finding]:
     """The findings of a frame, the worst first; ValueError where it is no frame of the lab's."""
-    from core.diagnosis import layers, time_steps, trainings
+    from core.diagnosis import layers, rates, remedies, time_steps, trainings, two_layers
 
     diagnoses = {
+        "backprop": two_layers.diagnose,
         "vanishing": layers.diagnose,
         "through_time": time_steps.diagnose,
         "clipping": trainings.diagnose,
+        "range_test": rates.diagnose,
+        "remedies": remedies.diagnose,
         "schedulers": trainings.diagnose,
     }
     return sorted(diagnoses[experiment_of(frame)](frame), key=lambda finding: ORDER[finding.severity])

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from core.engine import draws, losses, padded
 from core.engine.batches import batches
-from core.engine.network import LayerGradient, Network, Parameters, Trace, Workspace, backward, forward, powers
+from core.engine.data import Batch, data_of
+from core.engine.network import LayerGradient, Network, Parameters, Running, Trace, Workspace, backward, forward, powers
 from core.engine.products import product
-from core.engine.statistics import gradient_sizes, root_mean_square, unit_shares
+from core.engine.statistics import gradient_sizes, root_mean_square, unit_shares, vector_norms
 from core.parts.datasets import Dataset
 from core.parts.norms import NORMS
 from core.parts.optimizers import Optimizer
@@ -76,10 +77,38 @@ def gradient_flow(stack: Stack, device: str = "cpu") -> dict[str, np.ndarray]:
     return measured
 
 
-class _Networks:
-    """R networks with their parameters, optimizer states and scratch memory."""
+def training_flow(stack: Stack, max_norms: np.ndarray, device: str = "cpu") -> dict[str, np.ndarray]:
+    """The same while a table is learned, with ``val_loss`` and ``val_accuracy``, (R, steps, layers): a row per update.
 
-    def __init__(self, stack: Stack, device: str) -> None:
+    max_norms  (R,), to which each run's whole gradient is clipped before its update; infinite where it is not
+
+    Validation stands in the last row of each epoch, where norms over the batch use their running statistics; elsewhere
+    and for a target without classes it is NaN.
+    """
+    seeds = [seed for _, _, seed in stack.runs]
+    networks = _Networks(stack, device, max_norms)
+    table = data_of(stack.dataset, seeds, stack.batch_size, networks.dtype, device)
+    shape = (len(stack.runs), stack.steps, len(stack.network.fans))
+    measured = {name: np.full(shape, math.nan) for name in (*MEASURES, "val_loss", "val_accuracy")}
+    seen = batches(stack.dataset, stack.batch_size, stack.network.features, seeds, stack.steps)
+    for step, (inputs, labels) in enumerate(seen):
+        rows = {name: values[:, step] for name, values in measured.items()}
+        networks.measure(inputs, labels, rows, update=step)
+        if (step + 1) % table.steps_per_epoch == 0:
+            for name, values in zip(("val_loss", "val_accuracy"), networks.validated(table.validation), strict=True):
+                rows[name][:] = values.cpu().numpy()[:, None]
+    alive = np.isfinite(measured["train_loss"][:, :, :1]) & np.isfinite(measured["update_ratio"]).all(2, keepdims=True)
+    alive = np.logical_and.accumulate(alive, axis=1)
+    return {name: np.where(alive, values, math.nan) for name, values in measured.items()}
+
+
+class _Networks:
+    """R networks with their parameters, optimizer states and scratch memory.
+
+    max_norms  (R,), where they are trained with validation; norms over the batch then keep running statistics
+    """
+
+    def __init__(self, stack: Stack, device: str, max_norms: np.ndarray | None = None) -> None:
         self.stack, self.network, self.device = stack, stack.network, device
         self.dtype = DTYPES[stack.dtype]
         drawn = tuple((init, seed) for init, _, seed in stack.runs)
@@ -91,12 +120,14 @@ class _Networks:
         self.states: dict[tuple[int, str], dict[str, Tensor]] = {}
         rates = [lr or 0.0 for _, lr, _ in stack.runs]
         self.lr = torch.tensor(rates, dtype=self.dtype, device=device).view(-1, 1, 1)
+        self.max_norms = max_norms
+        self.running = None if max_norms is None else Running.start(stack.network, self.parameters)
 
     def measure(self, inputs: Tensor, labels: Tensor, rows: dict[str, np.ndarray], update: int | None) -> None:
         """Fills ``rows``, (R, layers) each, from one forward and backward pass; then makes update number ``update``."""
         stack, network, parameters = self.stack, self.network, self.parameters
         inputs, head = inputs.to(self.device, self.dtype), self._head(labels.to(self.device))
-        trace = forward(network, parameters, inputs, stack.batch_size, self.workspace)
+        trace = forward(network, parameters, inputs, stack.batch_size, self.workspace, running=self.running)
         loss, gradient, exponent = self._loss(trace, head)
         rows["train_loss"][:] = loss.cpu().numpy()[:, None]
         bound = network.activation.entry.slope_bound(**network.activation.arguments)
@@ -129,11 +160,37 @@ class _Networks:
         doubtful = np.flatnonzero(smallest < SAFE_EXPONENT[self.dtype])
         if len(doubtful):
             rows["underflow"][doubtful] = self._all_zero(inputs, head)[doubtful]
+        factor = self._clip_factor(waiting)
         for layer in waiting:
             assert update is not None
-            rows["update_ratio"][:, layer.layer - 1] = self._update(layer, update)
+            rows["update_ratio"][:, layer.layer - 1] = self._update(layer, update, factor)
         if update is not None:
             self.weight_rms = None
+
+    def validated(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Loss and accuracy on the validation rows, (R,) each, in float64; a number has no accuracy, so NaN."""
+        network, space = self.network, Workspace(self.dtype, self.device)
+        trace = forward(network, self.parameters, batch.inputs, batch.rows, space, False, self.running, evaluating=True)
+        logits = self._logits(trace)
+        if self.stack.loss == "mse":
+            loss, _ = losses.squared_error(logits, batch.targets, network.classes, batch.rows)
+            return loss, torch.full_like(loss, math.nan)
+        loss, _ = losses.plain_cross_entropy(logits, batch.targets, network.classes, batch.rows)
+        right = logits[:, : network.classes, : batch.rows].argmax(1) == batch.targets
+        return loss, right.double().mean(1)
+
+    def _clip_factor(self, waiting: list[LayerGradient]) -> Tensor | None:
+        """What each run's gradients are multiplied by, (R, 1, 1), as torch.nn.utils.clip_grad_norm_ does; None for ones."""
+        if self.max_norms is None or not np.isfinite(self.max_norms).any():
+            return None
+        squares = np.zeros(len(self.max_norms))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for layer in waiting:
+                pieces = [(layer.weight, layer.weight_exponent)]
+                pieces += [(part, layer.exponent) for part in (layer.bias, layer.gain, layer.shift) if part is not None]
+                squares += sum(np.ldexp(vector_norms(piece.flatten(1)), own) ** 2 for piece, own in pieces)
+            factors = np.fmin(self.max_norms / (np.sqrt(squares) + 1e-6), 1.0)  # 1e-6 as PyTorch's
+        return torch.from_numpy(factors).to(self.lr).view(-1, 1, 1)
 
     def _logits(self, trace: Trace) -> Tensor:
         """W h + b of the trained readout, (R, C, B)."""
@@ -181,7 +238,7 @@ class _Networks:
             zeros[:, layer.layer - 1] = (layer.weight.flatten(1).abs().amax(1) == 0).cpu().numpy()
         return zeros
 
-    def _update(self, layer: LayerGradient, step: int) -> np.ndarray:
+    def _update(self, layer: LayerGradient, step: int, factor: Tensor | None) -> np.ndarray:
         """One optimizer step on one layer's parameters, in place; ‖ΔW‖ / ‖W‖ of each run."""
         assert self.stack.optimizer is not None
         rule, index = self.stack.optimizer, layer.layer - 1
@@ -197,6 +254,7 @@ class _Networks:
             if parameter is None or gradient is None:
                 continue
             true = gradient * powers(exponent, gradient) if exponent.any() else gradient
+            true = true if factor is None else true * factor
             state = self.states.setdefault((index, name), {})
             rule.entry.update(parameter, true, state, step, self.lr, **rule.arguments)
         size = torch.linalg.vector_norm(before.flatten(1), dim=1, dtype=torch.float64)

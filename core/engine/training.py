@@ -48,7 +48,7 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class Member:
-    """What a run of a stack has for itself."""
+    """What a run of a stack has for itself; ``base_lr`` is NaN where its rates come from elsewhere."""
 
     init: str
     seed: int
@@ -67,9 +67,17 @@ class Stack:
     width: int
     dataset: Part[Dataset]
     batch_size: int
-    epochs: int
     dtype: str
     members: tuple[Member, ...]
+
+
+class Courses(Protocol):
+    """What updates use: learning rate and momentum of every run and step, (R, steps)."""
+
+    @property
+    def lr(self) -> np.ndarray: ...  # noqa: D102  # said above
+    @property
+    def momentum(self) -> np.ndarray: ...  # noqa: D102
 
 
 class Model(Protocol):
@@ -101,17 +109,21 @@ def model_of(stack: Stack, device: str) -> Model:
     return Recurrent(stack.model, stack.width, features, runs, dtype, device)
 
 
-def training(stack: Stack, device: str = "cpu") -> dict[str, np.ndarray]:
+def training(stack: Stack, epochs: int, device: str = "cpu") -> dict[str, np.ndarray]:
     """Every measure of ``MEASURES``, (R, steps) in float64; NaN where a measure does not apply.
 
     One row per update. From the update on after which a run's loss or parameters are not finite, its numbers are NaN
     and ``diverged`` is 1. ``clipped`` and ``diverged`` are 0 or 1.
     """
-    order = sorted(range(len(stack.members)), key=lambda r: _group(stack.members[r]))
-    members = tuple(stack.members[r] for r in order)
-    measured = _training(replace(stack, members=members), device)
-    back = np.argsort(order)
+    ordered, back = in_groups(stack)
+    measured = _training(ordered, epochs, device)
     return {name: values[back] for name, values in measured.items()}
+
+
+def in_groups(stack: Stack) -> tuple[Stack, np.ndarray]:
+    """The stack with runs of a group as neighbours, and where each of its runs stands then, (R,)."""
+    order = sorted(range(len(stack.members)), key=lambda r: _group(stack.members[r]))
+    return replace(stack, members=tuple(stack.members[r] for r in order)), np.argsort(order)
 
 
 def _group(member: Member) -> tuple[str, str, bool]:
@@ -119,19 +131,19 @@ def _group(member: Member) -> tuple[str, str, bool]:
     return member.clipper.entry.name, str(member.optimizer), schedulers.cycles_momentum(member.scheduler)
 
 
-def _training(stack: Stack, device: str) -> dict[str, np.ndarray]:
+def _training(stack: Stack, epochs: int, device: str) -> dict[str, np.ndarray]:
     data = data_of(
         stack.dataset, [member.seed for member in stack.members], stack.batch_size, DTYPES[stack.dtype], device
     )
     model = model_of(stack, device)
-    rates = _Rates(stack, data.steps_per_epoch)
-    groups = _groups(stack.members, model)
-    shape = (len(stack.members), stack.epochs * data.steps_per_epoch)
+    rates = _Rates(stack, epochs, data.steps_per_epoch)
+    groups = groups_of(stack.members, model)
+    shape = (len(stack.members), epochs * data.steps_per_epoch)
     measured = {name: np.full(shape, math.nan) for name in MEASURES}
     measured["lr"], measured["momentum"] = rates.lr, rates.momentum
     before = torch.empty_like(model.parameters)
     step = 0
-    for epoch in range(stack.epochs):
+    for epoch in range(epochs):
         for batch in data.epoch(epoch):
             row = {name: values[:, step] for name, values in measured.items()}
             row["train_loss"][:] = model.learn(batch).cpu().numpy()
@@ -159,8 +171,8 @@ def _training(stack: Stack, device: str) -> dict[str, np.ndarray]:
 class _Rates:
     """Learning rate and momentum of every run and step, (R, steps); those that depend on the loss as they come."""
 
-    def __init__(self, stack: Stack, steps_per_epoch: int) -> None:
-        steps = stack.epochs * steps_per_epoch
+    def __init__(self, stack: Stack, epochs: int, steps_per_epoch: int) -> None:
+        steps = epochs * steps_per_epoch
         self.lr = np.full((len(stack.members), steps), math.nan)
         self.momentum = np.full_like(self.lr, math.nan)
         waiting: dict[str, list[int]] = {"epoch": [], "batch": []}
@@ -168,7 +180,7 @@ class _Rates:
             if member.scheduler.entry.needs_loss:
                 waiting[schedulers.stepping(member.scheduler)].append(r)
             known = CONSTANT if member.scheduler.entry.needs_loss else member.scheduler  # constant, until it is told
-            traced = trace(known, member.optimizer, member.base_lr, stack.epochs, steps_per_epoch)
+            traced = trace(known, member.optimizer, member.base_lr, epochs, steps_per_epoch)
             self.lr[r], self.momentum[r] = traced.lr, traced.momentum
         self._plateaus = {
             per: (
@@ -205,7 +217,8 @@ class _Group:
     state: dict[str, Tensor]
 
 
-def _groups(members: Sequence[Member], model: Model) -> list[_Group]:
+def groups_of(members: Sequence[Member], model: Model) -> list[_Group]:
+    """Neighbouring runs that are clipped and updated together."""
     groups, start = [], 0
     for _, alike in groupby(members, _group):
         own = list(alike)
@@ -243,7 +256,7 @@ def clip(model: Model, groups: Sequence[_Group], row: dict[str, np.ndarray]) -> 
                 row["clip_cosine"][rows] = product / (size * after)
 
 
-def update(model: Model, groups: Sequence[_Group], rates: _Rates, step: int) -> None:
+def update(model: Model, groups: Sequence[_Group], rates: Courses, step: int) -> None:
     """One optimizer step of every run, in place."""
     for group in groups:
         parameters, gradient = model.parameters[group.rows], model.gradient[group.rows]

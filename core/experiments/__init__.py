@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-NAMES = ("vanishing", "through_time", "clipping", "schedulers")
+NAMES = ("backprop", "vanishing", "through_time", "remedies", "clipping", "range_test", "schedulers")
 
 
 class Cost(NamedTuple):

@@ -18,6 +18,9 @@ gradient's own size, so a constant factor on all gradients cancels, and clipping
 that goes well. The page suggests the 90th of the norms before clipping; look at how often it would have fired.
 
 Clipping cures explosion, not vanishing: a factor of at most 1 makes no gradient larger.
+
+**What to try next.** `clipper=none,norm` at three learning rates; a threshold ten times too small, with SGD and with Adam;
+`model=lstm` beside `rnn`; and the page Through time, for what clipping can't bring back.
 """
 
 from __future__ import annotations

@@ -40,6 +40,9 @@ arXiv:1406.1078) mixes in the same way, $h_t = (1 - u_t) \odot n_t + u_t \odot h
 **What is measured.** The network as drawn, on the first batch: the Euclidean norm over the whole batch of the gradient of
 the mean loss with respect to the state after step $t$. An LSTM's state is $h$ and $c$ together, each held fixed for the
 other. The default number format is float64, since gradients fade far below what float32 can hold.
+
+**What to try next.** A recurrent gain of 0.8, 1 and 1.2; `model=rnn,lstm,gru`; sequences twice as long; `init=torch_default`
+beside `orthogonal`; then the page Clipping, to train where gradients explode.
 """
 
 from __future__ import annotations

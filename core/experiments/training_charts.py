@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -42,7 +43,7 @@ def series_scale(frame: pd.DataFrame, names: Sequence[str], labels: Sequence[str
 def curve_chart(
     frame: pd.DataFrame, names: Sequence[str], measure: str, place: str, title: str, note: str = ""
 ) -> alt.Chart:
-    """A measure over epochs or updates: a line per setting, the mean over seeds, with a band over seeds."""
+    """A measure over epochs or updates: a line per setting, the median over seeds, with a band over seeds."""
     if frame.empty:
         return empty(NOTHING)
     table = curves.by_epoch(frame, names, measure) if place == "epoch" else curves.by_step(frame, names, measure)
@@ -50,19 +51,19 @@ def curve_chart(
         return empty(f"There is no finite {COLUMNS[measure].label} to draw.")
     labels, left_out = drawn_series(table)
     data = table[table["label"].isin(labels)].copy()
-    band = "Line: mean over seeds; band: 10th to 90th percentile of seeds" if table["n"].max() > 1 else "One seed"
+    band = "Line: median over seeds; band: 10th to 90th percentile of seeds" if table["n"].max() > 1 else "One seed"
     seeds = f" (n = {_span(table['n'])})" if table["n"].max() > 1 else ""
-    logarithmic = _spans_decades(data["mean"])
+    logarithmic = _spans_decades(data["median"])
     heading = COLUMNS[measure].title
     if logarithmic:
-        for name in ("mean", "low", "high"):
+        for name in ("median", "low", "high"):
             data[f"drawn_{name}"] = log10(data[name])
-        axis, scale = power_axis(heading, data[["drawn_mean", "drawn_low", "drawn_high"]].to_numpy(float))
-        y = alt.Y("drawn_mean:Q", axis=axis, scale=scale)
+        axis, scale = power_axis(heading, data[["drawn_median", "drawn_low", "drawn_high"]].to_numpy(float))
+        y = alt.Y("drawn_median:Q", axis=axis, scale=scale)
     else:
-        data = data.assign(drawn_mean=data["mean"], drawn_low=data["low"], drawn_high=data["high"])
-        y = alt.Y("drawn_mean:Q", title=heading, scale=alt.Scale(zero=False))
-    data = data[np.isfinite(data["drawn_mean"])]
+        data = data.assign(drawn_median=data["median"], drawn_low=data["low"], drawn_high=data["high"])
+        y = alt.Y("drawn_median:Q", title=heading, scale=alt.Scale(zero=False))
+    data = data[np.isfinite(data["drawn_median"])]
     color = alt.Color(
         "label:N",
         scale=series_scale(frame, names, labels),
@@ -75,7 +76,7 @@ def curve_chart(
     tooltip = [
         alt.Tooltip("label:N", title="setting"),
         alt.Tooltip(f"{place}:Q"),
-        alt.Tooltip("mean:Q", title="mean over seeds", format=".4g"),
+        alt.Tooltip("median:Q", title="median over seeds", format=".4g"),
         alt.Tooltip("low:Q", title="10th percentile", format=".4g"),
         alt.Tooltip("high:Q", title="90th percentile", format=".4g"),
         alt.Tooltip("n:Q", title="seeds"),
@@ -107,9 +108,15 @@ def interval_chart(
     shown = table[np.isfinite(table["mean"].to_numpy(float))]
     if shown.empty:
         return empty("No run has a finite value yet.")
+    ends = ["mean", "ci_low", "ci_high"]
+    logarithmic = not zero_line and _spans_decades(shown["mean"])
+    drawn = shown.assign(**{f"drawn_{name}": log10(shown[name]) if logarithmic else shown[name] for name in ends})
+    scaled: dict[str, Any] = {"title": heading, "scale": alt.Scale(zero=False)}
+    if logarithmic:
+        scaled["axis"], scaled["scale"] = power_axis(heading, drawn[[f"drawn_{name}" for name in ends]].to_numpy(float))
     order = list(shown[value])
     y = alt.Y(f"{value}:N", sort=order, title=None, axis=alt.Axis(labelLimit=260))
-    base = alt.Chart(shown).encode(
+    base = alt.Chart(drawn).encode(
         y=y,
         color=alt.Color(f"{value}:N", scale=scale, legend=None),
         tooltip=[
@@ -120,10 +127,9 @@ def interval_chart(
             alt.Tooltip("n:Q", title="seeds"),
         ],
     )
-    x = alt.X("mean:Q", title=heading, scale=alt.Scale(zero=False))
     layers: list[alt.Chart] = [
-        base.mark_rule(strokeWidth=3).encode(x=alt.X("ci_low:Q", title=heading), x2="ci_high:Q"),
-        base.mark_point(filled=True, size=90, opacity=1).encode(x=x),
+        base.mark_rule(strokeWidth=3).encode(x=alt.X("drawn_ci_low:Q", **scaled), x2="drawn_ci_high:Q"),
+        base.mark_point(filled=True, size=90, opacity=1).encode(x=alt.X("drawn_mean:Q", **scaled)),
     ]
     if zero_line:
         rule = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(strokeDash=[2, 3], color="#888888")

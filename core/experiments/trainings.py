@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from core.engine.network import Network
-    from core.engine.training import Member
+    from core.engine.training import Member, Stack
 
 SECONDS = 3.0  # of a task: Cancel waits as long, and small stacks of long trainings would waste half of the time
 BATCH_SIZE = 64  # where nothing else is asked for, and the rows suffice
@@ -43,23 +44,25 @@ MEASURES = (
 OWN = ("init", "clipper", "optimizer", "scheduler", "base_lr")  # what runs of one stack may have for themselves
 
 
-class Training(Settings):
-    """One network, its data, and how it is trained."""
+class Learner(Settings):
+    """A network and the rows that it learns from: what its settings mean. The fields stand in the subclasses."""
 
-    model: str = part("mlp", MODELS)
-    dataset: str = part("digits", DATASETS)
-    depth: int | None = whole(1, 1, 1000)
-    width: int = whole(64, 1, 4096)
-    activation: str | None = part("relu", ACTIVATIONS)
-    init: str = part("torch_default", INITS)
-    norm: str | None = part("none", NORMS)
-    residual: str | None = part("none", RESIDUALS)
-    clipper: str = part("none", CLIPPERS)
-    optimizer: str = part("adam", OPTIMIZERS)
-    base_lr: float = positive(0.001, 1e6)
-    epochs: int = whole(30, 1, 10_000)
-    batch_size: int = whole(None, 1, 65536)
-    dtype: str = choice("float32", "float64")
+    if TYPE_CHECKING:
+        model: str
+        dataset: str
+        depth: int | None
+        width: int
+        activation: str | None
+        init: str
+        norm: str | None
+        residual: str | None
+        clipper: str
+        optimizer: str
+        batch_size: int
+        dtype: str
+
+        @property
+        def steps(self) -> int: ...  # noqa: D102
 
     @classmethod
     def filled(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -86,11 +89,6 @@ class Training(Settings):
         """Updates of an epoch; the last incomplete batch is dropped."""
         assert self.data.training_rows is not None
         return self.data.training_rows // self.batch_size
-
-    @property
-    def steps(self) -> int:
-        """Updates in all."""
-        return self.epochs * self.steps_per_epoch
 
     def contradiction(self) -> str | None:
         """The first reason why this can't be trained, or None."""
@@ -123,7 +121,31 @@ class Training(Settings):
         return f"only model={' or '.join(models)} has a choice of {name}"
 
 
-def load(settings: Training) -> stacks.Load:
+class Training(Learner):
+    """One network, its data, and how it is trained."""
+
+    model: str = part("mlp", MODELS)
+    dataset: str = part("digits", DATASETS)
+    depth: int | None = whole(1, 1, 1000)
+    width: int = whole(64, 1, 4096)
+    activation: str | None = part("relu", ACTIVATIONS)
+    init: str = part("torch_default", INITS)
+    norm: str | None = part("none", NORMS)
+    residual: str | None = part("none", RESIDUALS)
+    clipper: str = part("none", CLIPPERS)
+    optimizer: str = part("adam", OPTIMIZERS)
+    base_lr: float = positive(0.001, 1e6)
+    epochs: int = whole(30, 1, 10_000)
+    batch_size: int = whole(None, 1, 65536)
+    dtype: str = choice("float32", "float64")
+
+    @property
+    def steps(self) -> int:
+        """Updates in all."""
+        return self.epochs * self.steps_per_epoch
+
+
+def load(settings: Learner) -> stacks.Load:
     """What one run costs, as measured on one core of a 2-core machine."""
     itemsize, slow = (8, 2.5) if settings.dtype == "float64" else (4, 1.0)
     data, rows = settings.data, padded(settings.batch_size)
@@ -156,7 +178,7 @@ def load(settings: Training) -> stacks.Load:
     )
 
 
-def _transformer_load(settings: Training, itemsize: int, slow: float) -> stacks.Load:
+def _transformer_load(settings: Learner, itemsize: int, slow: float) -> stacks.Load:
     """The same of a transformer, whose tokens, B · T, all stand in memory at once, as autograd keeps them."""
     assert settings.depth is not None
     heads, places = settings.kind.heads, padded(settings.data.length)
@@ -173,7 +195,7 @@ def _transformer_load(settings: Training, itemsize: int, slow: float) -> stacks.
 
 def cost(settings: Settings) -> Cost:
     """Seconds on one core, bytes in a worker and rows, for one seed."""
-    assert isinstance(settings, Training)
+    assert isinstance(settings, Learner)
     own = load(settings)
     return Cost(own.seconds, own.total_bytes, settings.steps)
 
@@ -190,11 +212,24 @@ def _shape(run: Run) -> tuple[object, ...]:
 
 def compute(runs: Sequence[Run], device: str, measures: Sequence[str]) -> list[dict[str, np.ndarray]]:
     """Each run's place and measured columns, computed as one stack; ``scheduler`` is constant where there is none."""
-    from core.engine.training import Stack, training
-    from core.engine.transformer import Blocks
+    from core.engine.training import training
 
     settings = runs[0].settings
     assert isinstance(settings, Training)
+    measured = training(stack(runs), settings.epochs, device)
+    steps = np.arange(settings.steps)
+    place = {"step": steps, "epoch": steps // settings.steps_per_epoch}
+    measured |= {name: measured[name].astype(bool) for name in ("clipped", "diverged")}
+    return [place | {name: measured[name][r] for name in measures} for r in range(len(runs))]
+
+
+def stack(runs: Sequence[Run]) -> Stack:
+    """The runs, which share their shape, as the engine takes them."""
+    from core.engine.training import Stack
+    from core.engine.transformer import Blocks
+
+    settings = runs[0].settings
+    assert isinstance(settings, Learner)
     data = settings.data
     assert data.features is not None
     network: Network | Blocks | None = None
@@ -204,21 +239,15 @@ def compute(runs: Sequence[Run], device: str, measures: Sequence[str]) -> list[d
         assert settings.depth is not None and settings.activation is not None
         activation = ACTIVATIONS.parse(settings.activation)
         network = Blocks(settings.depth, settings.width, settings.kind.heads, activation)
-    stack = Stack(
+    return Stack(
         settings.model,
         network,
         settings.width,
         DATASETS.parse(settings.dataset),
         settings.batch_size,
-        settings.epochs,
         settings.dtype,
         tuple(_member(run) for run in runs),
     )
-    measured = training(stack, device)
-    steps = np.arange(settings.steps)
-    place = {"step": steps, "epoch": steps // settings.steps_per_epoch}
-    measured |= {name: measured[name].astype(bool) for name in ("clipped", "diverged")}
-    return [place | {name: measured[name][r] for name in measures} for r in range(len(runs))]
 
 
 def _member(run: Run) -> Member:
@@ -226,11 +255,11 @@ def _member(run: Run) -> Member:
     from core.parts.schedulers import SCHEDULERS
 
     settings = run.settings
-    assert isinstance(settings, Training)
+    assert isinstance(settings, Learner)
     return Member(
         settings.init,
         run.seed,
-        settings.base_lr,
+        getattr(settings, "base_lr", math.nan),
         CLIPPERS.parse(settings.clipper),
         OPTIMIZERS.parse(settings.optimizer),
         SCHEDULERS.parse(getattr(settings, "scheduler", "constant")),
@@ -294,11 +323,15 @@ def _epochs_to_bar(frame: pd.DataFrame, best: pd.Series) -> pd.Series:
 
 def summary(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """A row per setting and measure: ``n mean median standard_error ci_low ci_high`` over seeds."""
+    return summary_of(run_summary(frame, names), names)
+
+
+def summary_of(runs: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """The same from a table with a row per run: ``run``, the settings ``names``, ``seed``, then its measures."""
     import pandas as pd
 
     from core import profiles, summaries
 
-    runs = run_summary(frame, names)
     measures = [name for name in runs.columns if name not in ("run", "seed", *names)]
     rows = []
     number, _ = profiles.points(runs, names)

@@ -13,6 +13,7 @@ from core.parts import (
     models,
     norms,
     optimizers,
+    remedies,
     residuals,
     schedulers,
 )
@@ -28,4 +29,5 @@ REGISTRIES: dict[str, Registry[Any]] = {
     "optimizers": optimizers.OPTIMIZERS,
     "schedulers": schedulers.SCHEDULERS,
     "clippers": clippers.CLIPPERS,
+    "remedies": remedies.REMEDIES,
 }

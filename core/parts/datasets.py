@@ -126,6 +126,20 @@ def _own_argument(name: str, meaning: str, identifies: bool = True) -> Argument:
     return Argument(name=name, kind=str, default=None, meaning=meaning, identifies=identifies)
 
 
+def all_rows(part: Part[Dataset]) -> tuple[np.ndarray, np.ndarray]:
+    """All rows of ``part``, unsplit: inputs (rows, features) in float64, labels (rows,).
+
+    Standardized over all of them, unless they are ``whole``, which stay as they are.
+    """
+    assert part.entry.rows is not None
+    inputs, labels = part.entry.rows(**part.arguments)
+    if part.entry.whole:
+        return inputs, labels
+    from sklearn.preprocessing import StandardScaler
+
+    return StandardScaler().fit_transform(inputs), labels
+
+
 def _shipped(name: str) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
     def rows() -> tuple[np.ndarray, np.ndarray]:
         import sklearn.datasets
@@ -185,14 +199,17 @@ arms = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
 inputs = arms + rng.normal(0.0, {noise}, ({samples}, 2))"""
 
 
-def _xor() -> tuple[np.ndarray, np.ndarray]:
-    return np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([0, 1, 1, 0])
+def _gate(name: str, label: str, source: str, *answers: int) -> Dataset:
+    """A truth table of two inputs, its rows in the order 00, 01, 10, 11."""
 
+    def rows() -> tuple[np.ndarray, np.ndarray]:
+        return np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array(answers)
 
-def _xor_code() -> str:
-    return """\
+    code = f"""\
 import numpy as np
-inputs, labels = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])"""
+inputs, labels = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array({list(answers)})"""
+    shape = DataShape(2, 2, len(answers))
+    return Dataset(name=name, label=label, source=source, shape=lambda: shape, rows=rows, whole=True, code=lambda: code)
 
 
 def _adding_code(length: int, samples: int) -> str:
@@ -242,6 +259,8 @@ def _drawn(
     )
 
 
+TRUTH_TABLES = ("xor", "and", "or")  # four rows each, in the order 00, 01, 10, 11
+
 DATASETS: Registry[Dataset] = Registry(
     "dataset",
     Dataset(
@@ -265,15 +284,9 @@ inputs = torch.randn(BATCH_SIZE, FEATURES, generator=generator("inputs"))
 labels = torch.randint(0, CLASSES, (BATCH_SIZE,), generator=generator("labels"))"""
         ),
     ),
-    Dataset(
-        name="xor",
-        label="XOR",
-        source="the lesson's four points",
-        shape=lambda: DataShape(2, 2, 4),
-        rows=_xor,
-        whole=True,
-        code=_xor_code,
-    ),
+    _gate("xor", "XOR", "the lesson's four points", 0, 1, 1, 0),
+    _gate("and", "AND", "1 where both inputs are 1; one straight line separates it", 0, 0, 0, 1),
+    _gate("or", "OR", "1 where an input is 1; one straight line separates it", 0, 1, 1, 1),
     _real("digits", "handwritten digits", "real, 8 × 8 pixels; Alpaydin & Kaynak 1998 (UCI)", 1797, 64, 10),
     _real("breast_cancer", "breast cancer", "real, 30 measures of cells; Street 1993 (UCI)", 569, 30, 2),
     _real("wine", "wine", "real, 13 chemical measures; Forina 1991 (UCI)", 178, 13, 3),

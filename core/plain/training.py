@@ -57,7 +57,23 @@ LOSSES = {
 def script(run: Run, question: str, columns: tuple[str, ...]) -> str:
     """The script; it prints ``columns`` as CSV, those of an update."""
     settings: Any = run.settings
-    constants = {
+    constants = sizes(run) | {"EPOCHS": settings.epochs, "STEPS_PER_EPOCH": settings.steps_per_epoch}
+    pieces = [
+        *learner(settings),
+        VECTOR,
+        text.columns(columns),
+        rows(settings),
+        _validation(settings.data),
+        _loop(settings, columns),
+    ]
+    printed = "It prints a line per update; what validates is measured at the end of each epoch."
+    return text.script(text.title(question, run, printed), constants, *pieces)
+
+
+def sizes(run: Run) -> dict[str, object]:
+    """The constants of every script that trains."""
+    settings: Any = run.settings
+    return {
         "SEED": run.seed,
         "DEPTH": settings.depth,
         "WIDTH": settings.width,
@@ -65,22 +81,13 @@ def script(run: Run, question: str, columns: tuple[str, ...]) -> str:
         "CLASSES": settings.data.classes,
         "LENGTH": settings.data.length,
         "HEADS": settings.kind.heads,
-        "EPOCHS": settings.epochs,
         "BATCH_SIZE": settings.batch_size,
-        "STEPS_PER_EPOCH": settings.steps_per_epoch,
     }
-    pieces = [
-        draws.GENERATOR,
-        *_network(settings),
-        _loss(settings),
-        VECTOR,
-        text.columns(columns),
-        _data(settings),
-        _validation(settings.data),
-        _loop(settings, columns),
-    ]
-    printed = "It prints a line per update; what validates is measured at the end of each epoch."
-    return text.script(text.title(question, run, printed), constants, *pieces)
+
+
+def learner(settings: Any) -> list[str]:
+    """What stands before the data: the generators, the network and its loss."""
+    return [draws.GENERATOR, *_network(settings), _loss(settings)]
 
 
 def _network(settings: Any) -> list[str]:
@@ -113,7 +120,8 @@ def loss_of(output, labels):
 '''
 
 
-def _data(settings: Any) -> str:
+def rows(settings: Any) -> str:
+    """``train_inputs``, ``train_labels``, ``validation_inputs``, ``validation_labels``."""
     part = DATASETS.parse(settings.dataset)
     if part.entry.rows is not None:
         return data.table(settings.dataset, settings.dtype, validated=True)

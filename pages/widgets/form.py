@@ -1,4 +1,7 @@
-"""A form made from an experiment's settings: the text that the command line takes, with choices at hand."""
+"""A form made from an experiment's settings: the text that the command line takes, with choices at hand.
+
+A teacher's link may hide controls, ``hide=init,seeds``: they then keep what the link says.
+"""
 
 from __future__ import annotations
 
@@ -8,39 +11,55 @@ import streamlit as st
 
 import core
 from core.experiments import Experiment
-from core.registry import split_values
+from core.registry import split_values, unknown
 from core.settings import Limits, Sweep
 from pages.widgets import own_data
+
+HIDE = "hide"
 
 
 def settings_form(kind: Experiment, start: Mapping[str, str]) -> tuple[Sweep | None, str]:
     """The form, filled from ``start`` (link fields); the sweep that it describes now, or None and what is wrong."""
     prefix = f"{kind.name}:"
-    if f"{prefix}seeds" not in st.session_state:  # a new session, or back from another page, which drops the widgets
+    linked = dict(st.query_params)
+    if linked and linked != st.session_state.get(f"{prefix}written"):  # a link was followed, to here from wherever
+        unknown_names = _lock(kind, linked)
+        if unknown_names:
+            return None, unknown_names
+        st.session_state[f"{prefix}written"] = linked
+        fill(kind, linked)
+    elif any(f"{prefix}{name}" not in st.session_state for name in _drawn(kind)):  # a new session, or back on the page
         fill(kind, st.session_state.get(f"{prefix}kept") or start)
-    st.selectbox(
-        "Preset",
-        [preset.name for preset in kind.presets],
-        index=None,
-        placeholder="Choose a question to start from",
-        key=f"{prefix}preset",
-        on_change=_take_preset,
-        args=(kind,),
-        help="Fills the form; then press Run.",
-    )
+    if hidden(kind):
+        st.caption(f"Set by the link that brought you here: {_locked_words(kind)}.")
+    if "preset" not in hidden(kind):
+        st.selectbox(
+            "Preset",
+            [preset.name for preset in kind.presets],
+            index=None,
+            placeholder="Choose a question to start from",
+            key=f"{prefix}preset",
+            on_change=_take_preset,
+            args=(kind,),
+            help="Fills the form; then press Run.",
+        )
     names = kind.settings.names()
+    shown = _drawn(kind)
     for name in kind.front:
-        _field(prefix, name, kind.settings.limits[name])
-    st.text_input(
-        "seeds",
-        key=f"{prefix}seeds",
-        help="How many seeds (20), a half-open range (3:7) or a list (3,5). More seeds, narrower intervals.",
-    )
-    if kind.own_data and kind.settings.limits["dataset"].registry is not None:
+        if name in shown:
+            _field(prefix, name, kind.settings.limits[name])
+    if "seeds" in shown:
+        st.text_input(
+            "seeds",
+            key=f"{prefix}seeds",
+            help="How many seeds (20), a half-open range (3:7) or a list (3,5). More seeds, narrower intervals.",
+        )
+    if "dataset" in shown and kind.own_data and kind.settings.limits["dataset"].registry is not None:
         own_data.upload(kind)
-    with st.expander("More settings"):
-        for name in names:
-            if name not in kind.front:
+    more = [name for name in names if name in shown and name not in kind.front]
+    if more:
+        with st.expander("More settings"):
+            for name in more:
                 _field(prefix, name, kind.settings.limits[name])
     sweep, problem = _read(kind)
     if sweep is not None:
@@ -48,11 +67,50 @@ def settings_form(kind: Experiment, start: Mapping[str, str]) -> tuple[Sweep | N
     return sweep, problem
 
 
+def hidden(kind: Experiment) -> dict[str, str]:
+    """The controls that a teacher's link has hidden, with what it has set them to."""
+    return st.session_state.get(f"hidden by a link {kind.name}", {})
+
+
+def _drawn(kind: Experiment) -> list[str]:
+    """The fields that are drawn; Streamlit forgets them when another page is opened."""
+    return [name for name in [*kind.settings.names(), "seeds"] if name not in hidden(kind)]
+
+
+def hideable(kind: Experiment) -> list[str]:
+    """The names of the controls that a link may hide."""
+    return [*kind.settings.names(), "seeds", "preset"]
+
+
+def write_link(kind: Experiment, sweep: Sweep) -> None:
+    """Puts the sweep into the browser's address, so that the page can be opened again; what is hidden stays so."""
+    link = sweep.link() | ({HIDE: ",".join(hidden(kind))} if hidden(kind) else {})
+    st.session_state[f"{kind.name}:written"] = link
+    st.query_params.from_dict(link)
+
+
+def _lock(kind: Experiment, linked: Mapping[str, str]) -> str:
+    """Hides the controls that the link names, as the link has set them; the sentence on a name that is none."""
+    names, known = split_values(linked.get(HIDE, "")), hideable(kind)
+    for name in names:
+        if name not in known:
+            return unknown("control to hide", name, known)
+    set_to = {**_default_texts(kind), "seeds": "1"} | dict(linked)
+    st.session_state[f"hidden by a link {kind.name}"] = {name: set_to.get(name, "") for name in names}
+    return ""
+
+
+def _locked_words(kind: Experiment) -> str:
+    return (
+        ", ".join(f"{name} {text}".strip() for name, text in hidden(kind).items() if name != "preset") or "the question"
+    )
+
+
 def _read(kind: Experiment) -> tuple[Sweep | None, str]:
     defaults = _default_texts(kind)
     given = {}
     for name in [*defaults, "seeds"]:
-        value = st.session_state.get(f"{kind.name}:{name}")
+        value = hidden(kind).get(name, st.session_state.get(f"{kind.name}:{name}"))
         text = ",".join(value) if isinstance(value, list) else str(value or "")
         if text != defaults.get(name):  # a default is not "given": it may have no effect without being an error
             given[name] = text
@@ -84,7 +142,7 @@ def _is_choice(limits: Limits) -> bool:
 
 def _field(prefix: str, name: str, limits: Limits) -> None:
     column = core.COLUMNS[name]
-    unit = f" ({column.unit})" if column.unit else ""
+    unit = f" ({column.unit})" if column.unit not in ("", column.label) else ""
     label = f"{column.label}{unit}"
     if not _is_choice(limits):
         st.text_input(

@@ -52,9 +52,9 @@ def job_panel(sweep: Sweep) -> Panel:
 
 def _cost_words(cost: core.Estimate, stored: int, computing: float) -> str:
     if stored == cost.runs:
-        return f"{cost.runs:,} runs, all in the store."
+        return f"{cost.runs:,} runs, all in the store." if stored > 1 else "One run, and it is in the store."
     there = f", {stored:,} of them in the store" if stored else ""
-    return f"{cost.runs:,} runs{there}: about {max(1.0, computing):,.0f} s to compute, {cost.bytes / 1e9:.1f} GB of memory."
+    return f"{cost.runs:,} run{'s' if cost.runs > 1 else ''}{there}: about {max(1.0, computing):,.0f} s to compute, {cost.bytes / 1e9:.1f} GB of memory."
 
 
 def progress(job: core.Job | None) -> None:

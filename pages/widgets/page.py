@@ -19,9 +19,12 @@ from pages.widgets import own_data
 CHART_MARGIN = 90  # Streamlit fits axes and legend into a chart's height
 PAGES = Path(__file__).parents[1]
 ICONS = {
+    "Backprop by hand": ":material/hub:",
     "Vanishing gradients": ":material/trending_down:",
     "Through time": ":material/timeline:",
+    "Remedies": ":material/healing:",
     "Clipping": ":material/content_cut:",
+    "Learning rate": ":material/straighten:",
     "Schedulers": ":material/speed:",
     "Results": ":material/database:",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import urllib.parse
+from collections.abc import Callable
 from typing import NamedTuple
 
 import altair as alt
@@ -13,7 +14,7 @@ import core
 from core import summaries, tables
 from core.experiments import Experiment, experiment
 from core.settings import Run, Sweep
-from pages.widgets import job_panel, page
+from pages.widgets import form, job_panel, page
 
 SHOWN_FINDINGS = 3
 SHOWN_ROWS = 5_000
@@ -57,8 +58,11 @@ def _table(sweep: Sweep, store: core.Store):  # type: ignore[no-untyped-def]  # 
     return kind.table(runs, frames)
 
 
-def result_panel(kind: Experiment, sweep: Sweep) -> None:
-    """The job and all that it has found so far, renewed while it runs."""
+def result_panel(kind: Experiment, sweep: Sweep, middle: Callable[[], None] | None = None) -> None:
+    """The job and all that it has found so far, renewed while it runs.
+
+    middle  draws what a page shows of its own between the charts and what can be taken away; of one run, in the charts' place
+    """
     store = page.store()
     job, running, stored = job_panel.job_panel(sweep)
 
@@ -73,11 +77,21 @@ def result_panel(kind: Experiment, sweep: Sweep) -> None:
         elif running:
             finished = store.count(list(sweep.run_ids()))
         key = (sweep.key, str(store.path), finished)
-        _draw(kind, sweep, _result(sweep, store, *key), store, key)
+        result = _result(sweep, store, *key)
+        pictures = _pictures(kind, result.frame, key, _filter(kind, result.frame))
+        _above(pictures, result)
+        if middle is None or _whole(sweep) > 1:  # the middle draws a single run itself
+            _charts(kind, pictures, result)
+        if middle is None:
+            _take_away(kind, sweep, result, store)
         if ended:
             st.rerun()
 
     renewed()
+    if middle is not None:
+        middle()
+        key = (sweep.key, str(store.path), store.count(list(sweep.run_ids())))
+        _take_away(kind, sweep, _result(sweep, store, *key), store)
 
 
 class Pictures(NamedTuple):
@@ -96,12 +110,16 @@ def _pictures(_kind: Experiment, _frame: pd.DataFrame, key: Key, chosen: Chosen)
     return Pictures(_kind.headline(frame), _kind.charts(frame))
 
 
-def _draw(kind: Experiment, sweep: Sweep, result: Result, store: core.Store, key: Key) -> None:
-    pictures = _pictures(kind, result.frame, key, _filter(kind, result.frame))
+def _above(pictures: Pictures, result: Result) -> None:
+    """The headline numbers and the findings."""
     for column, (label, value, note) in zip(st.columns(len(pictures.headline)), pictures.headline, strict=True):
         column.metric(label, value, help=note)
     if result.measured:
         _findings(result.findings)
+
+
+def _charts(kind: Experiment, pictures: Pictures, result: Result) -> None:
+    """The charts and the comparison."""
     found = pictures.charts
     for name in kind.wide_charts:
         if name in found:
@@ -115,8 +133,6 @@ def _draw(kind: Experiment, sweep: Sweep, result: Result, store: core.Store, key
         st.subheader("Comparison")
         st.caption("Mean over seeds, with its 95 % bootstrap interval.")
         st.dataframe(result.comparison, hide_index=True, column_config=_column_config(result.comparison))
-    if result.measured:
-        _take_away(kind, sweep, result.frame, store)
 
 
 def _filter(kind: Experiment, frame: pd.DataFrame) -> Chosen:
@@ -153,10 +169,14 @@ def _finding_text(finding: core.Finding) -> str:
     return f"{ICONS[finding.severity]} **{finding.message}** {remedy}{shown}"
 
 
-def _take_away(kind: Experiment, sweep: Sweep, frame: pd.DataFrame, store: core.Store) -> None:
+def _take_away(kind: Experiment, sweep: Sweep, result: Result, store: core.Store) -> None:
+    """Downloads, link, command, script and table of what is there; nothing where nothing is."""
+    if not result.measured:
+        return
+    frame = result.frame
     st.subheader("Take it away")
     name = f"{kind.name}_{sweep.key[:8]}"
-    left, middle, right = st.columns([1, 1, 4], vertical_alignment="center")
+    left, middle, third, right = st.columns([1, 1, 1, 3], vertical_alignment="center")
     left.download_button(
         "CSV", lambda: tables.csv(_table(sweep, store)), f"{name}.csv", "text/csv", on_click="ignore", width="stretch"
     )
@@ -168,12 +188,28 @@ def _take_away(kind: Experiment, sweep: Sweep, frame: pd.DataFrame, store: core.
         on_click="ignore",
         width="stretch",
     )
+    third.download_button(
+        "Report",
+        lambda: _report(kind, sweep, result),
+        f"{name}.html",
+        "text/html",
+        on_click="ignore",
+        width="stretch",
+        help="Settings, findings, live charts, script and versions in one HTML file, which opens offline.",
+    )
     right.caption(f"{len(frame):,} rows, {len(frame.columns)} columns. A chart's own menu (⋯) saves it as PNG or SVG.")
     with st.expander("Link and command that give this again"):
+        concealed = st.multiselect(
+            "Controls that the link hides",
+            form.hideable(kind),
+            list(form.hidden(kind)),
+            placeholder="none",
+            key="hide",
+            help="For a class: whoever opens the link can't see or change them.",
+        )
+        fields = sweep.link() | ({form.HIDE: ",".join(concealed)} if concealed else {})
         st.code(
-            f"{(st.context.url or '').split('?')[0]}?{urllib.parse.urlencode(sweep.link())}",
-            language=None,
-            wrap_lines=True,
+            f"{(st.context.url or '').split('?')[0]}?{urllib.parse.urlencode(fields)}", language=None, wrap_lines=True
         )
         st.code(f"python -m core run {sweep.text()} --out {name}.csv", language="bash", wrap_lines=True)
     with st.expander("One run as a plain PyTorch script"):
@@ -182,6 +218,12 @@ def _take_away(kind: Experiment, sweep: Sweep, frame: pd.DataFrame, store: core.
         if len(frame) > SHOWN_ROWS:
             st.caption(f"The first {SHOWN_ROWS:,} of {len(frame):,} rows; the downloads hold all.")
         st.dataframe(frame.head(SHOWN_ROWS), hide_index=True, column_config=_column_config(frame))
+
+
+def _report(kind: Experiment, sweep: Sweep, result: Result) -> str:
+    """The whole result as one HTML file, with the script of its first run."""
+    first = Run(kind.name, kind.version, sweep.points[0], sweep.seeds[0])
+    return core.report(kind, sweep, result.frame, result.findings, result.comparison, kind.code(first))
 
 
 def _script(kind: Experiment, sweep: Sweep) -> None:

@@ -125,6 +125,51 @@ def test_a_sweep_goes_from_the_link_to_the_chart_to_the_csv(server, page, tmp_pa
     assert page.wrong == []
 
 
+def test_who_knows_no_code_goes_from_home_to_a_solved_xor_and_sees_why_zeros_fail(server, page):
+    open_page(page, server, "/")
+    page.get_by_role("link", name="Watch a network learn XOR").click()
+    page.get_by_text("At epoch 0, 2 of 4 examples are right").wait_for(timeout=60_000)
+    slider = page.get_by_role("slider").first
+    slider.focus()
+    slider.press("End")
+    page.get_by_text("At epoch 1,000, 4 of 4 examples are right").wait_for(timeout=30_000)
+    page.get_by_role("button", name="Next", exact=True).click()
+    page.get_by_text("2 of 13 · → forward · Bend").wait_for()
+    page.get_by_text("Largest difference to autograd").wait_for()
+    open_page(page, server, "/Backprop_by_hand?init=zeros")
+    page.get_by_text("all weights start at zero").wait_for(timeout=60_000)
+    page.get_by_text("Every gradient is zero: nothing will change").wait_for(timeout=60_000)
+    page.wait_for_timeout(1500)
+    assert page.wrong == []
+
+
+def test_the_film_plays_by_itself(server, page):
+    open_page(page, server, "/Backprop_by_hand?epochs=4")
+    page.get_by_text("At epoch 0,").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Play").click()
+    page.get_by_text("At epoch 4,").wait_for(timeout=30_000)
+    page.get_by_role("button", name="Play").wait_for(timeout=30_000)
+    assert page.wrong == []
+
+
+def test_a_report_opens_offline_with_its_charts_alive_and_asks_for_nothing(server, page, tmp_path):
+    open_page(page, server, SMALL)
+    page.get_by_text("12 runs, all in the store").wait_for(timeout=60_000)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report").click()
+    file = tmp_path / "report.html"
+    download.value.save_as(file)
+    alone = page.context.browser.new_context(offline=True).new_page()
+    asked, wrong = [], []
+    alone.on("request", lambda request: asked.append(request.url))
+    alone.on("console", lambda message: wrong.append(message.text))
+    alone.on("pageerror", lambda error: wrong.append(str(error)))
+    alone.goto(file.as_uri())
+    alone.locator("[data-chart] .marks").nth(4).wait_for(timeout=30_000)
+    assert alone.get_by_text("Findings").first.is_visible()
+    assert (asked, wrong) == ([file.as_uri()], [])
+
+
 def test_a_map_of_two_settings_is_drawn(server, page):
     open_page(page, server, "/Vanishing_gradients?depth=4&activation=tanh,relu,gelu&init=lesson,xavier_normal&seeds=3")
     page.get_by_text("18 runs, all in the store").wait_for(timeout=60_000)

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 HOME = str(Path(__file__).parents[2] / "dashboard.py")
 ROOT = Path(HOME).parent
 PAGES = ["dashboard.py", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").glob("*.py"))]
+BACKPROP = "pages/1_Backprop_by_hand.py"
 VANISHING, RESULTS = "pages/2_Vanishing_gradients.py", "pages/10_Results.py"
 TRAININGS = {
     "schedulers": ("pages/7_Schedulers.py", {"scheduler": "one_cycle,constant", "dataset": "wine"}),
@@ -84,6 +85,36 @@ def test_a_link_fills_the_form_and_opens_the_same_sweep():
     assert "4 runs, all in the store" in text_of(app)
 
 
+def test_a_teachers_link_hides_and_locks_controls():
+    app = settled(opened(VANISHING, depth="3", init="zeros", seeds="2", hide="init,seeds,preset"))
+    assert not app.exception
+    assert "2 runs, all in the store" in text_of(app)
+    assert "Set by the link that brought you here: init zeros, seeds 2" in text_of(app)
+    assert "vanishing:init" not in [box.key for box in app.multiselect]
+    assert "vanishing:seeds" not in [box.key for box in app.text_input]
+    assert "vanishing:preset" not in [box.key for box in app.selectbox]
+    app.text_input(key="vanishing:depth").set_value("4").run()
+    app = settled(app)
+    assert app.query_params["hide"] in ("init,seeds,preset", ["init,seeds,preset"])
+    assert set(app.dataframe[-1].value["init"]) == {"zeros"}
+    assert set(app.dataframe[-1].value["depth"]) == {4}
+
+
+def test_a_link_that_hides_what_is_no_control_is_one_sentence():
+    app = opened(VANISHING, hide="inti")
+    assert not app.exception
+    assert "unknown control to hide 'inti'; did you mean 'init'" in app.error[0].value
+
+
+def test_a_link_to_the_page_that_is_open_fills_its_form_anew():
+    app = settled(opened(VANISHING, depth="3", seeds="2"))
+    app.query_params.clear()
+    app.query_params.update({"depth": "4", "seeds": "3"})
+    app = settled(app.run())
+    assert app.text_input(key="vanishing:depth").value == "4"
+    assert "3 runs, all in the store" in text_of(app)
+
+
 def test_gradients_through_time_are_measured_drawn_and_judged():
     app = settled(opened(THROUGH_TIME, gain="0.5,1.2", seeds="3", dataset="adding(length=20)"))
     assert not app.exception
@@ -145,6 +176,64 @@ def test_a_damaged_store_is_a_sentence_on_every_page(tmp_path):
             app.switch_page(page).run()
         assert not app.exception
         assert "no store of Gradient Lab" in app.error[0].value
+
+
+def test_backprop_shows_the_film_and_every_gradient_three_ways():
+    app = settled(opened(BACKPROP, epochs="100"))
+    assert not app.exception
+    assert charts_of(app) >= 6
+    tables = [frame.value for frame in app.dataframe]
+    ways = next(table for table in tables if "autograd (PyTorch)" in table)
+    assert len(ways) == 17
+    assert ways["by hand − autograd"].abs().max() < 1e-12
+    assert ways["by hand − definition"].abs().max() < 1e-8
+    chain = next(table for table in tables if "product" in table)
+    assert chain["product"].mean() == pytest.approx(ways["by hand"].iloc[0], rel=1e-10)
+
+
+def test_backprop_walks_on_by_a_step_and_looks_at_another_epoch_weight_and_example():
+    app = settled(opened(BACKPROP, epochs="100"))
+    assert "1 of 13" in text_of(app)
+    app.button(key="walk:next").click().run()
+    assert "2 of 13 · → forward · Bend" in text_of(app)
+    app.select_slider(key="film:epoch").set_value(100).run()
+    app.selectbox(key="chain:parameter").select(("W2", 1, 0)).run()
+    app.selectbox(key="film:example").select(2).run()
+    assert not app.exception
+    assert "From “hidden 2 → output”" in text_of(app)
+    assert len(next(frame.value for frame in app.dataframe if "product" in frame.value)) == 1
+
+
+@pytest.mark.parametrize(
+    ("guess", "verdict"), [("two, as by chance", "As you said"), ("all four", "it came out “two, as by chance”")]
+)
+def test_a_prediction_is_compared_with_what_a_run_gives(guess, verdict):
+    app = settled(opened(BACKPROP, epochs="10"))
+    assert app.button(key="predict backprop 1 run").disabled
+    app.radio(key="predict backprop 1 guess").set_value(guess).run()
+    app.button(key="predict backprop 1 run").click().run()
+    app = settled(app)
+    assert not app.exception
+    assert verdict in text_of(app)
+
+
+def test_zeros_are_named_and_shown_beside_what_works():
+    app = settled(opened(BACKPROP, init="zeros,lesson", seeds="2", epochs="300"))
+    assert not app.exception
+    assert "all weights start at zero" in text_of(app)
+    assert "Every gradient is zero: nothing will change" in text_of(app)
+    app.selectbox(key="film:point").select(1).run()
+    assert "The loss asks most of" in text_of(app)
+
+
+def test_the_film_plays_to_its_end(monkeypatch):
+    app = settled(opened(BACKPROP, epochs="3"))
+    app.button(key="film:play").click().run()
+    for _ in range(4):
+        app.run()
+    assert not app.exception
+    assert app.select_slider(key="film:epoch").value == 3
+    assert app.button(key="film:play").label == "Play"
 
 
 @pytest.mark.parametrize("name", TRAININGS)

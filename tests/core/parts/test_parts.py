@@ -191,6 +191,7 @@ def test_every_registry_lists_the_lessons_entry_first():
         "schedulers": "plateau",
         "models": "mlp",
         "clippers": "norm",
+        "remedies": "plain",
     }
 
 

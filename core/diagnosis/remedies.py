@@ -1,0 +1,97 @@
+"""Whether a deep network learned with its remedy, and if not, whether its gradients were to blame."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from core import profiles
+from core.charts import three_digits
+from core.diagnosis import Finding, check_numbers
+from core.diagnosis.layers import LOST
+from core.experiments.remedies import chance, run_summary
+
+WHOLE = ("step", "layer", "depth", "width", "epochs", "batch_size", "seed")
+NUMBERS = ("train_loss", "val_loss", "grad_rms", "base_lr")
+SHOWN = ("remedy", "depth", "width", "dataset", "optimizer", "base_lr", "epochs", "dtype")
+STUCK = 0.1  # share of the first loss by which a network that learns at all lowers it
+MANY = 0.5  # share of runs that make a fault of the setting, not of a seed
+
+
+def diagnose(frame: pd.DataFrame) -> list[Finding]:
+    """The findings of a frame of deep networks and their remedies."""
+    if frame.empty:
+        return []
+    check_numbers(frame, NUMBERS, WHOLE)
+    runs = run_summary(frame)
+    number, table = profiles.points(frame, [name for name in SHOWN if name in frame])
+    first = frame[(frame["step"] == 0) & (frame["layer"] == 1)].set_index("run")["train_loss"]
+    found = []
+    for point, settings in table.iterrows():
+        own = runs[runs["run"].isin(frame.loc[number == point, "run"])]
+        rows = frame[(number == point) & (frame["step"] == 0)]
+        found += _lost(own, settings) or _gradients(own, rows, first, settings)
+    return found
+
+
+def _lost(runs: pd.DataFrame, settings: pd.Series) -> list[Finding]:
+    share = float(runs["diverged"].mean())
+    if not share:
+        return []
+    lr = float(settings["base_lr"])
+    return [
+        Finding(
+            "diverged",
+            "error",
+            f"{settings['label']}: {int(runs['diverged'].sum())} of {len(runs)} runs diverge.",
+            {"runs": len(runs), "diverged": share, "base_lr": lr},
+            f"Add a norm or clipping (remedy=together), or lower base_lr to {lr / 10:g}. "
+            f"See it work: {_link(settings, beside='together')}",
+        )
+    ]
+
+
+def _gradients(runs: pd.DataFrame, rows: pd.DataFrame, first: pd.Series, settings: pd.Series) -> list[Finding]:
+    """A network that does not learn, and whose first layers get next to nothing, or far too much."""
+    hidden = rows[rows["layer"] <= int(settings["depth"])]
+    sizes = hidden[hidden["grad_rms"] > 0].assign(log=lambda table: np.log(table["grad_rms"]))
+    by_layer = sizes.groupby("layer")["log"].mean()
+    if len(by_layer) < 2:
+        return []
+    ratio = math.exp(float(by_layer.iloc[0] - by_layer.iloc[-1]))
+    fall = 1.0 - runs["final_train_loss"].to_numpy(float) / runs["run"].map(first).to_numpy(float)
+    stuck = float((~(fall > STUCK)).mean())
+    evidence = {"first_over_last": ratio, "stuck": stuck, "runs": len(runs), "chance": chance(rows)}
+    if ratio < LOST and stuck >= MANY:
+        return [
+            Finding(
+                "vanishing_gradients",
+                "error",
+                f"{settings['label']}: layer 1 gets {three_digits(ratio)} of the last layer's gradient, and the loss "
+                f"hardly falls in {stuck:.0%} of the runs.",
+                evidence,
+                "ReLU with He's initialization, residual blocks or a norm. "
+                f"See it work: {_link(settings, beside='relu_he,residual_blocks')}",
+            )
+        ]
+    if ratio > 1.0 / LOST:
+        return [
+            Finding(
+                "exploding_gradients",
+                "warning",
+                f"{settings['label']}: before training, layer 1 gets {three_digits(ratio)} times the last layer's gradient.",
+                evidence,
+                f"Skips around the layers keep it even. See it work: {_link(settings, beside='together')}",
+            )
+        ]
+    return []
+
+
+def _link(settings: pd.Series, beside: str) -> str:
+    """The page that shows other remedies beside this one."""
+    fields = {name: settings[name] for name in SHOWN if name in settings} | {"seeds": 5}
+    fields["remedy"] = f"{settings['remedy']},{beside}"
+    written = (f"{value:g}" if isinstance(value, float) else str(value).replace(" ", "") for value in fields.values())
+    return "/Remedies?" + "&".join(f"{name}={value}" for name, value in zip(fields, written, strict=True))

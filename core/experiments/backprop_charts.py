@@ -1,0 +1,342 @@
+"""The charts and headline numbers of ``backprop``: each a pure function of the frame, its title the finding."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core import curves, profiles, summaries
+from core.charts import PALETTE, colours, empty, legend, log10, power_axis, three_digits, titled
+from core.experiments.backprop import GRADIENTS, NAMES, PREDICTIONS, run_summary
+from core.experiments.training_charts import NOTHING, series_scale
+from core.experiments.vanishing_charts import drawn_series
+from core.frames import COLUMNS
+from core.parts.datasets import TRUTH_TABLES
+
+RIGHT = "share of runs that end with every example right"
+ENDS = ("every example right", "not solved")
+SETTINGS = 12  # of a chart with a row each
+
+
+def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+    """The share of runs that solve it, where they end, and the course of loss, gradients and predictions, by name."""
+    frame = curves.finite(frame)
+    if frame.empty:
+        return {"loss": empty(NOTHING)}
+    runs = run_summary(frame)
+    found = {}
+    gates = runs[runs["dataset"].map(_gate)]
+    if len(gates) > 1:
+        found["success"] = success_chart(gates)
+    found["loss"] = loss_chart(frame, runs)
+    if len(runs) > 1:
+        found["ends"] = ends_chart(runs)
+    if not runs["dataset"].map(_gate).all():
+        found["accuracy"] = accuracy_chart(frame, runs)
+    if len(runs.drop_duplicates(NAMES)) == 1:
+        found["gradients"] = gradients_chart(frame)
+        if frame[list(PREDICTIONS)].notna().any(axis=None):
+            found["predictions"] = predictions_chart(frame)
+    return found
+
+
+def _gate(dataset: object) -> bool:
+    """Whether the dataset is a truth table, which a network either solves or does not."""
+    return str(dataset) in TRUTH_TABLES
+
+
+def shares(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per point of ``run_summary``: its settings, ``label n solved share low high``; Wilson's 95 % interval."""
+    number, table = profiles.points(runs, NAMES)
+    rows = []
+    for point, block in runs.groupby(number):
+        solved, n = int(block["solved"].sum()), len(block)
+        low, high = summaries.share_interval(solved, n)
+        rows.append({"point": point, "n": n, "solved": solved, "share": solved / n, "low": low, "high": high})
+    return pd.DataFrame(rows).join(table, on="point")
+
+
+def success_title(table: pd.DataFrame) -> str:
+    """Who solves it most and least often, from ``shares``."""
+    if len(table) == 1:
+        row = table.iloc[0]
+        return f"{row['solved']} of {row['n']} runs solve it" + (
+            ": the first weights decide" if 0 < row["share"] < 1 else ""
+        )
+    ordered = table.sort_values("share", kind="stable")
+    low, high = ordered.iloc[0], ordered.iloc[-1]
+    if low["share"] == high["share"]:
+        return f"Every setting solves it in {low['share']:.0%} of its runs"
+    return f"{low['label']}: solved in {low['share']:.0%} of the runs; {high['label']}: in {high['share']:.0%}"
+
+
+def success_chart(runs: pd.DataFrame) -> alt.Chart:
+    """The share of runs that solve it, with its interval: over hidden units where they vary, else a row per setting."""
+    table = shares(runs)
+    note = (
+        f"Dot: share of runs, n = {_span(table['n'])} seeds each; bar: 95 % interval (Wilson's). "
+        "A single run is one draw from such a share, and so proves nothing."
+    )
+    scale, format = alt.Scale(domain=[0, 1]), alt.Axis(format=".0%", title=RIGHT)
+    tooltip = [
+        alt.Tooltip("label:N", title="setting"),
+        alt.Tooltip("solved:Q", title="runs that solve it"),
+        alt.Tooltip("n:Q", title="of"),
+        alt.Tooltip("low:Q", format=".1%", title="interval from"),
+        alt.Tooltip("high:Q", format=".1%", title="to"),
+    ]
+    others = [name for name in summaries.varying(runs, NAMES) if name != "hidden"]
+    if table["hidden"].nunique() < 2:
+        labels, left_out = drawn_series(table)
+        shown = table[table["label"].isin(labels)]
+        base = alt.Chart(shown).encode(
+            y=alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=260)),
+            color=alt.Color("label:N", scale=series_scale(runs, NAMES, labels), legend=None),
+            tooltip=tooltip,
+        )
+        drawn = alt.layer(
+            base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", scale=scale, axis=format), x2="high:Q"),
+            base.mark_point(filled=True, size=90, opacity=1).encode(x=alt.X("share:Q", scale=scale, axis=format)),
+        )
+        return titled(drawn, success_title(table), f"{note} {left_out}".strip(), max(120, 34 * len(shown)))
+    number, names = profiles.points(table, others) if others else (pd.Series(0, index=table.index), None)
+    table = table.assign(series=number.map(names["label"]) if names is not None else "all runs")
+    lines, left_out = drawn_series(table.assign(label=table["series"]))
+    shown = table[table["series"].isin(lines)]
+    base = alt.Chart(shown).encode(
+        x=alt.X(
+            "hidden:Q",
+            title=COLUMNS["hidden"].title,
+            axis=alt.Axis(values=sorted(int(value) for value in shown["hidden"].unique())[:20], format="d"),
+            scale=alt.Scale(nice=False, zero=False, padding=20),
+        ),
+        color=alt.Color(
+            "series:N",
+            scale=series_scale(runs, others, lines) if others else alt.Scale(range=[PALETTE[0]]),
+            legend=legend(", ".join(others), lines) if others else None,
+        ),
+        tooltip=tooltip,
+    )
+    drawn = alt.layer(
+        base.mark_rule(strokeWidth=3, opacity=0.6).encode(y=alt.Y("low:Q", scale=scale, axis=format), y2="high:Q"),
+        base.mark_line().encode(y=alt.Y("share:Q", scale=scale, axis=format)),
+        base.mark_point(filled=True, size=80, opacity=1).encode(y=alt.Y("share:Q", scale=scale, axis=format)),
+    )
+    return titled(drawn, success_title(table), f"{note} {left_out}".strip())
+
+
+def loss_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> alt.Chart:
+    """Training loss over epochs: a line per setting, the median over seeds, with a band over seeds."""
+    ends = runs.groupby(profiles.points(runs, NAMES)[0])["final_train_loss"].median().dropna()
+    words = three_digits(ends.min()) if len(ends) else "–"
+    title = (
+        f"The loss ends at {words}"
+        if len(ends) < 2
+        else f"The loss ends between {words} and {three_digits(ends.max())}"
+    )
+    return _course(frame, "train_loss", title if len(ends) else "No loss is a finite number", "L, binary cross-entropy")
+
+
+def every_run_chart(frame: pd.DataFrame) -> alt.Chart:
+    """The loss of every single run over epochs: a thin line each, coloured by how it ends."""
+    frame = curves.finite(frame)
+    runs = run_summary(frame).set_index("run")
+    steps = np.unique(np.linspace(0, int(frame["epoch"].max()), 80).round().astype(int))
+    data = frame.loc[frame["epoch"].isin(steps) & frame["train_loss"].notna(), ["run", "seed", "epoch", "train_loss"]]
+    solved = data["run"].map(runs["solved"]) > 0
+    data = data.assign(state=np.where(solved, ENDS[0], ENDS[1])).drop(columns="run")
+    drawn = (
+        alt.Chart(data)
+        .mark_line(opacity=0.6, strokeWidth=1.4)
+        .encode(
+            x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickCount=5, format="d"), scale=alt.Scale(nice=False)),
+            y=alt.Y("train_loss:Q", title="loss"),
+            detail="seed:N",
+            color=alt.Color("state:N", scale=alt.Scale(domain=list(ENDS), range=[PALETTE[2], PALETTE[5]]), legend=None),
+            tooltip=["seed:Q", "epoch:Q", alt.Tooltip("train_loss:Q", format=".3g")],
+        )
+    )
+    count = int(runs["solved"].sum())
+    return titled(
+        drawn, f"{count} of {len(runs)} networks learn it, {len(runs) - count} (orange) get stuck", "A line is one run."
+    )
+
+
+def accuracy_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> alt.Chart:
+    """Share of rows in the right class over epochs."""
+    best = runs["final_accuracy"].max()
+    title = f"At best, {best:.1%} of the examples end in the right class" if np.isfinite(best) else "Accuracy"
+    return _course(frame, "accuracy", title, COLUMNS["accuracy"].title)
+
+
+def _course(frame: pd.DataFrame, measure: str, title: str, heading: str) -> alt.Chart:
+    """A measure over epochs, a line per setting, with a band over seeds."""
+    table = curves.by_step(frame.assign(step=frame["epoch"]), NAMES, measure)
+    if table.empty:
+        return empty(f"There is no finite {COLUMNS[measure].label} to draw.")
+    labels, left_out = drawn_series(table)
+    data = table[table["label"].isin(labels)]
+    varying = summaries.varying(frame, NAMES)
+    color = alt.Color(
+        "label:N",
+        scale=series_scale(frame, NAMES, labels),
+        legend=legend(", ".join(varying), labels) if varying else None,
+    )
+    base = alt.Chart(data).encode(x=_epochs("step"), color=color)
+    y = alt.Y("median:Q", title=heading, scale=alt.Scale(zero=True))
+    layers = [base.mark_line().encode(y=y, tooltip=_tooltip())]
+    note = "One seed."
+    if data["n"].max() > 1:
+        layers.insert(0, base.mark_area(opacity=0.16).encode(y=alt.Y("low:Q", title=heading), y2="high:Q"))
+        note = f"Line: median over seeds, n = {_span(data['n'])}; band: 10th to 90th percentile of the seeds."
+    return titled(alt.layer(*layers), title, f"{note} {left_out}".strip())
+
+
+def _epochs(name: str) -> alt.X:
+    return alt.X(
+        f"{name}:Q",
+        title="epoch (one update each)",
+        axis=alt.Axis(tickMinStep=1, format="d"),
+        scale=alt.Scale(nice=False),
+    )
+
+
+def _tooltip() -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("label:N", title="line"),
+        alt.Tooltip("step:Q", title="epoch"),
+        alt.Tooltip("median:Q", title="median over seeds", format=".4g"),
+        alt.Tooltip("n:Q", title="seeds"),
+    ]
+
+
+def _of_one_setting(frame: pd.DataFrame, measures: tuple[str, ...]) -> pd.DataFrame:
+    """``label step n median low high`` of several measures of one setting."""
+    stepped = frame.assign(step=frame["epoch"])
+    tables = [curves.by_step(stepped, NAMES, name).assign(label=COLUMNS[name].label) for name in measures]
+    return pd.concat(tables, ignore_index=True)
+
+
+def gradients_chart(frame: pd.DataFrame) -> alt.Chart:
+    """The gradient of each of the four parameters over epochs, on a log axis."""
+    table = _of_one_setting(frame, GRADIENTS)
+    shown = table[table["median"] > 0].assign(log_median=lambda rows: log10(rows["median"]))
+    if shown.empty:
+        return empty("All gradients are exactly zero, from the first epoch to the last: nothing can be learned.")
+    names = [COLUMNS[name].label for name in GRADIENTS]
+    axis, scale = power_axis("norm of the gradient", shown["log_median"].to_numpy(float))
+    lines = alt.Chart(shown).mark_line()
+    drawn = lines.encode(
+        x=_epochs("step"),
+        y=alt.Y("log_median:Q", axis=axis, scale=scale),
+        color=alt.Color("label:N", scale=colours(names), sort=names, legend=legend("", names)),
+        tooltip=_tooltip(),
+    )
+    first = shown[shown["step"] == shown["step"].min()].set_index("label")["median"]
+    ratio = first.get(names[0], np.nan) / first.get(names[2], np.nan)
+    title = "The gradient of each layer"
+    if np.isfinite(ratio):
+        title = f"At first the hidden layer's weights get {three_digits(ratio)} of the gradient of the output's"
+    lost = len(table) - len(shown)
+    note = "Median over seeds." if shown["n"].max() > 1 else "One seed."
+    return titled(drawn, title, note + (f" {lost} points of a zero gradient are left out." if lost else ""))
+
+
+def predictions_chart(frame: pd.DataFrame) -> alt.Chart:
+    """The four predictions over epochs, and the line that divides the classes."""
+    table = _of_one_setting(frame, PREDICTIONS)
+    names = [COLUMNS[name].label for name in PREDICTIONS]
+    data = table[np.isfinite(table["median"])]
+    if data.empty:
+        return empty("No prediction is a finite number.")
+    base = alt.Chart(data).encode(
+        x=_epochs("step"), color=alt.Color("label:N", scale=colours(names), sort=names, legend=legend("", names))
+    )
+    y = alt.Scale(domain=[0, 1])
+    heading = "prediction a₂"
+    layers = [base.mark_line().encode(y=alt.Y("median:Q", title=heading, scale=y), tooltip=_tooltip())]
+    if data["n"].max() > 1:
+        layers.insert(0, base.mark_area(opacity=0.12).encode(y=alt.Y("low:Q", title=heading, scale=y), y2="high:Q"))
+    half = alt.Chart(pd.DataFrame({"half": [0.5]})).mark_rule(strokeDash=[2, 3], color="#888888").encode(y="half:Q")
+    ends = data[data["step"] == data["step"].max()].set_index("label")["median"]
+    title = "Predictions end at " + ", ".join(three_digits(ends.get(name, np.nan)) for name in names)
+    note = "Line: median over seeds; band: 10th to 90th percentile." if data["n"].max() > 1 else "One seed."
+    return titled(alt.layer(half, *layers), title, f"{note} Above the dotted line the network says 1, below it 0.")
+
+
+def ends_chart(runs: pd.DataFrame) -> alt.Chart:
+    """Where each single run ends: a tick per run, a row per setting."""
+    _, table = profiles.points(runs, NAMES)
+    number = profiles.points(runs, NAMES)[0]
+    data = runs.assign(label=number.map(table["label"]), state=np.where(runs["solved"] > 0, *ENDS))
+    data = data[np.isfinite(data["final_train_loss"].to_numpy(float))][["label", "seed", "final_train_loss", "state"]]
+    if data.empty:
+        return empty("No run ended with a finite loss.")
+    order = list(dict.fromkeys(data["label"]))
+    shown = data[data["label"].isin(order[:SETTINGS])].head(4000)
+    low, high = data["final_train_loss"].min(), data["final_train_loss"].max()
+    left = f" {SETTINGS} of {len(order)} settings are drawn." if len(order) > SETTINGS else ""
+    drawn = (
+        alt.Chart(shown)
+        .mark_tick(thickness=2, opacity=0.55, size=20)
+        .encode(
+            x=alt.X("final_train_loss:Q", title="loss after the last epoch", scale=alt.Scale(zero=True)),
+            y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
+            color=alt.Color(
+                "state:N",
+                scale=alt.Scale(domain=list(ENDS), range=[PALETTE[2], PALETTE[5]]),
+                legend=alt.Legend(title=None, orient="bottom", symbolType="square", symbolOpacity=1),
+            ),
+            tooltip=["label:N", "seed:Q", alt.Tooltip("final_train_loss:Q", format=".4g"), "state:N"],
+        )
+    )
+    title = f"Each run ends somewhere else: losses from {three_digits(low)} to {three_digits(high)}"
+    if low == high:
+        title = f"Every run ends at the same loss, {three_digits(low)}"
+    return titled(drawn, title, f"A tick is one run.{left}", max(120, 34 * min(len(order), SETTINGS)))
+
+
+def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """(label, value, explanation): runs that solve it, the final loss, the epochs it took, and the accuracy."""
+    if frame.empty:
+        return [(label, "–", "Press Run.") for label in ("Solved", "Final loss", "Epochs to solve", "Accuracy")]
+    runs = run_summary(frame)
+    solved, n = int(runs["solved"].sum()), len(runs)
+    low, high = summaries.share_interval(solved, n)
+    losses = runs["final_train_loss"][np.isfinite(runs["final_train_loss"])]
+    waited, accuracy = runs["epochs_to_solve"].dropna(), runs["final_accuracy"].dropna()
+    one = n == 1
+    return [
+        (
+            "Solved",
+            ("yes" if solved else "no") if one else f"{solved:,} of {n:,}",
+            "Every example ends in the right class. "
+            + (
+                "One run proves little: ask for 100 seeds."
+                if one
+                else f"95 % interval of the share: {low:.0%} to {high:.0%}."
+            ),
+        ),
+        (
+            "Final loss" if one else "Median final loss",
+            three_digits(float(losses.median())) if len(losses) else "–",
+            "0.693 (ln 2) is what a network gets that answers 1/2 to everything; 0 is perfect.",
+        ),
+        (
+            "Epochs to solve" if one else "Median epochs to solve",
+            f"{waited.median():,.0f}" if len(waited) else "–",
+            "From this epoch on every example stays in the right class"
+            + ("." if one else f"; over the {len(waited):,} runs that get there."),
+        ),
+        (
+            "Accuracy" if one else "Mean accuracy",
+            f"{accuracy.mean():.1%}" if len(accuracy) else "–",
+            "Share of examples in the right class after the last epoch.",
+        ),
+    ]
+
+
+def _span(counts: pd.Series) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return str(low) if low == high else f"{low} to {high}"

@@ -1,0 +1,339 @@
+r"""Which remedy makes the deep network learn?
+
+Twenty layers of sigmoid do not learn: each layer multiplies the gradient on its way to the input by a factor below one,
+
+$$\frac{\partial L}{\partial h_{l-1}} = W_l^\top\left(\varphi'(z_l)\odot\frac{\partial L}{\partial h_l}\right)$$
+
+and what is left for the first layers moves nothing. The lesson names three remedies, and there are more. Each works on one
+factor of this product:
+
+- **ReLU** (the lesson's ModernNet): $\varphi'$ is 0 or 1, not at most 1/4.
+- **He's initialization** (arXiv:1502.01852): weights of variance 2/fan-in make up for the half that ReLU silences.
+- **Residual connections** (the lesson's ResidualBlock, arXiv:1512.03385): $h + f(h)$ adds 1 to the factor.
+- **BatchNorm** (the lesson's BatchNormNet, arXiv:1502.03167) and **LayerNorm** (arXiv:1607.06450) rescale every layer's
+  signal, so that its size, and with it the gradient's, can't drift away.
+- **Clipping** shortens gradients. It makes none larger: against vanishing it does nothing.
+
+**Where the lesson is too simple.** BatchNorm in a deep plain network turns vanishing into explosion: before training,
+gradients grow towards the input by $\sqrt{\pi/(\pi-1)} \approx 1.21$ a layer (Yang 2019, arXiv:1902.08129), which training
+must first undo. A residual network without a norm adds a variance as large as its input's in every layer, so that it grows as
+$2^L$; with a norm in each branch it grows about as $L$. And ReLU alone, with PyTorch's default weights, still loses a factor
+of $1/\sqrt 6$ a layer.
+
+**What to try next.** Sweep `depth=5:61:5` for one remedy and see where it stops helping. Take `remedy=he` alone: the right
+variance for ReLU is not the right one for sigmoid. Give `optimizer=sgd` and see how much of the rescue is Adam's, which
+divides by the gradient's size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.engine import stacks
+from core.experiments import Cost, Experiment, Preset, perceptron, trainings, vanishing
+from core.frames import COLUMNS
+from core.parts.activations import ACTIVATIONS
+from core.parts.clippers import CLIPPERS
+from core.parts.datasets import DATASETS, DataShape
+from core.parts.inits import INITS
+from core.parts.norms import NORMS
+from core.parts.optimizers import OPTIMIZERS
+from core.parts.remedies import REMEDIES
+from core.parts.residuals import RESIDUALS
+from core.settings import Run, Settings, Sweep, choice, part, positive, whole
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+FIRST = "plain,relu_he,residual_blocks,batch_norm"
+OWN = ("remedy", "init", "clipper", "base_lr")  # what runs of one stack may have for themselves
+SECONDS = 3.0  # of a task
+
+
+class Remedies(Settings):
+    """One deep network with one remedy, and its training. The remedy's members follow from it."""
+
+    remedy: str = part("plain", REMEDIES)
+    activation: str | None = part(None, ACTIVATIONS)
+    init: str | None = part(None, INITS)
+    norm: str | None = part(None, NORMS)
+    residual: str | None = part(None, RESIDUALS)
+    clipper: str | None = part(None, CLIPPERS)
+    depth: int = whole(20, 1, 1000)
+    width: int = whole(64, 1, 4096)
+    dataset: str = part("digits", DATASETS)
+    optimizer: str = part("adam", OPTIMIZERS)
+    base_lr: float = positive(0.001, 1e6)
+    epochs: int = whole(8, 1, 10_000)
+    batch_size: int = whole(None, 1, 65536)
+    dtype: str = choice("float32", "float64")
+
+    @classmethod
+    def filled(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The members are the remedy's; the batch size is the smaller of 64 and the training rows."""
+        values = cls.defaults() | values
+        members = REMEDIES.parse(values["remedy"]).entry.members
+        values |= {name: member for name, member in members.items() if values[name] is None}
+        if values["batch_size"] is None:
+            rows = _shape_of(values["dataset"]).training_rows
+            values["batch_size"] = min(trainings.BATCH_SIZE, rows or trainings.BATCH_SIZE)
+        return values
+
+    @property
+    def data(self) -> DataShape:
+        """Sizes of the dataset."""
+        return _shape_of(self.dataset)
+
+    @property
+    def steps(self) -> int:
+        """Updates in all; the last incomplete batch of an epoch is dropped."""
+        assert self.data.training_rows is not None
+        return self.epochs * (self.data.training_rows // self.batch_size)
+
+    def contradiction(self) -> str | None:
+        """The first reason why this can't be trained, or None."""
+        data = self.data
+        for name, member in REMEDIES.parse(self.remedy).entry.members.items():
+            if getattr(self, name) != member:
+                return f"{name}: comes with the remedy {self.remedy}, {member}; leave it out, or choose another remedy"
+        if data.length or data.training_rows is None:
+            return f"dataset: a remedy is tried on rows of a table; use dataset=digits, not {self.dataset}"
+        if self.batch_size > data.training_rows:
+            return (
+                f"batch_size: {self.dataset} has {data.training_rows} training rows, "
+                f"so it must be 1 to {data.training_rows}, but got {self.batch_size}"
+            )
+        return perceptron.contradiction(self, data.features)
+
+
+def _shape_of(dataset: str) -> DataShape:
+    found = DATASETS.parse(dataset)
+    return found.entry.shape(**found.arguments)
+
+
+NAMES = Remedies.names()
+MEASURES = (*vanishing.MEASURES, "val_loss", "val_accuracy")
+
+PRESETS = (
+    Preset(
+        "The lesson's remedies on twenty layers",
+        "The plain sigmoid network stays at chance; ReLU with He's weights, residual blocks and BatchNorm learn.",
+        {"remedy": FIRST, "epochs": "6", "seeds": "10"},
+    ),
+    Preset(
+        "Every remedy, alone and together",
+        "Twelve networks, the same rows in the same order: which single change is enough?",
+        {"remedy": ",".join(entry.name for entry in REMEDIES), "epochs": "5", "seeds": "3"},
+    ),
+    Preset(
+        "At which depth does a remedy stop helping?",
+        "From 4 to 40 layers: what rescues ten layers need not rescue forty.",
+        {"remedy": "plain,relu,relu_he,batch_norm", "depth": "4,10,20,40", "epochs": "4", "seeds": "3"},
+    ),
+    Preset(
+        "Clipping does not cure vanishing",
+        "A factor of at most 1 makes no gradient larger: the clipped network learns as little as the plain one.",
+        {"remedy": "plain,clipping,relu_he", "epochs": "5", "seeds": "5"},
+    ),
+)
+
+
+def cost(settings: Settings) -> Cost:
+    """Seconds on one core, bytes in a worker and rows, for one seed."""
+    assert isinstance(settings, Remedies)
+    load = _load(settings)
+    return Cost(load.seconds, load.total_bytes, (settings.depth + 1) * settings.steps)
+
+
+def _load(settings: Remedies) -> stacks.Load:
+    """What one run costs: its updates, each with the measures of every layer."""
+    assert settings.activation is not None and settings.data.features is not None
+    name = ACTIVATIONS.parse(settings.activation).entry.name
+    itemsize = 8 if settings.dtype == "float64" else 4
+    load = stacks.network_load(
+        settings.depth,
+        settings.width,
+        settings.data.features,
+        settings.batch_size,
+        settings.steps,
+        itemsize,
+        vanishing.SLOW.get(name, 0.4e-9),
+    )
+    slow = 1.5 if settings.norm == "none" and settings.residual == "none" else 2.5
+    return load._replace(seconds=load.seconds * slow)
+
+
+def tasks(runs: Iterable[Run]) -> list[list[Run]]:
+    """Runs of one shape together, whatever their weights, rates and clippers."""
+    return stacks.tasks(runs, _shape, lambda run: run, _shape, lambda run: _load(run.settings), SECONDS)  # type: ignore[arg-type]
+
+
+def _shape(run: Run) -> tuple[object, ...]:
+    return tuple(value for name, value in run.settings if name not in OWN)
+
+
+def compute(runs: Sequence[Run], device: str) -> list[dict[str, np.ndarray]]:
+    """Each run's place and measured columns, computed as one stack."""
+    from core.engine.flow import Stack, training_flow
+
+    settings = runs[0].settings
+    assert isinstance(settings, Remedies)
+    data = settings.data
+    assert data.features is not None
+    network = perceptron.network(settings, data.features, data.outputs)
+    stack = Stack(
+        network,
+        DATASETS.parse(settings.dataset),
+        settings.batch_size,
+        "cross_entropy" if data.classes else "mse",
+        settings.steps,
+        OPTIMIZERS.parse(settings.optimizer),
+        settings.dtype,
+        tuple((run.settings.init, run.settings.base_lr, run.seed) for run in runs),  # type: ignore[attr-defined]
+    )
+    measured = training_flow(stack, np.array([_max_norm(run.settings) for run in runs]), device)  # type: ignore[arg-type]
+    layers = len(network.fans)
+    place = {
+        "step": np.repeat(np.arange(settings.steps), layers),
+        "layer": np.tile(np.arange(1, layers + 1), settings.steps),
+    }
+    rows = []
+    for r in range(len(runs)):
+        own = {name: values[r].ravel() for name, values in measured.items()}
+        own["underflow"] = np.nan_to_num(own["underflow"]).astype(bool)
+        rows.append(place | own | {"theory_grad_rms": np.full(len(place["step"]), math.nan)})  # none while it trains
+    return rows
+
+
+def _max_norm(settings: Remedies) -> float:
+    """The norm to which the whole gradient is clipped; infinite without a clipper."""
+    assert settings.clipper is not None
+    part = CLIPPERS.parse(settings.clipper)
+    assert part.entry.name in ("none", "norm"), "a remedy clips by norm or not at all"
+    return float(part.arguments.get("max_norm", math.inf))  # type: ignore[arg-type]
+
+
+def expected(sweep: Sweep) -> pd.DataFrame:
+    """No rows: there is no theory of how a training ends."""
+    return trainings.no_rows(EXPERIMENT)
+
+
+def curves_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per run and update, with its ``epoch``: what the whole network did, its layers left out."""
+    table = frame[frame["layer"] == 1].drop(columns=["layer", "grad_norm", "update_ratio"])
+    per_epoch = (table.groupby("run")["step"].transform("max") + 1) / table["epochs"]
+    return table.assign(epoch=(table["step"] // per_epoch.clip(lower=1)).astype(int))
+
+
+def run_summary(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per run: how its training ended, and the decay factor of its gradient before and after."""
+    import pandas as pd
+
+    from core import profiles
+
+    measures = ["final_train_loss", "final_val_loss", "best_val_loss", "final_val_accuracy", "diverged", "failed"]
+    if frame.empty:
+        return pd.DataFrame(columns=["run", *NAMES, "seed", *measures, "decay_factor", "decay_factor_last"])
+    table = curves_of(frame)
+    first = table[~table["run"].duplicated()].set_index("run")
+    last = table[~table["run"].duplicated(keep="last")].set_index("run")
+    runs = frame.loc[~frame["run"].duplicated(), ["run", *NAMES, "seed"]].reset_index(drop=True)
+    at = runs["run"].map
+    lost = last["train_loss"].isna()
+    decay = profiles.decay_table(frame, NAMES).set_index("run")["decay_factor"]
+    decay_last = profiles.decay_table(frame, NAMES, last=True).set_index("run")["decay_factor"]
+    return runs.assign(
+        final_train_loss=at(last["train_loss"]),
+        final_val_loss=at(last["val_loss"]),
+        best_val_loss=at(table.groupby("run")["val_loss"].min()),
+        final_val_accuracy=at(last["val_accuracy"]),
+        diverged=at(lost).astype(float),
+        failed=at(lost | ~(last["train_loss"] < first["train_loss"])).astype(float),
+        decay_factor=at(decay),
+        decay_factor_last=at(decay_last),
+    )
+
+
+def summary(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per setting and measure over seeds."""
+    return trainings.summary_of(run_summary(frame), NAMES)
+
+
+def chance(frame: pd.DataFrame) -> float:
+    """The accuracy of guessing among the classes of the frame's one dataset; NaN for several, or for numbers."""
+    shapes = {_shape_of(name) for name in frame["dataset"].unique()}
+    classes = shapes.pop().classes if len(shapes) == 1 else 0
+    return 1.0 / classes if classes else math.nan
+
+
+def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+    """Who learns, what the gradients do meanwhile, and at which depth a remedy stops helping."""
+    from core.experiments import remedies_charts as draw
+
+    return draw.charts(frame, run_summary(frame), NAMES)
+
+
+def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """(label, value, explanation): who learns, who does not, and by how much."""
+    labels = ("Learn", "Best remedy", "Its accuracy", "Without a remedy")
+    if frame.empty:
+        return [(label, "–", "Press Run.") for label in labels]
+    runs = run_summary(frame)
+    measure, sign = ("final_val_accuracy", -1) if runs["final_val_accuracy"].notna().any() else ("final_val_loss", 1)
+    means = runs.groupby("remedy", sort=False)[measure].mean().dropna()
+    if means.empty:
+        return [(label, "–", "No run has come to the end of an epoch with a finite loss.") for label in labels]
+    best = str((sign * means).idxmin())
+    written = "{:.1%}".format if sign < 0 else "{:.3g}".format
+    bar = chance(frame)
+    learns = [name for name in means.index if means[name] > 2.0 * bar] if math.isfinite(bar) else []
+    plain = written(means["plain"]) if "plain" in means else "–"
+    return [
+        (
+            "Learn",
+            f"{len(learns)} of {len(means)}" if math.isfinite(bar) else "–",
+            "Remedies whose mean validation accuracy is more than twice that of guessing"
+            + (f", {bar:.0%}: {', '.join(learns) or 'none'}." if math.isfinite(bar) else "."),
+        ),
+        ("Best remedy", best, f"{REMEDIES.parse(best).entry.label}: best mean after the last epoch."),
+        ("Its accuracy" if sign < 0 else "Its loss", written(means[best]), "Mean over its runs, validation rows."),
+        ("Without a remedy", plain, "The plain sigmoid network."),
+    ]
+
+
+def code(run: Run) -> str:
+    """The run as a plain PyTorch script."""
+    from core.plain.remedies import script
+
+    measured = (name for name in MEASURES if name != "theory_grad_rms")
+    return script(run, EXPERIMENT.question, ("step", "layer", *measured))
+
+
+EXPERIMENT = Experiment(
+    name="remedies",
+    version=1,
+    title="Remedies",
+    question="Which remedy makes the deep network learn?",
+    story=(__doc__ or "").split("\n", 1)[1].strip(),
+    settings=Remedies,
+    places=("step", "layer"),
+    measures=MEASURES,
+    presets=PRESETS,
+    front=("remedy", "depth", "width", "dataset", "optimizer", "base_lr", "epochs"),
+    tasks=tasks,
+    compute=compute,
+    cost=cost,
+    expected=expected,
+    summary=summary,
+    run_summary=run_summary,
+    charts=charts,
+    wide_charts=("accuracy", "ranking", "gradients"),
+    headline=headline,
+    code=code,
+)
+assert all(name in COLUMNS for name in EXPERIMENT.columns)

@@ -1,0 +1,176 @@
+"""Charts of remedies: who learns, what the gradients do meanwhile, at which depth a remedy stops helping."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core import curves, profiles, summaries
+from core.charts import HEIGHT, empty, legend, log10, power_axis, three_digits, titled
+from core.experiments import remedies
+from core.experiments.training_charts import NOTHING, curve_chart, interval_chart, series_scale
+from core.frames import COLUMNS
+from core.parts.remedies import MEMBERS
+
+MAPS = 6  # heatmaps that are drawn
+DRAWN_STEPS = 60  # of a heatmap
+
+
+def charts(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> dict[str, alt.Chart]:
+    """Accuracy and loss with bands, the ranking, a heatmap of gradients per remedy, and accuracy over depth."""
+    frame = curves.finite(frame)
+    if frame.empty:
+        return {"accuracy": empty(NOTHING)}
+    own = [name for name in names if name not in MEMBERS]  # a remedy's members vary with it and say nothing new
+    whole = remedies.curves_of(frame)
+    classifies = bool(whole["val_accuracy"].notna().any())
+    measure = "val_accuracy" if classifies else "val_loss"
+    found = {
+        "accuracy": curve_chart(
+            whole, own, measure, "epoch", _learns_title(frame, runs, classifies), _chance_note(frame)
+        ),
+        "loss": curve_chart(whole, own, "train_loss", "step", _loss_title(runs)),
+        "ranking": _ranking(whole, runs, own, f"final_{measure}"),
+    }
+    if runs["depth"].nunique() > 1:
+        found["depth"] = _depth_chart(whole, runs, f"final_{measure}")
+    return found | _maps(frame, own)
+
+
+def _chance_note(frame: pd.DataFrame) -> str:
+    bar = remedies.chance(frame)
+    return f"Guessing gets {bar:.0%}." if math.isfinite(bar) else ""
+
+
+def _learns_title(frame: pd.DataFrame, runs: pd.DataFrame, classifies: bool) -> str:
+    measure = "final_val_accuracy" if classifies else "final_val_loss"
+    means = runs.groupby("remedy", sort=False)[measure].mean().dropna().sort_values(ascending=not classifies)
+    if means.empty:
+        return "No run has come to the end of an epoch with a finite loss"
+    best = means.index[0]
+    if not classifies:
+        return f"{best} ends at a validation loss of {three_digits(float(means.iloc[0]))}"
+    plain = means.get("plain", math.nan)
+    ends = f"{best} gets {means.iloc[0]:.0%} right"
+    bar = remedies.chance(frame)
+    if not math.isfinite(plain) or best == "plain":
+        return ends
+    stays = "stays at chance" if plain < 2.0 * bar else "gets"
+    return f"{ends}; the plain network {stays}, {plain:.0%}"
+
+
+def _loss_title(runs: pd.DataFrame) -> str:
+    means = runs.groupby("remedy", sort=False)["final_train_loss"].mean().dropna().sort_values()
+    return (
+        "Training loss"
+        if means.empty
+        else f"{means.index[0]} has the lowest training loss: {three_digits(means.iloc[0])}"
+    )
+
+
+def _ranking(whole: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], measure: str) -> alt.Chart:
+    table = curves.ranking(runs, names, measure)
+    if measure.endswith("accuracy"):
+        table = table.iloc[::-1].reset_index(drop=True)
+        table = table[np.isfinite(table["mean"])]
+    table = table.head(20)
+    if table.empty:
+        return empty("No run has a finite value yet.")
+    first = table.iloc[0]
+    shown = f"{first['mean']:.1%}" if measure.endswith("accuracy") else three_digits(float(first["mean"]))
+    title = f"{first['label']} ends best: {shown}"
+    note = f"Dot: mean over seeds; line: 95 % bootstrap interval, n = {int(table['n'].max())}."
+    scale = series_scale(whole, names, list(table["label"]))
+    return interval_chart(table, "label", title, COLUMNS[measure].title, note, scale)
+
+
+def _depth_chart(whole: pd.DataFrame, runs: pd.DataFrame, measure: str) -> alt.Chart:
+    """The final measure over depth, a line per remedy."""
+    rows = [
+        {"remedy": remedy, "depth": depth, **summaries.over_seeds(block[measure])}
+        for (remedy, depth), block in runs.groupby(["remedy", "depth"], sort=False)
+    ]
+    table = pd.DataFrame(rows)
+    table = table[np.isfinite(table["mean"])]
+    if table.empty:
+        return empty("No run has a finite value yet.")
+    for name in ("ci_low", "ci_high"):
+        table[name] = table[name].fillna(table["mean"])
+    labels = list(dict.fromkeys(table["remedy"]))
+    heading = COLUMNS[measure].title
+    base = alt.Chart(table).encode(
+        x=alt.X("depth:Q", title=COLUMNS["depth"].title, axis=alt.Axis(tickMinStep=1), scale=alt.Scale(zero=False)),
+        color=alt.Color("remedy:N", scale=series_scale(whole, ["remedy"], labels), legend=legend("remedy", labels)),
+        tooltip=["remedy:N", "depth:Q", alt.Tooltip("mean:Q", format=".4g"), alt.Tooltip("n:Q", title="seeds")],
+    )
+    drawn = alt.layer(
+        base.mark_area(opacity=0.16).encode(y=alt.Y("ci_low:Q", title=heading), y2="ci_high:Q"),
+        base.mark_line(point=True).encode(y=alt.Y("mean:Q", title=heading)),
+    )
+    deepest = table[table["depth"] == table["depth"].max()].sort_values("mean", ascending=measure.endswith("loss"))
+    best = deepest.iloc[0]
+    shown = f"{best['mean']:.0%}" if measure.endswith("accuracy") else three_digits(float(best["mean"]))
+    title = f"At {int(best['depth'])} layers {best['remedy']} still holds best: {shown}"
+    return titled(drawn, title, f"Mean over seeds, n = {int(table['n'].max())}, with its 95 % interval.", HEIGHT)
+
+
+def gradient_map(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """``label step layer log_grad n``: log10 of grad_rms, mean over seeds, at ``DRAWN_STEPS`` steps at most."""
+    steps = np.unique(np.linspace(0, int(frame["step"].max()), DRAWN_STEPS).round().astype(int))
+    kept = frame[frame["step"].isin(steps)]
+    number, points = profiles.points(kept, names)
+    table = kept.assign(point=number, log_grad=log10(kept["grad_rms"]))
+    groups = table[table["log_grad"].notna()].groupby(["point", "step", "layer"])["log_grad"]
+    found = pd.DataFrame({"log_grad": groups.mean(), "n": groups.size()}).reset_index()
+    return found.assign(label=found["point"].map(points["label"]), grad_rms=10.0 ** found["log_grad"])
+
+
+def _maps(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, alt.Chart]:
+    """A heatmap of gradients per setting, all on one colour scale."""
+    table = gradient_map(frame, names)
+    if table.empty:
+        return {}
+    axis, scale = power_axis("", table["log_grad"].to_numpy(float))
+    color = alt.Color(
+        "log_grad:Q",
+        scale=alt.Scale(scheme="viridis", domain=scale.domain),
+        legend=alt.Legend(
+            title=COLUMNS["grad_rms"].label,
+            orient="bottom",
+            gradientLength=200,
+            values=axis.values,
+            labelExpr=axis.labelExpr,
+        ),
+    )
+    labels = list(dict.fromkeys(table["label"]))
+    found = {}
+    for label in labels[:MAPS]:
+        data = table[table["label"] == label]
+        drawn = (
+            alt.Chart(data[["step", "layer", "log_grad", "grad_rms", "n"]])
+            .mark_rect()
+            .encode(
+                x=alt.X("step:O", title=COLUMNS["step"].title, axis=alt.Axis(labelOverlap=True, labelAngle=0)),
+                y=alt.Y("layer:O", title=COLUMNS["layer"].title, sort="descending", axis=alt.Axis(labelOverlap=True)),
+                color=color,
+                tooltip=["step:Q", "layer:Q", alt.Tooltip("grad_rms:Q", format=".3g"), "n:Q"],
+            )
+        )
+        note = "Colour: geometric mean over seeds, one scale for all."
+        if len(labels) > MAPS:
+            note += f" {MAPS} of {len(labels)} settings are drawn; filter to see the others."
+        found[f"gradients of {label}"] = titled(drawn, f"{label}: {_map_words(data)}", note, 220)
+    return found
+
+
+def _map_words(data: pd.DataFrame) -> str:
+    """What is left of the last hidden layers' gradient at the first, when training begins and when it ends."""
+    ends = []
+    for step in (data["step"].min(), data["step"].max()):
+        own = data[data["step"] == step].set_index("layer")["log_grad"]
+        ends.append(10.0 ** float(own.iloc[0] - own.iloc[-1]))
+    return f"layer 1 gets {three_digits(ends[0])} of the last layer's gradient at first, {three_digits(ends[1])} at the end"

@@ -1,0 +1,143 @@
+"""Remedies: their members, their trainings against plain PyTorch and against the other engine, charts, findings."""
+
+import io
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import core
+from core.experiments import experiment
+from core.parts.remedies import MEMBERS, REMEDIES
+from tests.core.plain.interpreter import printed_by
+
+KIND, CLIPPING = experiment("remedies"), experiment("clipping")
+SMALL = {"dataset": "wine", "width": 13, "depth": 4, "batch_size": 20, "epochs": 3, "dtype": "float64"}
+CASES = {entry.name: SMALL | {"remedy": entry.name} for entry in REMEDIES} | {
+    "sgd": SMALL | {"remedy": "together", "optimizer": "sgd(momentum=0.9)", "base_lr": 0.1},
+    "float32": SMALL | {"remedy": "relu_he", "dtype": "float32"},
+    "numbers": SMALL | {"remedy": "relu_he", "dataset": "diabetes", "width": 8},
+    "diverged": SMALL | {"remedy": "relu_he", "optimizer": "sgd", "base_lr": 1e6},
+}
+
+
+def run_of(name, seed=1):
+    (run,) = KIND.sweep({**CASES[name], "seeds": f"{seed}:{seed + 1}"}).runs()
+    return run
+
+
+def frame_of(given):
+    """A sweep's frame, computed in stacks."""
+    blocks = {}
+    runs = list(KIND.sweep(given).runs())
+    for task in KIND.tasks(runs):
+        for run, found in zip(task, KIND.compute(task, "cpu"), strict=True):
+            blocks[run.id] = pd.DataFrame(found).assign(run=run.id, seed=run.seed, **run.settings.values())
+    return pd.concat([blocks[run.id] for run in runs], ignore_index=True)[list(KIND.columns)]
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    return printed_by({name: KIND.code(run_of(name)) for name in CASES}, tmp_path_factory.mktemp("scripts"))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_script_prints_what_the_engine_measures(printed, name):
+    ours = pd.DataFrame(KIND.compute([run_of(name)], "cpu")[0]).drop(columns="theory_grad_rms")
+    plain = pd.read_csv(io.StringIO(printed[name]))
+    assert sorted(plain.columns) == sorted(ours.columns)
+    tight = 1e-4 if name == "float32" else 1e-9
+    for column in plain.columns:
+        if name == "diverged":  # sizes whose squares leave float64 are infinite in plain PyTorch
+            np.testing.assert_array_equal(plain[column].isna(), ours[column].isna(), err_msg=column)
+        elif plain[column].dtype == bool:
+            np.testing.assert_array_equal(plain[column], ours[column], err_msg=column)
+        else:
+            np.testing.assert_allclose(plain[column], ours[column], rtol=tight, atol=1e-13, err_msg=column)
+
+
+@pytest.mark.parametrize("name", ["relu_he", "batch_norm", "layer_norm", "clipping", "together"])
+def test_a_training_is_the_one_that_the_training_engine_does(name):
+    run = run_of(name)
+    ours = pd.DataFrame(KIND.compute([run], "cpu")[0])
+    whole = ours[ours["layer"] == 1].reset_index(drop=True)
+    same = {key: value for key, value in run.settings.values().items() if key != "remedy"}
+    (other,) = CLIPPING.sweep({**same, "model": "mlp", "seeds": "1:2"}).runs()
+    theirs = pd.DataFrame(CLIPPING.compute([other], "cpu")[0])
+    for column in ("train_loss", "val_loss", "val_accuracy"):
+        np.testing.assert_allclose(whole[column], theirs[column], rtol=1e-9, err_msg=column)
+
+
+def test_a_run_is_the_same_alone_and_in_a_stack():
+    runs = list(KIND.sweep(SMALL | {"remedy": "plain,clipping,he", "dtype": "float32", "seeds": 3}).runs())
+    (task,) = KIND.tasks(runs)
+    for run, together in zip(task, KIND.compute(task, "cpu"), strict=True):
+        (alone,) = KIND.compute([run], "cpu")
+        for name, values in alone.items():
+            np.testing.assert_array_equal(together[name], values, err_msg=name)
+
+
+def test_a_remedys_members_stand_as_columns_and_follow_from_it():
+    for entry in REMEDIES:
+        (point,) = KIND.sweep(SMALL | {"remedy": entry.name}).points
+        assert {name: getattr(point, name) for name in MEMBERS} == entry.members
+    with pytest.raises(ValueError, match=r"^activation: comes with the remedy relu, relu; leave it out"):
+        list(KIND.sweep({"remedy": "relu", "activation": "tanh"}).points)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"remedy": "rellu"}, "unknown remedy 'rellu'; did you mean 'relu'?"),
+        ({"dataset": "adding"}, "dataset: a remedy is tried on rows of a table"),
+        ({"dataset": "gaussian"}, "dataset: a remedy is tried on rows of a table"),
+        ({"remedy": "residual_blocks", "depth": 5}, "depth: lesson_block has 2 layers a block"),
+        ({"remedy": "batch_norm", "batch_size": 1}, "batch_size: batch norm takes its statistics over the batch"),
+        ({"epochs": 0}, "epochs: must be"),
+    ],
+)
+def test_bad_input_gets_a_sentence(given, told):
+    with pytest.raises(ValueError) as refusal:
+        list(KIND.sweep(given).points)
+    assert told in str(refusal.value)
+
+
+@pytest.mark.slow
+def test_the_lessons_remedies_learn_where_twenty_plain_layers_stay_at_chance():
+    frame = frame_of({"remedy": "plain,relu_he,residual_blocks,batch_norm", "epochs": 5, "seeds": 10})
+    own = KIND.summary(frame).query("measure == 'final_val_accuracy'").set_index("remedy")
+    assert (own["n"] == 10).all()
+    assert own.loc["plain", "ci_high"] < 0.15
+    for name in ("relu_he", "residual_blocks", "batch_norm"):
+        assert own.loc[name, "ci_low"] > 0.3, name
+    decay = KIND.summary(frame).query("measure == 'decay_factor'").set_index("remedy")["mean"]
+    assert decay["batch_norm"] == pytest.approx(math.sqrt(math.pi / (math.pi - 1)), rel=0.05)
+    codes = {(finding.code, finding.message.split(":")[0]) for finding in core.findings(frame)}
+    assert codes == {("vanishing_gradients", "plain")}
+
+
+def test_clipping_rescues_no_vanishing_gradient():
+    frame = frame_of({"remedy": "plain,clipping", "depth": 12, "epochs": 2, "seeds": 2})
+    own = KIND.summary(frame).query("measure == 'final_val_accuracy'")["mean"]
+    assert (own < 0.2).all()
+
+
+def test_charts_and_summaries_survive_odd_frames():
+    frame = frame_of(SMALL | {"remedy": "plain,relu_he", "depth": "2,4", "seeds": 2})
+    numbers = [name for name in KIND.measures if frame[name].dtype == float]
+    odd = [
+        frame,
+        frame[frame["seed"] == 0],
+        frame.iloc[:5],
+        frame.iloc[:0],
+        frame.assign(**dict.fromkeys(numbers, np.nan)),
+    ]
+    for each in [*odd, frame.assign(grad_rms=0.0)]:
+        before = each.copy()
+        for chart in KIND.charts(each).values():
+            chart.to_dict()
+        KIND.headline(each)
+        KIND.summary(each)
+        core.findings(each)
+        pd.testing.assert_frame_equal(each, before)
