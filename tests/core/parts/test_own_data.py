@@ -23,6 +23,15 @@ SCHEDULERS, VANISHING = experiment("schedulers"), experiment("vanishing")
 SMALL = {"width": "8", "epochs": "2", "batch_size": "16"}
 
 
+TRAINED = {
+    "vanishing": {"batch_size": "8", "loss": "cross_entropy", "steps": "2"},
+    "remedies": {"remedy": "plain,relu", "depth": "4", "width": "8", "epochs": "2"},
+    "clipping": {"model": "mlp", "width": "8", "epochs": "2"},
+    "range_test": {"width": "8", "steps": "20"},
+    "schedulers": {"width": "8", "epochs": "2"},
+}
+
+
 def houses(rows=120, seed=0):
     """What a person might have: text, gaps, a row number, an id, an empty and a constant column, rows without target."""
     rng = np.random.default_rng(seed)
@@ -276,6 +285,15 @@ def test_a_file_that_changes_after_it_was_asked_for_is_not_computed():
     houses(seed=1).to_csv("houses.csv", index=False)
     with pytest.raises(ValueError, match="does not hold what it did"):
         SCHEDULERS.compute([run], "cpu")
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_frame_is_summed_up_drawn_and_judged_without_its_file(name):
+    frame = core.run(name, dataset=written("condition class"), executor="inline", **TRAINED[name])
+    Path("houses.csv").unlink()
+    assert len(core.summary(frame))
+    assert core.charts(name, frame)
+    core.findings(frame)
 
 
 def test_stored_runs_of_a_file_that_is_gone_are_still_exported():
