@@ -135,9 +135,7 @@ def all_rows(part: Part[Dataset]) -> tuple[np.ndarray, np.ndarray]:
     inputs, labels = part.entry.rows(**part.arguments)
     if part.entry.whole:
         return inputs, labels
-    from sklearn.preprocessing import StandardScaler
-
-    return StandardScaler().fit_transform(inputs), labels
+    return part.entry.scaler(**part.arguments).fit_transform(inputs), labels
 
 
 def _shipped(name: str) -> Callable[[], tuple[np.ndarray, np.ndarray]]:

@@ -55,7 +55,7 @@ def _loop(dataset: str) -> str:
     scaled = (
         ""
         if part.entry.whole
-        else "\nfrom sklearn.preprocessing import StandardScaler\ninputs = StandardScaler().fit_transform(inputs)"
+        else f"\n{part.entry.scaler_code(**part.arguments)}\ninputs = scaler.fit_transform(inputs)"
     )
     predicted = ""
     if part.entry.name in TRUTH_TABLES:

@@ -318,6 +318,7 @@ CASES = {
         VANISHING,
         {"dataset": written("price"), "loss": "mse", "steps": "3", "batch_size": "8", "dtype": "float64"},
     ),
+    "backprop": (experiment("backprop"), {"dataset": "csv(path=binary.csv, target=dear)", "epochs": "20"}),
     "unlabelled": (VANISHING, {"dataset": written("condition class"), "batch_size": "8", "dtype": "float64"}),
 }
 
@@ -326,6 +327,8 @@ CASES = {
 def test_a_printed_script_reads_the_same_file_and_agrees(name, tmp_path):
     houses()[["area", "rooms", "price"]].to_csv("numbers.csv", index=False, sep=";")
     houses()[["town", "condition class", "price"]].to_csv('the "text".csv', index=False)
+    dear = np.where(houses()["price"] > 350, "yes", "no")
+    houses().drop(columns="price").assign(dear=dear).to_csv("binary.csv", index=False)
     kind, given = CASES[name]
     run = the_run(kind, **given)
     (tmp_path / "run.py").write_text(kind.code(run), encoding="utf-8")
