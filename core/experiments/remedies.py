@@ -265,8 +265,14 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def chance(frame: pd.DataFrame) -> float:
-    """The accuracy of guessing among the classes of the frame's one dataset; NaN for several, or for numbers."""
-    shapes = {_shape_of(name) for name in frame["dataset"].unique()}
+    """The accuracy of guessing among the classes of the frame's one dataset; NaN for several, or for numbers.
+
+    NaN too for a user's own table that is not here, or has changed: a frame can be read without its data.
+    """
+    try:
+        shapes = {_shape_of(name) for name in frame["dataset"].unique()}
+    except ValueError:
+        return math.nan
     classes = shapes.pop().classes if len(shapes) == 1 else 0
     return 1.0 / classes if classes else math.nan
 

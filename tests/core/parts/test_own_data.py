@@ -23,6 +23,15 @@ SCHEDULERS, VANISHING = experiment("schedulers"), experiment("vanishing")
 SMALL = {"width": "8", "epochs": "2", "batch_size": "16"}
 
 
+TRAINED = {
+    "vanishing": {"batch_size": "8", "loss": "cross_entropy", "steps": "2"},
+    "remedies": {"remedy": "plain,relu", "depth": "4", "width": "8", "epochs": "2"},
+    "clipping": {"model": "mlp", "width": "8", "epochs": "2"},
+    "range_test": {"width": "8", "steps": "20"},
+    "schedulers": {"width": "8", "epochs": "2"},
+}
+
+
 def houses(rows=120, seed=0):
     """What a person might have: text, gaps, a row number, an id, an empty and a constant column, rows without target."""
     rng = np.random.default_rng(seed)
@@ -278,6 +287,15 @@ def test_a_file_that_changes_after_it_was_asked_for_is_not_computed():
         SCHEDULERS.compute([run], "cpu")
 
 
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_frame_is_summed_up_drawn_and_judged_without_its_file(name):
+    frame = core.run(name, dataset=written("condition class"), executor="inline", **TRAINED[name])
+    Path("houses.csv").unlink()
+    assert len(core.summary(frame))
+    assert core.charts(name, frame)
+    core.findings(frame)
+
+
 def test_stored_runs_of_a_file_that_is_gone_are_still_exported():
     frame = core.run("schedulers", dataset=written("price"), executor="inline", **SMALL)
     Path("houses.csv").unlink()
@@ -300,6 +318,7 @@ CASES = {
         VANISHING,
         {"dataset": written("price"), "loss": "mse", "steps": "3", "batch_size": "8", "dtype": "float64"},
     ),
+    "backprop": (experiment("backprop"), {"dataset": "csv(path=binary.csv, target=dear)", "epochs": "20"}),
     "unlabelled": (VANISHING, {"dataset": written("condition class"), "batch_size": "8", "dtype": "float64"}),
 }
 
@@ -308,6 +327,8 @@ CASES = {
 def test_a_printed_script_reads_the_same_file_and_agrees(name, tmp_path):
     houses()[["area", "rooms", "price"]].to_csv("numbers.csv", index=False, sep=";")
     houses()[["town", "condition class", "price"]].to_csv('the "text".csv', index=False)
+    dear = np.where(houses()["price"] > 350, "yes", "no")
+    houses().drop(columns="price").assign(dear=dear).to_csv("binary.csv", index=False)
     kind, given = CASES[name]
     run = the_run(kind, **given)
     (tmp_path / "run.py").write_text(kind.code(run), encoding="utf-8")
