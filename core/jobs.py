@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 
 from core.experiments import experiment
 from core.registry import unknown
-from core.settings import MAXIMUM_RUNS, Run, Sweep, range_length
+from core.settings import MAXIMUM_RUNS, Run, Sweep, ids_of, range_length
 from core.store import Row, Store
 
 RETRIES = 3  # a task that broke its worker is tried again this often
@@ -44,9 +44,11 @@ def compute(runs: list[Run], device: str) -> list[Row]:
     frames = experiment(runs[0].experiment).compute(runs, device)
     encoded = tables.encode(frames)
     seconds = (time.perf_counter() - started) / len(runs)
+    points = {id(run.settings): run.settings for run in runs}
+    written = {point: json.dumps(settings.values(), sort_keys=True) for point, settings in points.items()}
     return [
-        Row(run.id, run.experiment, json.dumps(run.settings.values(), sort_keys=True), run.seed, seconds, frame)
-        for run, frame in zip(runs, encoded, strict=True)
+        Row(own, run.experiment, written[id(run.settings)], run.seed, seconds, frame)
+        for run, own, frame in zip(runs, ids_of(runs), encoded, strict=True)
     ]
 
 

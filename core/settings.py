@@ -220,6 +220,17 @@ class Run(NamedTuple):
         return _run_id(_identity(self.experiment, self.version, self.settings), self.seed)
 
 
+def ids_of(runs: Sequence[Run]) -> list[str]:
+    """The runs' ids; what runs of one point share is written out once."""
+    known: dict[int, str] = {}
+    found = []
+    for run in runs:
+        if id(run.settings) not in known:
+            known[id(run.settings)] = _identity(run.experiment, run.version, run.settings)
+        found.append(_run_id(known[id(run.settings)], run.seed))
+    return found
+
+
 def _identity(experiment: str, version: int, settings: Settings) -> str:
     """Canonical JSON of a run without its seed; "seed" sorts before "settings", so the seed can be put in later."""
     body = json.dumps(settings.identity(), sort_keys=True, separators=(",", ":"), allow_nan=False)

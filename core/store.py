@@ -117,6 +117,9 @@ class Store:
             raise StoreError(
                 f"{self.path} has schema version {found}, this program knows {SCHEMA_VERSION}; choose another with --store"
             )
+        self._connection.execute(
+            "PRAGMA wal_autocheckpoint=10000"
+        )  # pages: a sweep's frames are copied once, not often
         self._connection.execute("PRAGMA synchronous=NORMAL")  # in WAL mode a power cut costs the last runs at most
 
     def _create(self) -> None:

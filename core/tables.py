@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from core.frames import COLUMNS
+from core.settings import ids_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,7 @@ def assemble(runs: Iterable[Run], blobs: Sequence[bytes], settings: Sequence[str
     assert len(runs) == len(batches)
     lengths = np.array([batch.num_rows for batch in batches], dtype=np.int64)
     row_of = pa.array(np.repeat(np.arange(len(runs)), lengths))
-    columns = {"run": pa.array([run.id for run in runs], pa.string()).take(row_of)}
+    columns = {"run": pa.array(ids_of(runs), pa.string()).take(row_of)}
     points = {id(run.settings): run.settings for run in runs}  # runs of a point share their settings
     position = {point: index for index, point in enumerate(points)}
     point_of = pa.array([position[id(run.settings)] for run in runs], pa.int64()).take(row_of)

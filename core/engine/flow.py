@@ -127,7 +127,7 @@ class _Networks:
         """Fills ``rows``, (R, layers) each, from one forward and backward pass; then makes update number ``update``."""
         stack, network, parameters = self.stack, self.network, self.parameters
         inputs, head = inputs.to(self.device, self.dtype), self._head(labels.to(self.device))
-        trace = forward(network, parameters, inputs, stack.batch_size, self.workspace, running=self.running)
+        trace = self._trace(inputs)
         loss, gradient, exponent = self._loss(trace, head)
         rows["train_loss"][:] = loss.cpu().numpy()[:, None]
         bound = network.activation.entry.slope_bound(**network.activation.arguments)
@@ -166,6 +166,20 @@ class _Networks:
             rows["update_ratio"][:, layer.layer - 1] = self._update(layer, update, factor)
         if update is not None:
             self.weight_rms = None
+
+    def _trace(self, inputs: Tensor) -> Trace:
+        """The forward pass. A network as drawn is the beginning of a deeper one, whose pass may still stand there."""
+        network, stack, space = self.network, self.stack, self.workspace
+        if stack.steps:
+            return forward(network, self.parameters, inputs, stack.batch_size, space, running=self.running)
+        key = network.features, network.width, str(network.activation), str(stack.dataset), stack.batch_size, stack.runs
+        if space.latest is not None:
+            found, deeper, trace = space.latest
+            if found == key and deeper.forms[: network.depth] == network.forms:
+                return trace.upto(network.depth)
+        trace = forward(network, self.parameters, inputs, stack.batch_size, space)
+        space.latest = key, network, trace
+        return trace
 
     def validated(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Loss and accuracy on the validation rows, (R,) each, in float64; a number has no accuracy, so NaN."""

@@ -7,7 +7,7 @@ that φ is a straight line on either side of 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -85,6 +85,7 @@ class Workspace:
 
     def __init__(self, dtype: torch.dtype, device: str) -> None:
         self.dtype, self.device = dtype, device
+        self.latest: tuple[Hashable, Network, Trace] | None = None  # a forward pass that still stands in the tensors
         self._tensors: dict[str, Tensor] = {}
 
     def take(self, name: str, *shape: int) -> Tensor:
@@ -115,6 +116,18 @@ class Trace:
     exponents: list[np.ndarray] = field(default_factory=list)
     straight: list[list[int]] = field(default_factory=list)
     normals: list[tuple[Tensor, Tensor] | None] = field(default_factory=list)
+
+    def upto(self, depth: int) -> Trace:
+        """The forward pass of the first ``depth`` layers alone."""
+        return Trace(
+            self.rows,
+            self.outputs[: depth + 1],
+            self.inputs[:depth],
+            self.values[:depth],
+            self.exponents[: depth + 1],
+            self.straight[:depth],
+            self.normals[:depth],
+        )
 
 
 @dataclass
@@ -165,6 +178,7 @@ def forward(
     scaled      False: the plain pass, as PyTorch's, which may underflow
     running     statistics that norms over the batch keep up to date, and use instead of the batch's where ``evaluating``
     """
+    workspace.latest = None
     runs, _, columns = inputs.shape
     width, phi = network.width, network.activation
     trace = Trace(rows, [inputs], exponents=[np.zeros(runs, np.int64)])

@@ -254,13 +254,14 @@ def cost(settings: Settings) -> Cost:
 
 
 def compute(runs: Sequence[Run], device: str) -> list[dict[str, np.ndarray]]:
-    """Each run's place and measured columns, computed as a stack per activation."""
+    """Each run's place and measured columns, computed as a stack per depth and activation."""
     results: dict[Run, dict[str, np.ndarray]] = {}
-    by_activation: dict[object, list[Run]] = {}
+    stacks: dict[tuple[object, ...], list[Run]] = {}
     for run in runs:
-        by_activation.setdefault((_shape(run), run.settings.activation), []).append(run)  # type: ignore[attr-defined]
-    for alike in by_activation.values():
-        results.update(zip(alike, _compute_stack(alike, device), strict=True))
+        stacks.setdefault((run.settings.activation, _shape(run)), []).append(run)  # type: ignore[attr-defined]
+    for key in sorted(stacks, key=lambda key: (key[0], -stacks[key][0].settings.depth)):  # type: ignore[attr-defined]
+        # the deepest first: it holds the forward pass of the others
+        results.update(zip(stacks[key], _compute_stack(stacks[key], device), strict=True))
     return [results[run] for run in runs]
 
 

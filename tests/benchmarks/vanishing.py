@@ -53,7 +53,9 @@ def gradients_alone(runs: list[Run]) -> int:
     for run in runs:
         by_shape.setdefault((run.settings.depth, run.settings.activation), []).append(run)
     inputs = labels = None
-    for (_, activation), stack in by_shape.items():
+    deeper = None  # the latest forward pass, of which a shallower network's is the beginning
+    for depth, activation in sorted(by_shape, key=lambda shape: (shape[1], -shape[0])):
+        stack = by_shape[depth, activation]
         settings, rows = stack[0].settings, stack[0].settings.batch_size
         forms = RESIDUALS["none"].layers(settings.depth, "none", True)
         network = Network(64, 64, 10, ACTIVATIONS.parse(activation), tuple(forms))
@@ -65,7 +67,9 @@ def gradients_alone(runs: list[Run]) -> int:
         nothing = [None] * len(network.fans)
         parameters = Parameters(list(linears.weights), list(linears.biases), nothing, nothing)
         workspace = _workspace(torch.float32, "cpu")
-        trace = forward(network, parameters, inputs, rows, workspace)
+        if deeper is None or deeper[0] != activation:
+            deeper = activation, forward(network, parameters, inputs, rows, workspace)
+        trace = deeper[1].upto(depth)
         logits = product(parameters.weights[-1], trace.outputs[-1])
         if parameters.biases[-1] is not None:
             logits.add_(parameters.biases[-1])

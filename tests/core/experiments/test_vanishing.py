@@ -182,3 +182,16 @@ def test_the_story_is_the_pages_text():
 def test_a_number_as_target_has_no_cross_entropy():
     with pytest.raises(ValueError, match="the target of diabetes is a number, not a class; use loss=mse"):
         _ = experiment("vanishing").sweep({"dataset": "diabetes", "loss": "cross_entropy"}).points
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"norm": "batch", "batch_size": 8}, {"residual": "lesson_block", "batch_size": 8}]
+)
+def test_a_run_is_the_same_alone_and_among_deeper_networks_whose_forward_pass_it_shares(more):
+    given = {"depth": "2,6,4", "width": 10, "activation": "tanh,gelu", "init": "torch_default,he_normal", "seeds": 2}
+    runs = list(KIND.sweep(given | more).runs())
+    together = KIND.compute(runs, "cpu")
+    for run, found in zip(runs, together, strict=True):
+        (alone,) = KIND.compute([run], "cpu")
+        for name, values in alone.items():
+            np.testing.assert_array_equal(found[name], values, err_msg=name)
