@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 import core
-from pages.widgets import check_rate, form, page, predict, result_panel
+from pages.widgets import check_rate, edge, form, page, predict, result_panel
 
 page.begin("Learning rate")
 kind = core.experiment("range_test")
@@ -23,5 +23,6 @@ else:
     form.write_link(kind, sweep)
     check = partial(check_rate.check_rate, kind, sweep)
     result_panel.result_panel(kind, sweep, check if len(sweep.points) * len(sweep.seeds) > 1 else None)
+    edge.edge(kind, sweep)
 with st.expander("What this shows, with the formulas"):
     st.markdown(kind.story)

@@ -27,7 +27,7 @@ the rules jump from seed to seed. Then take the recommended rate to Schedulers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -252,6 +252,29 @@ def check_chart(frame: pd.DataFrame) -> alt.Chart:
     from core.experiments import range_test_charts as draw
 
     return draw.check_chart(frame)
+
+
+EDGE_STEPS, EDGE_EVERY = 400, 20
+
+
+def edge(run: Run, lr: float) -> dict[str, np.ndarray]:
+    """Full-batch descent of one run at a constant rate: ``loss`` of each update, ``sharpness`` of every twentieth.
+
+    A worker's business.
+    """
+    from core.engine.curvature import descent
+
+    settings = run.settings
+    assert isinstance(settings, RangeTest) and settings.data.training_rows is not None
+    found = descent(trainings.stack([run]), settings.data.training_rows, lr, EDGE_STEPS, EDGE_EVERY)
+    return {"loss": found.loss[0], "sharpness": found.sharpness[0]}
+
+
+def edge_chart(found: Mapping[str, np.ndarray], lr: float, limit: float) -> alt.Chart:
+    """The curvature along that descent, beside ``limit``, the largest for which the rate is stable."""
+    from core.experiments import range_test_charts as draw
+
+    return draw.edge_chart(found["sharpness"], EDGE_EVERY, lr, limit)
 
 
 def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:

@@ -218,3 +218,26 @@ def check_chart(frame: pd.DataFrame) -> alt.Chart:
     ]
     note = f"A constant rate. {int((lost > 0).sum())} of {len(lost)} rates lose runs to divergence."
     return curve_chart(frame, ["base_lr"], "train_loss", "epoch", f"Learning rate {', '.join(words)}", note)
+
+
+def edge_chart(sharpness: np.ndarray, every: int, lr: float, limit: float) -> alt.Chart:
+    """λ_max over the updates of full-batch descent, and the line above which its rate is unstable."""
+    finite = np.isfinite(sharpness)
+    if not finite.any():
+        return empty("The loss is not finite from the start: take a lower rate.")
+    data = pd.DataFrame({"step": np.arange(len(sharpness))[finite] * every, "sharpness": sharpness[finite]})
+    highest, last = float(data["sharpness"].max()), float(data["sharpness"].iloc[-1])
+    line = alt.Chart(data).mark_line(point=True, color="#0072B2")
+    rule = alt.Chart(pd.DataFrame({"limit": [limit]})).mark_rule(color=THEORY, strokeDash=list(DASH), strokeWidth=2)
+    drawn = alt.layer(
+        rule.encode(y=alt.Y("limit:Q", title="largest curvature λ")),
+        line.encode(
+            x=alt.X("step:Q", title="update, on all training rows at once"),
+            y=alt.Y("sharpness:Q", title="largest curvature λ", scale=alt.Scale(domainMin=0)),
+            tooltip=["step:Q", alt.Tooltip("sharpness:Q", format=".4g")],
+        ),
+    )
+    where = "reaches" if highest > 0.9 * limit else "stays below"
+    title = f"At a rate of {three_digits(lr)} the curvature {where} the limit of {three_digits(limit)}: it ends at {three_digits(last)}"
+    note = "Dashed grey: the curvature from which this rate is unstable, for full batches and a parabola alone."
+    return titled(drawn, title, note, 260)

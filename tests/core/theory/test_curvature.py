@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.engine.curvature import sharpness
+from core.engine.curvature import descent, sharpness
 from core.experiments import experiment, trainings
 from core.parts.datasets import DATASETS, table
 from core.parts.optimizers import OPTIMIZERS
@@ -143,3 +143,32 @@ def descent_on_x4(clip):
 def test_clipped_descent_converges_on_x4_where_plain_descent_does_not():
     assert descent_on_x4(clip=True) < 0.2
     assert descent_on_x4(clip=False) == math.inf
+
+
+def test_descent_is_the_plain_one_and_its_sharpness_that_of_the_whole_hessian():
+    sweep = RANGE_TEST.sweep(
+        {"dataset": "wine", "width": 6, "activation": "tanh", "optimizer": "sgd", "dtype": "float64"}
+    )
+    (run,) = sweep.runs()
+    data = table(DATASETS.parse("wine"))
+    inputs, labels = torch.from_numpy(data.train_inputs).double(), torch.from_numpy(data.train_labels)
+    model, losses = plain_network(run), []
+    rule = torch.optim.SGD(model.parameters(), lr=0.5)
+    for _ in range(11):
+        rule.zero_grad()
+        loss = nn.functional.cross_entropy(model(inputs), labels)
+        losses.append(loss.item())
+        loss.backward()
+        rule.step()
+    found = descent(trainings.stack([run]), len(inputs), 0.5, steps=11, every=5)
+    np.testing.assert_allclose(found.loss[0], losses, rtol=1e-9)
+    assert found.sharpness.shape == (1, 3)
+    assert found.sharpness[0, 0] == sharpness(trainings.stack([run]), len(inputs))[0]
+
+
+@pytest.mark.parametrize("factor", [0.5, 4.0])
+def test_full_batch_descent_of_a_network_holds_below_its_limit_and_is_thrown_back_far_above(factor):
+    (run,) = RANGE_TEST.sweep({"dataset": "wine", "width": 16, "activation": "tanh", "optimizer": "sgd"}).runs()
+    limit = max_stable_lr(OPTIMIZERS.parse("sgd"), float(sharpness(trainings.stack([run]), 142)[0]))
+    loss = descent(trainings.stack([run]), 142, factor * limit, steps=12, every=12).loss[0]
+    assert (np.diff(loss) < 0).all() == (factor < 1)
