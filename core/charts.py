@@ -111,7 +111,7 @@ def legend(title: str, labels: Sequence[str] = ()) -> alt.Legend:
     return alt.Legend(
         title=title or None,
         orient="bottom",
-        columns=4 if longest <= 12 else 2 if longest <= 20 else 1,
+        columns=4 if longest <= 12 else 2 if longest <= 16 else 1,
         labelLimit=300,
         symbolType="stroke",
         symbolStrokeWidth=3,

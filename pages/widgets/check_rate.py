@@ -48,7 +48,7 @@ def check_rate(kind: Experiment, sweep: Sweep) -> None:
     renewed()
     st.page_link(
         page.page_of(trainings),
-        label="Open these trainings, and compare schedules at this rate",
+        label="Compare schedules at this rate",
         icon=":material/arrow_forward:",
         query_params=settings | {"scheduler": "constant,plateau,cosine,one_cycle"},
     )
