@@ -206,7 +206,8 @@ def compute(runs: Sequence[Run], device: str) -> list[dict[str, np.ndarray]]:
     for r in range(len(runs)):
         own = {name: values[r].ravel() for name, values in measured.items()}
         own["underflow"] = np.nan_to_num(own["underflow"]).astype(bool)
-        rows.append(place | own | {"theory_grad_rms": np.full(len(place["step"]), math.nan)})  # none while it trains
+        own["theory_grad_rms"] = np.full(len(place["step"]), math.nan)  # there is none while it trains
+        rows.append(place | {name: own[name] for name in MEASURES})
     return rows
 
 
