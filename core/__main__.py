@@ -169,8 +169,12 @@ def _run(arguments: argparse.Namespace) -> None:
     sweep.points  # noqa: B018  # an impossible combination is refused before anything is opened
     if arguments.dry_run:
         cost = jobs.estimate(sweep, arguments.workers)
+        stored = _stored(sweep, arguments)
+        there = f" ({stored:,} of them in the store)" if stored else ""
+        computing = jobs.START_SECONDS + (cost.seconds - jobs.START_SECONDS) * (1.0 - stored / cost.runs)
+        seconds = computing if stored < cost.runs else 1.0
         print(
-            f"{cost.runs:,} runs, {cost.rows:,} rows, about {_duration(cost.seconds)}, about {cost.bytes / 1e9:.1f} GB"
+            f"{cost.runs:,} runs{there}, {cost.rows:,} rows, about {_duration(seconds)}, about {cost.bytes / 1e9:.1f} GB"
         )
         return
     store = Store(arguments.store, device)
@@ -186,6 +190,19 @@ def _run(arguments: argparse.Namespace) -> None:
         _deliver(table, target)
     finally:
         workers.stop()
+        store.close()
+
+
+def _stored(sweep: core.Sweep, arguments: argparse.Namespace) -> int:
+    """How many of the sweep's runs the store holds; a store that is not there is not made."""
+    from core.store import Store, default_path
+
+    if arguments.fresh or not Path(arguments.store or default_path()).is_file():
+        return 0
+    store = Store(arguments.store, arguments.device)
+    try:
+        return store.count(list(sweep.run_ids()))
+    finally:
         store.close()
 
 
@@ -295,10 +312,12 @@ def _store_verify(arguments: argparse.Namespace) -> int:
 
 
 def _store_prune(arguments: argparse.Namespace) -> None:
+    from core import jobs
+
     if arguments.older_than is not None and not arguments.older_than >= 0:
         raise ValueError(f"--older-than: must be 0 or more days, but got {arguments.older_than}")
     store = _existing_store(arguments.store)
-    doomed = {*store.damaged(), *store.stale()}
+    doomed = {*store.damaged(), *store.stale(), *jobs.outdated(store)}
     if arguments.older_than is not None or arguments.all:
         doomed |= set(store.older_than(0.0 if arguments.all else arguments.older_than))
     store.delete(sorted(doomed))
@@ -329,7 +348,7 @@ def main(written: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while it ends
-        return FAILED
+        return DONE  # who reads has read enough
 
 
 if __name__ == "__main__":

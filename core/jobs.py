@@ -15,6 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
+from core.experiments import NAMES as EXPERIMENTS
 from core.experiments import experiment
 from core.registry import unknown
 from core.settings import MAXIMUM_RUNS, Run, Sweep, ids_of, range_length
@@ -146,6 +147,11 @@ class Job:
         self._cancelled.set()
 
     @property
+    def cancelling(self) -> bool:
+        """Whether it was cancelled and still puts away what ran."""
+        return self.running and self._cancelled.is_set()
+
+    @property
     def running(self) -> bool:
         """Whether it still computes."""
         return self.progress.state == "running"
@@ -243,7 +249,7 @@ def _run_sweep(job: Job, workers: Workers, fresh: bool, window: int) -> None:
     kind = experiment(sweep.experiment)
     waiting = deque((task, 0) for task in kind.tasks(missing))
     work = {id(task): sum(kind.cost(run.settings).seconds for run in task) for task, _ in waiting}
-    left, done = sum(work.values()), 0.0
+    left, done, first_ones = sum(work.values()), 0.0, min(cores(), len(work))
     progress.seconds_left = START_SECONDS + left / cores()
     under_way: dict[Future, tuple[list[Run], int, Executor]] = {}
     began: float | None = None
@@ -274,8 +280,9 @@ def _run_sweep(job: Job, workers: Workers, fresh: bool, window: int) -> None:
             progress.computed += len(rows)
             seconds = work.pop(id(task))
             left -= seconds
-            if began is None:  # the first task waited for the workers to start, so it says nothing of their speed
-                began = time.monotonic()
+            first_ones -= 1
+            if began is None:  # a worker's first task waited for it to start, and says nothing of its speed
+                began = time.monotonic() if first_ones <= 0 else None
             else:
                 done += seconds
                 progress.seconds_left = left * (time.monotonic() - began) / done
@@ -415,10 +422,27 @@ def stored_runs(name: str, store: Store, wanted: Mapping[str, str]) -> tuple[lis
         values = json.loads(settings)
         fits = all(values.get(setting) in allowed for setting, allowed in axes.items())
         if fits and ("seeds" not in wanted or seed in asked.seeds):
-            runs[id] = Run(kind.name, kind.version, kind.settings.stored(**values), seed)
+            run = Run(kind.name, kind.version, kind.settings.stored(**values), seed)
+            if run.id == id:  # others are an older version's
+                runs[id] = run
     frames = store.find(list(runs)).frames
     kept = sorted(((run, id) for id, run in runs.items() if id in frames), key=lambda pair: _sort_key(pair[0]))
     return [run for run, _ in kept], [frames[id] for _, id in kept]
+
+
+def outdated(store: Store) -> list[str]:
+    """The ids of stored runs that no run of today has: an older version of their experiment made them."""
+    old = []
+    for name in store.counts():
+        kind = experiment(name) if name in EXPERIMENTS else None
+        for id, settings, seed in store.stored(name):
+            try:
+                known = kind and Run(kind.name, kind.version, kind.settings.stored(**json.loads(settings)), seed).id
+            except ValueError:
+                known = None
+            if known != id:
+                old.append(id)
+    return old
 
 
 def _sort_key(run: Run) -> tuple[object, ...]:

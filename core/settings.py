@@ -386,7 +386,7 @@ def _int_range(name: str, limits: Limits, written: str) -> range:
         try:
             limits.value(end)
         except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
+            raise ValueError(f"{name}: {error}, in the range {written}") from None
     return values
 
 

@@ -50,6 +50,26 @@ def _array(values: np.ndarray, kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), [_bits(~missing) if missing.any() else None, pa.py_buffer(values)])
 
 
+def _setting(values: Sequence[Any], dtype: str) -> pa.Array:
+    """A setting's values as an Arrow array; None is missing."""
+    if dtype == "string":
+        return _texts(values)
+    missing = np.array([value is None for value in values], bool)
+    numbers = np.array(
+        [0 if value is None else value for value in values], np.float64 if dtype == "float64" else np.int64
+    )
+    valid = _bits(~missing) if missing.any() else None
+    return pa.Array.from_buffers(TYPES[dtype], len(values), [valid, pa.py_buffer(numbers)])
+
+
+def _texts(values: Sequence[str | None]) -> pa.Array:
+    """Texts as an Arrow array; None is missing."""
+    encoded = [(value or "").encode() for value in values]
+    ends = np.concatenate([[0], np.cumsum([len(text) for text in encoded])]).astype(np.int32)
+    valid = _bits(np.array([value is not None for value in values], bool)) if None in values else None
+    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)), valid)
+
+
 def _bits(values: np.ndarray) -> pa.Buffer:
     return pa.py_buffer(np.packbits(values.astype(bool), bitorder="little"))
 
@@ -68,15 +88,16 @@ def assemble(runs: Iterable[Run], blobs: Sequence[bytes], settings: Sequence[str
     batches = [decode(blob) for blob in blobs]
     assert len(runs) == len(batches)
     lengths = np.array([batch.num_rows for batch in batches], dtype=np.int64)
-    row_of = pa.array(np.repeat(np.arange(len(runs)), lengths))
-    columns = {"run": pa.array(ids_of(runs), pa.string()).take(row_of)}
+    row_of = _array(np.repeat(np.arange(len(runs)), lengths), pa.int64())
+    columns = {"run": _texts(ids_of(runs)).take(row_of)}
     points = {id(run.settings): run.settings for run in runs}  # runs of a point share their settings
     position = {point: index for index, point in enumerate(points)}
-    point_of = pa.array([position[id(run.settings)] for run in runs], pa.int64()).take(row_of)
+    point_of = _array(np.array([position[id(run.settings)] for run in runs], np.int64), pa.int64()).take(row_of)
     for name in settings:
-        values = [getattr(point, name) for point in points.values()]
-        columns[name] = pa.array(values, TYPES[COLUMNS[name].dtype]).take(point_of)
-    columns["seed"] = pa.array([run.seed for run in runs], pa.int64()).take(row_of)
+        columns[name] = _setting([getattr(point, name) for point in points.values()], COLUMNS[name].dtype).take(
+            point_of
+        )
+    columns["seed"] = _array(np.array([run.seed for run in runs], np.int64), pa.int64()).take(row_of)
     if batches:
         measured = pa.Table.from_batches(batches).combine_chunks()
         columns |= {name: measured[name] for name in own}
@@ -133,7 +154,12 @@ def check_output(path: str) -> Path:
     folder = target.parent
     if not folder.is_dir():
         raise ValueError(f"--out: the folder {folder} does not exist")
-    if not os.access(folder, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
+    try:
+        with tempfile.TemporaryFile(dir=folder):  # only trying tells, on every file system
+            writable = not target.exists() or os.access(target, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
         raise ValueError(f"--out: {path} can't be written to; choose another place")
     return target
 
@@ -175,7 +201,18 @@ def read(path: str) -> pd.DataFrame:
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{path}: can't be read as {source.suffix[1:]} ({reason})") from None
+    if source.suffix.lower() == ".csv" and _cut_off(source):
+        raise ValueError(f"{path}: ends in the middle of a row; write or copy the file once more")
     return frame
+
+
+def _cut_off(source: Path) -> bool:
+    """Whether a CSV's last line lacks its end and has fewer cells than the header."""
+    with source.open("rb") as file:
+        header, size = file.readline(), source.stat().st_size
+        file.seek(max(0, size - 65_536))
+        last = file.read().splitlines(keepends=True)[-1]
+    return not last.endswith((b"\n", b"\r")) and last.count(b",") < header.count(b",")
 
 
 def bytes_per_row(columns: Sequence[str]) -> int:

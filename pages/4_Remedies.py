@@ -16,7 +16,7 @@ st.markdown(f"**{kind.question}**")
 predict.questions(kind)
 if sweep is None:
     st.error(problem)
-    st.caption("Change the setting at the left; nothing was lost.")
+    st.caption("Change it in the form at the left (» on a narrow screen) or in the address; nothing was lost.")
 else:
     form.write_link(kind, sweep)
     result_panel.result_panel(kind, sweep)

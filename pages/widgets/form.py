@@ -23,7 +23,7 @@ def settings_form(kind: Experiment, start: Mapping[str, str]) -> tuple[Sweep | N
     prefix = f"{kind.name}:"
     linked = dict(st.query_params)
     if linked and linked != st.session_state.get(f"{prefix}written"):  # a link was followed, to here from wherever
-        unknown_names = _lock(kind, linked)
+        unknown_names = _strange(kind, linked) or _lock(kind, linked)
         if unknown_names:
             return None, unknown_names
         st.session_state[f"{prefix}written"] = linked
@@ -87,6 +87,12 @@ def write_link(kind: Experiment, sweep: Sweep) -> None:
     link = sweep.link() | ({HIDE: ",".join(hidden(kind))} if hidden(kind) else {})
     st.session_state[f"{kind.name}:written"] = link
     st.query_params.from_dict(link)
+
+
+def _strange(kind: Experiment, linked: Mapping[str, str]) -> str:
+    """The sentence on a field of a link that is no setting."""
+    known = [*kind.settings.names(), "seeds", HIDE]
+    return next((unknown("setting", name, known) for name in linked if name not in known), "")
 
 
 def _lock(kind: Experiment, linked: Mapping[str, str]) -> str:

@@ -44,7 +44,11 @@ def job_panel(sweep: Sweep) -> Panel:
         args=(sweep, store),
     )
     middle.button(
-        "Cancel", disabled=not running, width="stretch", key="cancel", on_click=job.cancel if job is not None else None
+        "Cancel",
+        disabled=not running or (job is not None and job.cancelling),
+        width="stretch",
+        key="cancel",
+        on_click=job.cancel if job is not None else None,
     )
     right.caption(_cost_words(cost, stored, computing))
     return Panel(job, running, stored)
@@ -67,7 +71,9 @@ def progress(job: core.Job | None) -> None:
         place.error(state.error)
         return
     words = f"{state.finished:,} of {state.total:,} runs"
-    if job.running:
+    if job.cancelling:
+        words += ": cancelling; what is being computed ends first"
+    elif job.running:
         left = f", about {max(1, round(state.seconds_left))} s left" if state.seconds_left is not None else ""
         words += left if state.computed else ": workers are starting"
     elif state.state == "cancelled":

@@ -79,7 +79,7 @@ def result_panel(kind: Experiment, sweep: Sweep, middle: Callable[[], None] | No
         key = (sweep.key, str(store.path), finished)
         result = _result(sweep, store, *key)
         pictures = _pictures(kind, result.frame, key, _filter(kind, result.frame))
-        _above(pictures, result)
+        _above(pictures, result, _whole(sweep) - finished)
         if middle is None or _whole(sweep) > 1:  # the middle draws a single run itself
             _charts(kind, pictures, result)
         if middle is None:
@@ -110,12 +110,14 @@ def _pictures(_kind: Experiment, _frame: pd.DataFrame, key: Key, chosen: Chosen)
     return Pictures(_kind.headline(frame), _kind.charts(frame))
 
 
-def _above(pictures: Pictures, result: Result) -> None:
-    """The headline numbers and the findings."""
+def _above(pictures: Pictures, result: Result, missing: int) -> None:
+    """The headline numbers and the findings; of a part of the runs, they say so."""
     for column, (label, value, note) in zip(st.columns(len(pictures.headline)), pictures.headline, strict=True):
         column.metric(label, value, help=note)
     if result.measured:
-        _findings(result.findings)
+        if missing > 0:
+            st.caption(f"So far, {missing:,} runs missing: what follows may change.")
+        _findings(result.findings, whole=missing <= 0)
 
 
 def _charts(kind: Experiment, pictures: Pictures, result: Result) -> None:
@@ -150,9 +152,12 @@ def _filter(kind: Experiment, frame: pd.DataFrame) -> Chosen:
     return tuple((name, tuple(values)) for name, values in shown.items() if values)
 
 
-def _findings(findings: list[core.Finding]) -> None:
+def _findings(findings: list[core.Finding], whole: bool) -> None:
     if not findings:
-        st.success("No fault found.")
+        if whole:
+            st.success("No fault found.")
+        else:
+            st.info("No fault found so far.")
         return
     for finding in findings[:SHOWN_FINDINGS]:
         st.markdown(_finding_text(finding))

@@ -8,6 +8,8 @@ import core
 from tests.core.parts.test_own_data import houses
 from tests.pages.test_pages import TRAININGS, VANISHING, _own_server, charts_of, opened, settled, text_of
 
+pytestmark = pytest.mark.slow  # whole pages, run and drawn
+
 SCHEDULERS = TRAININGS["schedulers"][0]
 CONTENT = houses().to_csv(index=False).encode()
 SMALL = {"width": "8", "epochs": "2", "batch_size": "128", "seeds": "2"}  # too large a batch for the table

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+pytestmark = pytest.mark.slow  # whole pages, run and drawn
+
 HOME = str(Path(__file__).parents[2] / "dashboard.py")
 ROOT = Path(HOME).parent
 PAGES = ["dashboard.py", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").glob("*.py"))]

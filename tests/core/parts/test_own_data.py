@@ -323,6 +323,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_printed_script_reads_the_same_file_and_agrees(name, tmp_path):
     houses()[["area", "rooms", "price"]].to_csv("numbers.csv", index=False, sep=";")

@@ -14,6 +14,8 @@ from core.parts.activations import ACTIVATIONS
 from core.parts.inits import INITS
 from tests.core.plain.interpreter import printed_by
 
+pytestmark = pytest.mark.slow  # scripts in interpreters of their own
+
 KIND = core.experiment("backprop")
 CASES = {
     "defaults": {},

@@ -9,6 +9,8 @@ import pytest
 from core.experiments import experiment
 from tests.core.plain.interpreter import printed_by
 
+pytestmark = pytest.mark.slow  # scripts in interpreters of their own
+
 KIND = experiment("range_test")
 COLUMNS = ["step", "lr", "train_loss", "smoothed_loss", "diverged"]
 SMALL = {"dataset": "wine", "width": 10, "batch_size": 20, "steps": 40, "dtype": "float64"}

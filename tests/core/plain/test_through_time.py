@@ -12,6 +12,8 @@ import pytest
 
 import core
 
+pytestmark = pytest.mark.slow  # scripts in interpreters of their own
+
 KIND = core.experiment("through_time")
 RTOL = {"float32": 1e-4, "float64": 1e-9}
 SMALL = {"width": 10, "batch_size": 7, "dataset": "adding(length=12, samples=40)", "seed": 3}

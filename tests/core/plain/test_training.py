@@ -15,6 +15,8 @@ from core.experiments import experiment
 from core.parts import REGISTRIES
 from tests.core.plain.interpreter import alone, printed_by
 
+pytestmark = pytest.mark.slow  # scripts in interpreters of their own
+
 SCHEDULERS, CLIPPING = experiment("schedulers"), experiment("clipping")
 RTOL = {"float32": 1e-4, "float64": 1e-9}
 SMALL = {"dataset": "wine", "width": "12", "epochs": "6", "batch_size": "20", "activation": "tanh", "base_lr": "0.01"}

@@ -18,6 +18,8 @@ from core.registry import Registry
 from tests.core.comparison import CONTINUOUS, VANISHING, runs_of
 from tests.core.plain.interpreter import alone, printed_by
 
+pytestmark = pytest.mark.slow  # scripts in interpreters of their own
+
 RTOL = {"float32": 1e-4, "float64": 1e-9}
 COLUMNS = [*VANISHING.places, *(name for name in VANISHING.measures if name != "theory_grad_rms")]
 SHAPE = {"depth": 4, "width": 10, "activation": "tanh", "batch_size": 7, "loss": "projection", "dtype": "float64"}
