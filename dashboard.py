@@ -119,7 +119,7 @@ for stored in recent:
     kind = core.experiment(stored.experiment)
     st.page_link(
         page.page_of(kind),
-        label=f"{made} · {kind.title}: {page.sweep_words(kind, stored.link)} ({stored.runs:,} runs)",
+        label=f"{made} · {kind.title}: {page.sweep_words(kind, stored.link)} ({stored.runs:,} {'run' if stored.runs == 1 else 'runs'})",
         icon=":material/history:",
         query_params=stored.link,
     )

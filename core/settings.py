@@ -323,15 +323,23 @@ class Sweep:
         return hashlib.sha256("\n".join([*identities, seeds_text(self.seeds)]).encode()).hexdigest()
 
     def link(self) -> dict[str, str]:
-        """Every field as text, by name: what stands behind the ``?`` of a link. ``Sweep.read`` reads it back."""
+        """Every field as text, by name: what stands behind the ``?`` of a link. ``Sweep.read`` reads it back.
+
+        A field that was worked out from the rest stands there where it is the same for all points. Where it differs it is
+        left to be worked out again: written down, its values would make a grid with the others.
+        """
         used = {name for name in self.axes if any(getattr(point, name) is not None for point in self.points)}
-        fields = {name: axis_text(self._written(name)) for name in self.axes if name in used}
+        written = {name: self._written(name) for name in self.axes if name in used}
+        fields = {name: axis_text(values) for name, values in written.items() if values is not None}
         return {**fields, "seeds": seeds_text(self.seeds)}
 
-    def _written(self, name: str) -> Sequence[Any]:
-        """The values of an axis; one that was worked out from the rest is read off the points."""
+    def _written(self, name: str) -> Sequence[Any] | None:
+        """The values of an axis; None where the points differ in what was worked out from the rest."""
         values = self.axes[name]
-        return tuple(dict.fromkeys(getattr(point, name) for point in self.points)) if None in values else values
+        if None not in values:
+            return values
+        found = tuple(dict.fromkeys(getattr(point, name) for point in self.points))
+        return found if len(found) == 1 else None
 
     def text(self) -> str:
         """The sweep as a command line would write it, every field carried."""

@@ -141,3 +141,16 @@ def test_charts_and_summaries_survive_odd_frames():
         KIND.summary(each)
         core.findings(each)
         pd.testing.assert_frame_equal(each, before)
+
+
+def test_a_link_of_several_remedies_leads_back_to_them():
+    sweep = KIND.sweep({"remedy": "plain,relu_he,together", "depth": "10,20", "seeds": 3})
+    again = KIND.sweep(sweep.link())
+    assert list(again.run_ids()) == list(sweep.run_ids())
+
+
+def test_a_link_over_datasets_of_other_batch_sizes_leads_back_to_them():
+    schedulers = experiment("schedulers")
+    sweep = schedulers.sweep({"dataset": "digits,xor", "epochs": 2})
+    assert {point.batch_size for point in sweep.points} == {4, 64}
+    assert list(schedulers.sweep(sweep.link()).run_ids()) == list(sweep.run_ids())
