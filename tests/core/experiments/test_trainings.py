@@ -123,6 +123,13 @@ def test_summaries_say_how_each_run_ended(run, name):
     assert values.min() <= row["ci_low"] <= row["mean"] <= row["ci_high"] <= values.max()
 
 
+def test_what_comes_after_divergence_counts_as_neither_clipped_nor_not(run):
+    frame = run("clipping", seeds=1).assign(clipped=True)
+    lost = frame["step"] >= 2
+    frame = frame.assign(diverged=lost, clipped=~lost, train_loss=frame["train_loss"].where(~lost))
+    assert core.summary(frame, runs=True)["clipped_share"].tolist() == [1.0]
+
+
 ODD = {
     "empty": lambda frame: frame.iloc[:0],
     "one run": lambda frame: frame[frame["run"] == frame["run"].iloc[0]],
