@@ -13,6 +13,7 @@ import pandas as pd
 
 from core import profiles, summaries
 
+ALIVE = 0.5  # share of a point's runs that must be alive for their median to be drawn
 DRAWN_STEPS = 200  # of a curve over updates: more would not be seen
 
 
@@ -23,7 +24,10 @@ def finite(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_epoch(frame: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.DataFrame:
-    """``label epoch n median low high`` of a measure at the end of each epoch (from 1); the band is its 10th to 90th percentile."""
+    """``label epoch n median low high`` of a measure at the end of each epoch (from 1); the band is its 10th to 90th percentile.
+
+    A point has rows while at least half of its runs are alive: a median that loses runs would jump.
+    """
     rows = frame[frame["val_loss"].notna()] if measure.startswith("val_") else frame
     per_run = rows.groupby(["run", "epoch"], sort=False)[measure].mean().reset_index()
     table = _over_seeds(per_run, frame, settings, "epoch", measure)
@@ -31,7 +35,7 @@ def by_epoch(frame: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.D
 
 
 def by_step(frame: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.DataFrame:
-    """``label step n median low high`` of a measure over updates, at most ``DRAWN_STEPS`` of them."""
+    """``label step n median low high`` of a measure over updates, at most ``DRAWN_STEPS`` of them; rows as in ``by_epoch``."""
     steps = np.unique(np.linspace(0, max(0, int(frame["step"].max())), DRAWN_STEPS).round().astype(int))
     kept = frame.loc[frame["step"].isin(steps), ["run", "step", measure]]
     return _over_seeds(kept, frame, settings, "step", measure)
@@ -48,17 +52,50 @@ def _over_seeds(  # medians: a single run on its way to infinity would be all of
     found = pd.DataFrame(
         {"n": groups.size(), "median": groups.median(), "low": groups.quantile(0.1), "high": groups.quantile(0.9)}
     ).reset_index()
+    found = found[found["n"] >= ALIVE * found["point"].map(point.value_counts()).astype(float)].reset_index(drop=True)
     return found.assign(label=found["point"].map(table["label"]))
 
 
-def ranking(runs: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.DataFrame:
-    """``label n runs mean ci_low ci_high`` of every point, the lowest mean first; ``runs`` is a summary of runs."""
+def diverged(frame: pd.DataFrame) -> tuple[int, int]:
+    """How many runs of a frame of trainings end without a finite loss, and how many there are."""
+    last = frame[~frame["run"].duplicated(keep="last")]
+    return int((~np.isfinite(last["train_loss"].to_numpy(float))).sum()), len(last)
+
+
+def standing(runs: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.DataFrame:
+    """``point label n runs mean`` and the settings of every point; ``runs`` is a summary of runs.
+
+    Those whose runs all ended finite come first, the lowest mean before the others: survivors alone prove nothing.
+    """
     number, table = profiles.points(runs, settings)
-    rows = [
-        {"point": point, "label": table.loc[point, "label"], "runs": len(block), **summaries.over_seeds(block[measure])}
-        for point, block in runs.groupby(number)
-    ]
-    return pd.DataFrame(rows).sort_values("mean", kind="stable").reset_index(drop=True)
+    values = runs[measure].astype(float).where(np.isfinite(runs[measure].astype(float)))
+    found = values.groupby(number).agg(["count", "size", "mean"]).set_axis(["n", "runs", "mean"], axis="columns")
+    return _in_order(found.join(table).rename_axis("point").reset_index())
+
+
+def ranking(runs: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.DataFrame:
+    """``standing`` with the interval of each mean over seeds, ``ci_low ci_high``."""
+    number, _ = profiles.points(runs, settings)
+    ends = {point: summaries.over_seeds(block) for point, block in runs.groupby(number)[measure]}
+    table = standing(runs, settings, measure)
+    return table.assign(**{name: [ends[point][name] for point in table["point"]] for name in ("ci_low", "ci_high")})
+
+
+def highest_first(table: pd.DataFrame) -> pd.DataFrame:
+    """A ``ranking`` of a measure of which more is better, as an accuracy."""
+    return _in_order(table, ascending=False)
+
+
+def tied(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a ranking that share the first place: the same mean to the last digit, as of schedules that never act."""
+    first = table.iloc[0]
+    return table[(table["mean"] == first["mean"]) & ((table["n"] == table["runs"]) == (first["n"] == first["runs"]))]
+
+
+def _in_order(table: pd.DataFrame, ascending: bool = True) -> pd.DataFrame:
+    lost = table["n"] < table["runs"]
+    ordered = table.assign(lost=lost).sort_values(["lost", "mean"], ascending=[True, ascending], kind="stable")
+    return ordered.drop(columns="lost").reset_index(drop=True)
 
 
 def paired(runs: pd.DataFrame, settings: Sequence[str], name: str, measure: str, reference: str) -> pd.DataFrame:
@@ -80,9 +117,10 @@ def paired(runs: pd.DataFrame, settings: Sequence[str], name: str, measure: str,
 
 
 def best_values(runs: pd.DataFrame, name: str, over: str, measure: str) -> pd.DataFrame:
-    """``name over mean ci_low ci_high n`` of each value of ``name`` at its own best ``over``: the fair race.
+    """``name over mean ci_low ci_high n runs`` of each value of ``name`` at its own best ``over``: the fair race.
 
-    The best has the lowest mean over seeds among those whose runs all ended finite, if there are any.
+    The best has the lowest mean over seeds among those whose runs all ended finite, if there are any; such values
+    come first.
     """
     rows = []
     for value, block in runs.groupby(name, sort=False):
@@ -90,8 +128,9 @@ def best_values(runs: pd.DataFrame, name: str, over: str, measure: str) -> pd.Da
         whole = scores[scores["count"] == scores["size"]]
         usable = whole if len(whole) else scores[scores["count"] > 0]
         if not len(usable):
-            rows.append({name: value, over: math.nan, **summaries.over_seeds([])})
+            rows.append({name: value, over: math.nan, "runs": len(block), **summaries.over_seeds([])})
             continue
         best = usable["mean"].idxmin()
-        rows.append({name: value, over: best, **summaries.over_seeds(block.loc[block[over] == best, measure])})
-    return pd.DataFrame(rows).sort_values("mean", kind="stable").reset_index(drop=True)
+        own = block.loc[block[over] == best, measure]
+        rows.append({name: value, over: best, "runs": len(own), **summaries.over_seeds(own)})
+    return _in_order(pd.DataFrame(rows))

@@ -1,4 +1,7 @@
-"""Faults of a network's layers: gradients that vanish or explode, units that are dead or saturated."""
+"""Faults of a network's layers: gradients that vanish or explode, units that are dead or saturated.
+
+Gradients are judged at initialization; where the network trains, its loss and its units at the end as well.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,12 @@ from core.experiments.vanishing import Vanishing
 from core.parts.activations import ACTIVATIONS
 
 PAGE = "/Vanishing_gradients"
-WHOLE = ("step", "layer", "depth", "width", "batch_size", "seed")
-NUMBERS = ("train_loss", "grad_rms", "activation_rms", "dead", "saturated", "theory_grad_rms")
+WHOLE = ("step", "layer", "depth", "width", "batch_size", "steps", "seed")
+NUMBERS = ("base_lr", "train_loss", "grad_rms", "activation_rms", "dead", "saturated", "theory_grad_rms")
 
 FAINT, LOST = 1 / 30, 1 / 1000  # gradient of the first layer over that of the last: worth a warning, an error
 MANY, MOST = 0.6, 0.9  # share of units: worth a warning, an error
+HALF = 0.5  # share of runs that make a fault of the setting, not of a seed
 FEWEST_ROWS = 32  # below, whether a unit is dead says little: half the units of a ReLU layer are, at one row
 
 
@@ -40,9 +44,13 @@ def diagnose(frame: pd.DataFrame) -> list[Finding]:
         if lost:  # what is not finite says nothing of units or decay
             found += lost
             continue
-        found += _units(rows, settings, label)
+        at_start = _units(rows, settings, label)
         no_gradient = _no_gradient(rows, settings, label)
-        found += no_gradient or _decay(rows, runs, settings, label)
+        found += at_start + (no_gradient or _decay(rows, runs, settings, label))
+        if settings["steps"] > 0:
+            known = {finding.code for finding in at_start}
+            after = _after_training(frame[number == point], settings, label)
+            found += [finding for finding in after if finding.code not in known]
     return found
 
 
@@ -65,6 +73,55 @@ def _overflow(rows: pd.DataFrame, label: str) -> list[Finding]:
             "Smaller weights (init=he_normal for ReLU, xavier_normal for tanh), or a norm in every layer.",
         )
     ]
+
+
+def _after_training(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
+    """What training did: runs whose loss left the number format, a loss above its start, units lost on the way."""
+    rows = rows.sort_values(["step", "layer"], kind="stable")
+    losses = rows.drop_duplicates(["run", "step"]).pivot(index="run", columns="step", values="train_loss").astype(float)
+    losses = losses.where(np.isfinite(losses))
+    diverged = losses.iloc[:, -1].isna()
+    found = _diverged(losses[diverged], len(losses), settings, label)
+    alive = losses[~diverged]
+    if len(alive):
+        found += _risen(alive, settings, label)
+        last = rows[(rows["step"] == losses.columns[-1]) & rows["run"].isin(alive.index)]
+        found += _units(last, settings, f"{label}, after {int(losses.columns[-1])} steps")
+    return found
+
+
+def _diverged(lost: pd.DataFrame, runs: int, settings: pd.Series, label: str) -> list[Finding]:
+    if lost.empty:
+        return []
+    step = int(lost.isna().idxmax(axis="columns").min())
+    return [
+        Finding(
+            "diverged",
+            "error",
+            f"{label}: {len(lost)} of {runs} runs diverge, the first at step {step}.",
+            {"runs": runs, "diverged": len(lost), "first_step": step, "base_lr": float(settings["base_lr"])},
+            _calmer(settings),
+        )
+    ]
+
+
+def _risen(losses: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
+    """The loss of most runs jumped above twice its start, and never came back below it."""
+    first, last = losses.iloc[:, 0], losses.iloc[:, -1]
+    failed, rose = float((last >= first).mean()), float((losses.max(axis="columns") > 2.0 * first).mean())
+    if failed < HALF or rose < HALF:
+        return []
+    evidence = {"runs": len(losses), "failed": failed, "rose": rose, "base_lr": float(settings["base_lr"])}
+    message = f"{label}: the loss rises above its start and stays there in {failed:.0%} of the runs."
+    return [Finding("learning_rate_too_high", "error", message, evidence, _calmer(settings))]
+
+
+def _calmer(settings: pd.Series) -> str:
+    lr = float(settings["base_lr"])
+    trained = ("dataset", "batch_size", "loss", "steps", "optimizer")
+    changes = {name: str(settings[name]) for name in trained}
+    changes |= {name: str(settings[name]) for name in ("norm", "residual", "width")}
+    return f"Lower base_lr, say to {lr / 10:g}. See it work: {_compared(settings, base_lr=f'{lr / 10:g},{lr:g}', **changes)}"
 
 
 def _no_gradient(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:

@@ -173,6 +173,8 @@ def _schedule(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
                 f"Call scheduler.step() after every batch. See it work: {_link(settings, scheduler=right)}",
             )
         ]
+    if part.entry.endless:
+        return []
     return [
         Finding(
             "schedule_repeats",

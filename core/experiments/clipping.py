@@ -10,8 +10,8 @@ the gradient; **per parameter** shortens each tensor on its own; **adaptive** cl
 arXiv:2102.06171) compares each unit's gradient with its weights; **AutoClip** (Seetharaman 2020, arXiv:2007.14469)
 takes a percentile of the run's own norms so far.
 
-**When nearly every step is clipped**, the threshold is the real learning rate: SGD then moves $\eta\, c / \lVert g \rVert$
-of what it would, a step of fixed length $\eta c$. That is why a small constant threshold stalls SGD. Adam divides by the
+**When nearly every step is clipped**, the threshold is the real learning rate: SGD then moves $c / \lVert g \rVert$ of
+what it would, a step of fixed length $\eta c$. That is why a small constant threshold stalls SGD. Adam divides by the
 gradient's own size, so a constant factor on all gradients cancels, and clipping hardly slows it.
 
 **Which threshold?** One that fires on the rare large gradients alone: a high percentile of the norms of a training
@@ -161,8 +161,9 @@ def with_factor(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def suggested_threshold(frame: pd.DataFrame) -> float:
-    """The 90th percentile of the norms before clipping, over runs that did not diverge; NaN where there are none."""
-    norms = frame.loc[~frame["run"].isin(frame.loc[frame["diverged"], "run"]), "grad_norm"]
+    """The 90th percentile of the norms before clipping, over runs that did not fail; NaN where there are none."""
+    runs = run_summary(frame)
+    norms = frame.loc[frame["run"].isin(runs.loc[runs["failed"] == 0, "run"]), "grad_norm"]
     norms = norms[np.isfinite(norms)]
     return float(norms.quantile(SUGGESTED)) if len(norms) else float("nan")
 
@@ -177,15 +178,17 @@ def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
         return {"failed": empty(draw.NOTHING)}
     runs = run_summary(frame)
     factors = with_factor(frame)
+    loss_title = draw.ending_title(curves.standing(runs, NAMES, "final_val_loss"), "final_val_loss")
+    live = frame["clipped"].astype(float).where(~frame["diverged"].astype(bool))
     return {
         "failed": draw.share_map(runs, "clipper", "failed"),
         "diverged": draw.share_map(runs, "clipper", "diverged"),
-        "loss": draw.curve_chart(frame, NAMES, "val_loss", "epoch", _loss_title(runs)),
+        "loss": draw.curve_chart(frame, NAMES, "val_loss", "epoch", loss_title),
         "before": draw.curve_chart(frame, NAMES, "grad_norm", "step", _before_title(frame)),
         "after": draw.curve_chart(frame, NAMES, "clipped_grad_norm", "step", _after_title(frame)),
         "factor": draw.curve_chart(factors, NAMES, "clip_factor", "step", _factor_title(factors)),
         "clipped": draw.curve_chart(
-            frame.assign(clipped_share=frame["clipped"].astype(float)),
+            frame.assign(clipped_share=live),
             NAMES,
             "clipped_share",
             "epoch",
@@ -195,17 +198,10 @@ def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
     }
 
 
-def _loss_title(runs: pd.DataFrame) -> str:
-    means = runs.groupby("clipper", sort=False)["final_val_loss"].mean().dropna().sort_values()
-    if means.empty:
-        return "No run ended with a finite loss"
-    return f"{means.index[0]} ends at a validation loss of {three_digits(means.iloc[0])}"
-
-
 def _before_title(frame: pd.DataFrame) -> str:
     suggested = suggested_threshold(frame)
     if np.isnan(suggested):
-        return "Norm of the gradient, before clipping: every run diverged"
+        return "Norm of the gradient, before clipping: every run failed"
     return f"Nine norms of ten are below {three_digits(suggested)}: a threshold that fires on the rest"
 
 
@@ -214,7 +210,7 @@ def _after_title(frame: pd.DataFrame) -> str:
     if clipped.empty:
         return "No run has a clipper: these are the norms as they were"
     largest = clipped["clipped_grad_norm"].max()
-    return f"After clipping, the largest norm of any gradient is {three_digits(float(largest))}"
+    return f"With a clipper, the largest norm of any gradient is {three_digits(float(largest))}"
 
 
 def _factor_title(frame: pd.DataFrame) -> str:
@@ -253,7 +249,7 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
         (
             "Suggested threshold",
             three_digits(suggested_threshold(frame)),
-            "The 90th percentile of the norms before clipping, over runs that did not diverge.",
+            "The 90th percentile of the norms before clipping, over runs that did not fail.",
         ),
     ]
 

@@ -211,13 +211,12 @@ def check_chart(frame: pd.DataFrame) -> alt.Chart:
     frame = curves.finite(frame)
     last = frame[~frame["run"].duplicated(keep="last")]
     ends = last.groupby("base_lr")["train_loss"].median()
-    lost = last.groupby("base_lr")["diverged"].mean()
     words = [
         f"{rate:g} ends at {three_digits(float(ends[rate]))}" if np.isfinite(ends[rate]) else f"{rate:g} diverges"
         for rate in ends.index
     ]
-    note = f"A constant rate. {int((lost > 0).sum())} of {len(lost)} rates lose runs to divergence."
-    return curve_chart(frame, ["base_lr"], "train_loss", "epoch", f"Learning rate {', '.join(words)}", note)
+    title = f"Learning rate {', '.join(words)}"
+    return curve_chart(frame, ["base_lr"], "train_loss", "epoch", title, "A constant rate.")
 
 
 def edge_chart(sharpness: np.ndarray, every: int, lr: float, limit: float) -> alt.Chart:

@@ -75,7 +75,7 @@ def _loss_title(runs: pd.DataFrame) -> str:
 def _ranking(whole: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], measure: str) -> alt.Chart:
     table = curves.ranking(runs, names, measure)
     if measure.endswith("accuracy"):
-        table = table.iloc[::-1].reset_index(drop=True)
+        table = curves.highest_first(table)
         table = table[np.isfinite(table["mean"])]
     table = table.head(20)
     if table.empty:

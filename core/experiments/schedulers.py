@@ -130,9 +130,10 @@ def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
     runs = run_summary(frame)
     per_epoch = int((frame["epoch"] == frame["epoch"].min()).groupby(frame["run"]).sum().max())
     note = f"An epoch has {per_epoch} updates."
+    loss_title = draw.ending_title(curves.standing(runs, NAMES, "final_val_loss"), "final_val_loss")
     found = {
         "rate": draw.curve_chart(frame, NAMES, "lr", "step", _rate_title(frame), note),
-        "loss": draw.curve_chart(frame, NAMES, "val_loss", "epoch", _loss_title(runs)),
+        "loss": draw.curve_chart(frame, NAMES, "val_loss", "epoch", loss_title),
         "train": draw.curve_chart(frame, NAMES, "train_loss", "epoch", _train_title(runs)),
     }
     if frame["val_accuracy"].notna().any():
@@ -164,51 +165,70 @@ def _momentum_title(frame: pd.DataFrame) -> str:
     return f"Momentum cycles the other way, between {three_digits(low)} and {three_digits(high)}"
 
 
-def _loss_title(runs: pd.DataFrame) -> str:
-    means = runs.groupby("scheduler", sort=False)["final_val_loss"].mean().dropna().sort_values()
-    if means.empty:
-        return "No run ended with a finite loss"
-    best = f"{means.index[0]} ends at a validation loss of {three_digits(means.iloc[0])}"
-    return best if len(means) == 1 else f"{best}, {means.index[-1]} at {three_digits(means.iloc[-1])}"
-
-
 def _train_title(runs: pd.DataFrame) -> str:
-    means = runs.groupby("scheduler", sort=False)["final_train_loss"].mean().dropna().sort_values()
-    if means.empty:
-        return "Training loss"
-    return f"On the training rows, {means.index[0]} gets lowest: {three_digits(means.iloc[0])}"
+    from core import curves
+    from core.experiments import training_charts as draw
+
+    title = draw.ending_title(curves.standing(runs, NAMES, "final_train_loss"), "final_train_loss")
+    return f"On the training rows, {title[0].lower() if title.startswith(('No ', 'The ')) else title[0]}{title[1:]}"
 
 
 def _accuracy_title(runs: pd.DataFrame) -> str:
-    means = runs.groupby("scheduler", sort=False)["final_val_accuracy"].mean().dropna().sort_values(ascending=False)
-    if means.empty:
+    from core import curves
+    from core.experiments import training_charts as draw
+
+    lived = runs.assign(final_val_accuracy=runs["final_val_accuracy"].where(runs["diverged"] == 0))
+    table = curves.highest_first(curves.standing(lived, NAMES, "final_val_accuracy"))
+    if np.isnan(table["mean"].iloc[0]):
         return "Validation accuracy"
-    return f"{means.index[0]} puts {means.iloc[0]:.1%} of the validation rows in the right class"
+    right = f"{table['mean'].iloc[0]:.1%} of the validation rows in the right class"
+    if len(table) == 1:
+        return f"The training puts {right}"
+    return f"{draw.named_best(table)} {'puts' if len(curves.tied(table)) == 1 else 'put'} {right}"
+
+
+LABELS = ("Best schedule", "Its validation loss", "Its accuracy", "Failed")
 
 
 def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """(label, value, explanation): the best schedule, its loss and accuracy, what it gains, and the runs behind it."""
-    from core import curves
+    """(label, value, explanation): the schedule of the best point, that point's loss and accuracy, and failed runs.
+
+    A point is a schedule with its rate and all else; the best has the lowest mean loss of those whose runs all ended
+    finite, if there are any. Schedules that tie are all named.
+    """
+    from core import curves, profiles
+    from core.experiments import training_charts as draw
 
     runs = run_summary(frame)
     if runs.empty:
-        return [(label, "–", "Press Run.") for label in ("Best schedule", "Validation loss", "Accuracy", "Failed")]
-    ranked = curves.ranking(runs, NAMES, "final_val_loss").iloc[0]
-    best = curves.ranking(runs, ["scheduler"], "final_val_loss").iloc[0]
-    own = runs[runs["scheduler"] == (best["label"] if runs["scheduler"].nunique() > 1 else runs["scheduler"].iloc[0])]
+        return [(label, "–", "Press Run.") for label in LABELS]
+    ranked = curves.ranking(runs, NAMES, "final_val_loss")
+    best = ranked.iloc[0]
+    failed = (
+        LABELS[3],
+        f"{runs['failed'].mean():.0%}",
+        f"Of {len(runs)} runs: diverged, or the last loss is not below the first.",
+    )
+    if math.isnan(best["mean"]):
+        return [*((label, "–", "No run ended with a finite loss.") for label in LABELS[:3]), failed]
+    own = runs[profiles.points(runs, NAMES)[0] == best["point"]]
     accuracy = own["final_val_accuracy"].mean()
-    name = own["scheduler"].iloc[0]
-    interval = f"95 % interval {three_digits(ranked['ci_low'])} to {three_digits(ranked['ci_high'])}"
-    failed = runs["failed"].mean()
+    interval = f"95 % interval {three_digits(best['ci_low'])} to {three_digits(best['ci_high'])}, n = {best['n']}"
+    who = f"{draw.named_best(ranked)}: " if len(ranked) > 1 else ""
+    where = f"{best['label']}: " if len(ranked) > 1 else ""
     return [
-        ("Best schedule", name, "Lowest mean validation loss after the last epoch, over all its runs."),
         (
-            "Its validation loss",
-            three_digits(float(ranked["mean"])),
-            f"{ranked['label']}: {interval}, n = {ranked['n']}.",
+            LABELS[0],
+            ", ".join(dict.fromkeys(curves.tied(ranked)["scheduler"])),
+            f"{who}lowest mean validation loss after the last epoch.",
         ),
-        ("Its accuracy", "–" if math.isnan(accuracy) else f"{accuracy:.1%}", "Mean over its runs, validation rows."),
-        ("Failed", f"{failed:.0%}", f"Of {len(runs)} runs: diverged, or the last loss is not below the first."),
+        (LABELS[1], three_digits(float(best["mean"])), f"{where}{interval}."),
+        (
+            LABELS[2],
+            "–" if math.isnan(accuracy) else f"{accuracy:.1%}",
+            f"{where}mean over {len(own)} runs, validation rows.",
+        ),
+        failed,
     ]
 
 

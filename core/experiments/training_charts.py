@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -88,7 +87,11 @@ def curve_chart(
         layers[0] = base.mark_area(opacity=0.16).encode(
             y=alt.Y("drawn_low:Q", axis=axis, scale=scale), y2="drawn_high:Q"
         )
-    return titled(alt.layer(*layers), title, " ".join(part for part in (f"{band}{seeds}.", note, left_out) if part))
+    lost, runs = curves.diverged(frame)
+    ends = f"{lost} of {runs} runs diverged; a line ends where more than half of its runs have." if lost else ""
+    return titled(
+        alt.layer(*layers), title, " ".join(part for part in (f"{band}{seeds}.", note, ends, left_out) if part)
+    )
 
 
 def _spans_decades(values: pd.Series) -> bool:
@@ -139,6 +142,27 @@ def interval_chart(
     return titled(alt.layer(*layers), title, note + left, height=max(120, 34 * len(shown)))
 
 
+def named_best(table: pd.DataFrame) -> str:
+    """Who stands first in a ranking, ties and lost runs said: ``cosine``, ``plateau and constant``."""
+    first = table.iloc[0]
+    names = " and ".join(curves.tied(table)["label"])
+    return names if first["n"] == first["runs"] else f"{names} ({first['n']} of {first['runs']} runs ended finite)"
+
+
+def ending_title(table: pd.DataFrame, measure: str) -> str:
+    """Where the best of a ranking ends, beside the last: no mean of what some of its runs did not survive."""
+    ranked = table[np.isfinite(table["mean"].to_numpy(float))]
+    word = COLUMNS[measure].label
+    if ranked.empty:
+        return f"No run ended with a finite {word}"
+    first, last = ranked.iloc[0], ranked.iloc[-1]
+    if len(table) == 1:
+        return f"The {word} is {three_digits(first['mean'])}"
+    verb = "tie" if len(curves.tied(ranked)) > 1 else "is best"
+    beside = f", then {last['label']} {three_digits(last['mean'])}" if len(ranked) == 2 and verb == "is best" else ""
+    return f"{named_best(ranked)} {verb}: {word} {three_digits(first['mean'])}{beside}"
+
+
 def ranking_title(table: pd.DataFrame, measure: str) -> str:
     """Who ends best, and whether the interval of the next overlaps."""
     ranked = table[np.isfinite(table["mean"].to_numpy(float))]
@@ -146,17 +170,24 @@ def ranking_title(table: pd.DataFrame, measure: str) -> str:
         return COLUMNS[measure].label
     first = ranked.iloc[0]
     if len(ranked) == 1:
-        return f"{first['label']}: {COLUMNS[measure].label} {three_digits(first['mean'])}"
+        return f"{named_best(ranked)}: {COLUMNS[measure].label} {three_digits(first['mean'])}"
+    if len(curves.tied(ranked)) > 1:
+        return f"{named_best(ranked)} tie: {COLUMNS[measure].label} {three_digits(first['mean'])}"
     second = ranked.iloc[1]
-    clear = bool(first["ci_high"] < second["ci_low"])
-    verb = "is clearly lowest" if clear else "is lowest, within the spread of the seeds"
-    return (
-        f"{first['label']} {verb}: {three_digits(first['mean'])}, then {second['label']} {three_digits(second['mean'])}"
-    )
+    whole = bool((ranked["n"] == ranked["runs"]).iloc[:2].all())
+    clear = "is clearly lowest" if first["ci_high"] < second["ci_low"] else "is lowest, within the spread of the seeds"
+    verb = clear if whole else "ends best"
+    return f"{named_best(ranked)} {verb}: {three_digits(first['mean'])}, then {named_best(ranked.iloc[1:])} {three_digits(second['mean'])}"
+
+
+def lost_note(runs: pd.DataFrame) -> str:
+    """How many runs the means leave out, as a sentence; empty where none is."""
+    lost = int(runs["diverged"].sum())
+    return f" {lost} of {len(runs)} runs diverged; the means leave them out." if lost else ""
 
 
 def ranking_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], measure: str) -> alt.Chart:
-    """Every setting's final measure with its interval, the lowest first."""
+    """Every setting's final measure with its interval, the lowest of those whose runs all ended finite first."""
     if runs.empty:
         return empty(NOTHING)
     table = curves.ranking(runs, names, measure).head(20)
@@ -165,7 +196,7 @@ def ranking_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str],
         "label",
         ranking_title(table, measure),
         COLUMNS[measure].title,
-        f"Dot: mean over seeds; line: 95 % bootstrap interval, n = {_span(table['n'])}.",
+        f"Dot: mean over seeds; line: 95 % bootstrap interval, n = {_span(table['n'])}.{lost_note(runs)}",
         series_scale(frame, names, list(table["label"])),
     )
 
@@ -177,10 +208,11 @@ def share_map(runs: pd.DataFrame, name: str, measure: str) -> alt.Chart:
     table = runs.groupby([name, "base_lr"], sort=False)[measure].agg(["mean", "size"]).reset_index()
     word = COLUMNS[measure].label
     worst = table.loc[table["mean"].idxmax()]
+    cause = "without clipping" if (name, worst[name]) == ("clipper", "none") else f"with {worst[name]}"
     title = (
         f"No run {word}"
         if worst["mean"] == 0
-        else f"{worst['mean']:.0%} of runs {word} with {worst[name]} at a learning rate of {worst['base_lr']:g}"
+        else f"{worst['mean']:.0%} of runs {word} {cause} at a learning rate of {worst['base_lr']:g}"
     )
     table["text"] = table["mean"].map("{:.0%}".format)
     x = alt.X("base_lr:O", title=COLUMNS["base_lr"].title, axis=alt.Axis(labelAngle=0, format="~g"))
@@ -206,7 +238,7 @@ def share_map(runs: pd.DataFrame, name: str, measure: str) -> alt.Chart:
         .mark_text(fontSize=12)
         .encode(x=x, y=y, text="text:N", color=alt.condition("datum.mean > 0.5", alt.value("white"), alt.value("#333")))
     )
-    counts = f"Each cell: {_span(table['size'])} seeds."
+    counts = f"Each cell: {_span(table['size'])} runs."
     return titled(alt.layer(cells, words), title, counts, height=max(140, 34 * table[name].nunique()))
 
 
@@ -221,10 +253,8 @@ def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measur
         return empty("No run has a finite value yet.")
     best = curves.best_values(runs, name, "base_lr", measure)
     first = best.iloc[0]
-    title = (
-        f"Each at its own best learning rate: {first[name]} at {first['base_lr']:g} ends lowest, "
-        f"{three_digits(first['mean'])}"
-    )
+    who = named_best(best.assign(label=[f"{row[name]} at {row['base_lr']:g}" for _, row in best.iterrows()]))
+    title = f"Each at its own best learning rate: {who} ends lowest, {three_digits(first['mean'])}"
     labels = list(dict.fromkeys(shown[name]))
     x = alt.X("base_lr:Q", title=COLUMNS["base_lr"].title, scale=alt.Scale(type="log"), axis=alt.Axis(format="~g"))
     for column in ("mean", "ci_low", "ci_high"):
@@ -245,6 +275,7 @@ def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measur
     note = f"Mean over seeds (n = {_span(shown['n'])}) with its 95 % interval." + (
         f" {lost} settings where no run ended finite are left out." if lost else ""
     )
+    note += lost_note(runs)
     return titled(drawn, title, note, height=HEIGHT)
 
 
@@ -268,9 +299,3 @@ def paired_chart(
         series_scale(frame, [name], list(finite["value"])),
         zero_line=True,
     )
-
-
-def finite_mean(values: pd.Series) -> float:
-    """The mean of what is finite; NaN where nothing is."""
-    kept = values[np.isfinite(values.to_numpy(float))]
-    return float(kept.mean()) if len(kept) else math.nan

@@ -304,7 +304,7 @@ def run_summary(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         epochs_to_bar=at(_epochs_to_bar(frame, best)),
         diverged=at(diverged).astype(float),
         failed=at(failed).astype(float),
-        clipped_share=at(runs["clipped"].mean()),
+        clipped_share=at(frame[~frame["diverged"].astype(bool)].groupby("run")["clipped"].mean()),
     )
     return table.astype({name: first[name].dtype for name in names})
 

@@ -334,7 +334,9 @@ def run_summary(frame: pd.DataFrame) -> pd.DataFrame:
     table = profiles.decay_table(frame, names).drop(columns="point")
     if len(frame) and frame["steps"].max() > 0:
         last = profiles.decay_table(frame, names, last=True).set_index("run")["decay_factor"]
-        ends = frame.sort_values("step", kind="stable").groupby("run")["train_loss"].last()
+        ends = (
+            frame.sort_values("step", kind="stable").drop_duplicates("run", keep="last").set_index("run")["train_loss"]
+        )
         table = table.assign(decay_factor_last=table["run"].map(last), final_train_loss=table["run"].map(ends))
     return table
 

@@ -31,11 +31,13 @@ class Scheduler(Entry):
                 it as it is, so that ``per`` shows what the wrong stepping does
     clash       (training batches, **arguments without per) -> the sentence that refuses them, or None
     needs_loss  stepped with the validation loss, so that it can't be traced beforehand
+    endless     goes on as it began: there is no course that ends, or that begins anew
     """
 
     recipe: Callable[..., Call]
     clash: Callable[..., str | None] | None = None
     needs_loss: bool = False
+    endless: bool = False
 
     @property
     def per(self) -> Value:
@@ -254,6 +256,7 @@ SCHEDULERS: Registry[Scheduler] = Registry(
     "scheduler",
     Scheduler(
         name="plateau",
+        endless=True,
         label="reduce on plateau",
         source="torch.optim.lr_scheduler.ReduceLROnPlateau, fed the validation loss",
         arguments=(
@@ -292,6 +295,7 @@ SCHEDULERS: Registry[Scheduler] = Registry(
     ),
     Scheduler(
         name="constant",
+        endless=True,
         label="constant",
         source="torch.optim.lr_scheduler.ConstantLR; with PyTorch's own default factor a third of the rate, here all",
         arguments=(
@@ -331,6 +335,7 @@ SCHEDULERS: Registry[Scheduler] = Registry(
     ),
     Scheduler(
         name="exponential",
+        endless=True,
         label="exponential",
         source="torch.optim.lr_scheduler.ExponentialLR",
         arguments=(_gamma(0.9), _per("epoch")),
@@ -395,6 +400,7 @@ SCHEDULERS: Registry[Scheduler] = Registry(
     ),
     Scheduler(
         name="inverse_sqrt",
+        endless=True,
         label="inverse square root",
         source="torch.optim.lr_scheduler.LambdaLR; Vaswani 2017, arXiv:1706.03762",
         arguments=(_WARMUP, _per("batch")),

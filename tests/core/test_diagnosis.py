@@ -135,7 +135,31 @@ def test_an_empty_frame_has_no_findings(frame_of):
     assert core.findings(frame_of(depth=5, seeds=1).iloc[:0]) == []
 
 
-def test_only_the_first_step_is_judged(frame_of):
+TRAINED = {"depth": 2, "dataset": "digits", "batch_size": 32, "seeds": 2}
+
+
+@pytest.mark.parametrize(
+    ("settings", "codes"),
+    [
+        ({"loss": "mse", "steps": 30, "optimizer": "sgd", "base_lr": 1000}, {"diverged"}),
+        (
+            {"loss": "cross_entropy", "steps": 20, "base_lr": 5, "activation": "relu", "width": 64},
+            {"learning_rate_too_high", "dead_units"},
+        ),
+        ({"loss": "cross_entropy", "steps": 20, "activation": "relu", "width": 64}, set()),
+    ],
+    ids=["the loss leaves the number format", "the loss rises and units die", "a sound training"],
+)
+def test_a_training_is_judged_at_its_end_too(frame_of, settings, codes):
+    found = core.findings(frame_of(**TRAINED, **settings))
+    assert {finding.code for finding in found} == codes
+    for finding in found:
+        assert "nan" not in finding.message + finding.remedy
+        query = finding.remedy.split("/Vanishing_gradients?")[1]
+        assert core.experiment("vanishing").sweep(dict(urllib.parse.parse_qsl(query))).points
+
+
+def test_gradients_are_judged_at_the_first_step_alone(frame_of):
     frame = frame_of(depth=5, seeds=3, steps=4, loss="cross_entropy", dataset="xor", batch_size=4)
     broken = frame.assign(grad_rms=np.where(frame["step"] > 0, 1e-30 * frame["layer"], frame["grad_rms"]))
     assert core.findings(broken) == core.findings(frame)

@@ -9,7 +9,8 @@ import pytest
 
 import core
 from core import curves, jobs
-from core.experiments import experiment
+from core.charts import three_digits
+from core.experiments import clipping, experiment, training_charts
 from core.experiments.trainings import MEASURES
 from core.parts import REGISTRIES
 
@@ -123,6 +124,13 @@ def test_summaries_say_how_each_run_ended(run, name):
     assert values.min() <= row["ci_low"] <= row["mean"] <= row["ci_high"] <= values.max()
 
 
+def test_what_comes_after_divergence_counts_as_neither_clipped_nor_not(run):
+    frame = run("clipping", seeds=1).assign(clipped=True)
+    lost = frame["step"] >= 2
+    frame = frame.assign(diverged=lost, clipped=~lost, train_loss=frame["train_loss"].where(~lost))
+    assert core.summary(frame, runs=True)["clipped_share"].tolist() == [1.0]
+
+
 ODD = {
     "empty": lambda frame: frame.iloc[:0],
     "one run": lambda frame: frame[frame["run"] == frame["run"].iloc[0]],
@@ -175,6 +183,87 @@ def test_the_fair_race_takes_each_schedule_at_its_own_best_rate():
     ]  # fmt: skip
     best = curves.best_values(pd.DataFrame(rows), "scheduler", "base_lr", "final_val_loss")
     assert best[["scheduler", "base_lr", "mean"]].to_numpy().tolist() == [["cosine", 0.1, 1.0], ["constant", 0.2, 2.0]]
+
+
+def ends(**losses):
+    return pd.DataFrame(
+        [
+            {"scheduler": name.split("_")[0], "base_lr": float("0." + name.split("_")[1]), "seed": seed, "loss": loss}
+            for name, own in losses.items()
+            for seed, loss in enumerate(own)
+        ]
+    )
+
+
+def test_a_setting_that_loses_runs_is_ranked_behind_those_that_keep_all():
+    runs = ends(cosine_1=[0.1, math.nan], constant_1=[2.0, 2.0], constant_2=[3.0, 1.5], cosine_2=[math.nan] * 2)
+    table = curves.ranking(runs, ["scheduler", "base_lr"], "loss")
+    assert table["mean"].iloc[:3].tolist() == [2.0, 2.25, 0.1]
+    assert table["n"].tolist() == [2, 2, 1, 0]
+    best = curves.best_values(runs, "scheduler", "base_lr", "loss")
+    assert best["scheduler"].tolist() == ["constant", "cosine"]
+    highest = curves.highest_first(table)
+    assert highest["mean"].iloc[:3].tolist() == [2.25, 2.0, 0.1]
+
+
+def test_a_title_says_ties_and_lost_runs():
+    tie = curves.ranking(ends(cosine_1=[1.0, 2.0], constant_1=[2.0, 1.0], plateau_1=[3.0, 3.0]), ["scheduler"], "loss")
+    assert training_charts.named_best(tie) == "cosine and constant"
+    lost = curves.ranking(ends(cosine_1=[1.0, math.nan], constant_1=[math.nan] * 2), ["scheduler"], "loss")
+    assert training_charts.named_best(lost) == "cosine (1 of 2 runs ended finite)"
+
+
+def test_the_schedulers_headline_is_of_one_point(run):
+    frame = run("schedulers", scheduler="constant,cosine", base_lr="0.0001,0.001,0.01,0.03", seeds=3)
+    runs = core.summary(frame, runs=True)
+    means = runs.groupby(["scheduler", "base_lr"])[["final_val_loss", "final_val_accuracy"]].mean()
+    best = means["final_val_loss"].idxmin()
+    name, loss, accuracy, _ = (value for _, value, _ in KINDS["schedulers"].headline(frame))
+    assert name == best[0]
+    assert loss == three_digits(means.loc[best, "final_val_loss"])
+    assert accuracy == f"{means.loc[best, 'final_val_accuracy']:.1%}"
+    assert [own[0] for own in KINDS["schedulers"].headline(frame)] == [
+        own[0] for own in KINDS["schedulers"].headline(frame.iloc[:0])
+    ]
+
+
+def test_a_line_is_drawn_while_half_of_its_runs_are_alive_and_the_lost_ones_are_counted(run):
+    frame = run("clipping", seeds=4, base_lr="0.01", clipper="none")
+    order = frame["run"].map({name: place for place, name in enumerate(frame["run"].unique())})
+    lost = (frame["step"] >= 2) & (order < 2) | (frame["step"] >= 4) & (order < 3)
+    frame = frame.assign(
+        diverged=lost, train_loss=frame["train_loss"].where(~lost), grad_norm=frame["grad_norm"].where(~lost)
+    )
+    assert curves.by_step(frame, ["base_lr"], "grad_norm")["step"].max() == 3
+    drawn = KINDS["clipping"].charts(frame)["before"].to_dict()
+    assert "3 of 4 runs diverged" in " ".join(drawn["title"]["subtitle"])
+
+
+def test_a_suggested_threshold_is_read_from_runs_that_went_well(run):
+    frame = run("clipping", seeds=2, base_lr="0.01", clipper="none")
+    bad = frame["run"] == frame["run"].iloc[0]
+    rising = frame.assign(
+        train_loss=frame["train_loss"].where(~bad, frame["step"] + 1.0),
+        grad_norm=frame["grad_norm"].where(~bad, 1e6),
+    )
+    good = frame[~bad]
+    assert good["train_loss"].iloc[-1] < good["train_loss"].iloc[0]
+    assert clipping.suggested_threshold(rising) == pytest.approx(good["grad_norm"].quantile(0.9))
+
+
+def test_the_map_of_lost_runs_counts_runs_and_names_no_clipper(run):
+    frame = run("clipping", seeds=2, clipper="none,norm", optimizer="sgd,adam")
+    runs = core.summary(frame, runs=True)
+    runs = runs.assign(failed=(runs["clipper"] == "none").astype(float))
+    title = training_charts.share_map(runs, "clipper", "failed").to_dict()["title"]
+    assert " ".join(title["text"]).startswith("100% of runs failed without clipping")
+    assert title["subtitle"] == ["Each cell: 4 runs."]
+
+
+@pytest.mark.parametrize("name", ["constant", "plateau", "exponential", "inverse_sqrt"])
+def test_a_schedule_without_an_end_repeats_nothing(run, name):
+    frame = run("schedulers", scheduler=f'{name}(per="batch")', seeds=1)
+    assert "schedule_repeats" not in {code for code, _ in codes(frame)}
 
 
 def codes(frame):

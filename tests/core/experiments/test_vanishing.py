@@ -116,6 +116,14 @@ def test_a_run_summary_of_training_has_the_last_loss_and_decay():
         assert table.loc[run, "decay_factor_last"] == pytest.approx(math.exp(-slope))
 
 
+def test_a_run_that_diverged_has_no_last_loss():
+    frame = frame_of(
+        depth="2", dataset="digits", batch_size="32", loss="mse", steps="12", optimizer="sgd", base_lr="1000"
+    )
+    assert np.isfinite(frame["train_loss"].iloc[0])
+    assert KIND.run_summary(frame)["final_train_loss"].isna().all()
+
+
 def test_a_summary_has_a_row_per_setting_and_measure():
     frame = frame_of(depth="5,9", loss="projection", seeds="4")
     table = KIND.summary(frame)
