@@ -264,7 +264,9 @@ def _diagnose(arguments: argparse.Namespace) -> None:
     for finding in found:
         print(f"{finding.severity}: {finding.message}\n  {finding.remedy}")
     if not found:
-        print("No fault found: gradients keep their size, units give derivatives.")
+        from core.diagnosis import SOUND, experiment_of
+
+        print(f"No fault found: {SOUND[experiment_of(frame)]}.")
     if arguments.findings is not None:
         text = json.dumps([finding.as_dict() for finding in found], indent=2, ensure_ascii=False)
         tables.write(text.encode(), Path(arguments.findings))

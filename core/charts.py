@@ -34,6 +34,7 @@ THEORY = "#888888"
 DASH = [6, 4]
 alt.data_transformers.disable_max_rows()  # our charts aggregate first; altair would refuse above 5,000 rows
 HEIGHT = 320
+TICKS = 5  # asked of a linear axis: Vega then draws eight at most
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -49,6 +50,21 @@ def three_digits(value: float) -> str:
         return "∞" if value > 0 else "-∞"
     mantissa, exponent = f"{value:.2e}".split("e")
     return f"{mantissa} · 10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+
+
+def factor_words(factor: float, place: str) -> str:
+    """What gradients do from one ``place``, a layer or a step, to the next: ``shrink 0.58× a layer``."""
+    if 0.98 <= factor <= 1.02:
+        return f"keep their size ({three_digits(factor)}× a {place})"
+    return f"{'shrink' if factor < 1 else 'grow'} {three_digits(factor)}× a {place}"
+
+
+def span(values: pd.Series, unit: str = "") -> str:
+    """The least and the largest of numbers, in three digits, or the one that they share; ``–`` for none."""
+    if not len(values):
+        return "–"
+    low, high = three_digits(float(values.min())), three_digits(float(values.max()))
+    return f"{low}{unit}" if low == high else f"{low}{unit} – {high}{unit}"
 
 
 def log10(values: pd.Series) -> pd.Series:
@@ -106,12 +122,15 @@ def colours(names: Sequence[str], order: Sequence[str] = ()) -> alt.Scale:
 
 
 def legend(title: str, labels: Sequence[str] = ()) -> alt.Legend:
-    """A legend below its chart, so that a narrow screen loses no width; long labels stand below one another."""
+    """A legend below its chart, so that a narrow screen loses no width; long labels stand below one another.
+
+    Two columns from three labels on: a phone, 390 px wide, shows them whole.
+    """
     longest = max((len(label) for label in labels), default=0)
     return alt.Legend(
         title=title or None,
         orient="bottom",
-        columns=4 if longest <= 12 else 2 if longest <= 16 else 1,
+        columns=2 if longest <= 16 else 1,
         labelLimit=300,
         symbolType="stroke",
         symbolStrokeWidth=3,

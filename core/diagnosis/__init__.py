@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Severity = Literal["error", "warning", "info"]
+SOUND = {  # what a frame without a finding shows, as far as its rows hold it
+    "backprop": "no run diverges, and none ends a truth table with a wrong answer",
+    "vanishing": "gradients keep their size, units give derivatives",
+    "through_time": "gradients neither vanish nor explode on their way back through time",
+    "clipping": "no run diverges, and no threshold clips always or never",
+    "range_test": "in most runs the loss falls, and turns before the highest rate",
+    "remedies": "no run diverges, and no network is stuck for want of gradients",
+    "schedulers": "no run diverges, and no schedule is stepped out of its measure",
+}
 ORDER = {"error": 0, "warning": 1, "info": 2}
 
 

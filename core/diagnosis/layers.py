@@ -180,7 +180,8 @@ def _decay(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series, label: s
     }
     severity: Severity = "error" if ratio < LOST else "warning"
     theory = evidence["decay_factor_theory"]
-    beside = f" (theory {three_digits(theory)}×)" if math.isfinite(theory) else ""
+    beside = ", mean of the seeds" if len(logs) > 1 else ""  # the charts' factor is pooled: fitted to all seeds at once
+    beside += f" (theory {three_digits(theory)}×)" if math.isfinite(theory) else ""
     if mean < 0:
         lost = " In this number format some layers get nothing but zeros." if evidence["underflow_share"] > 0 else ""
         message = (

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.engine.data import Batch, Data, data_of
+from core.engine.flow import DTYPES
 from core.engine.statistics import vector_norms
-from core.engine.training import DTYPES, Stack, clip, groups_of, in_groups, model_of, update
+from core.engine.training import Stack, clip, groups_of, in_groups, model_of, update
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from core.engine.data import Batch, data_of
+from core.engine.flow import DTYPES
 from core.engine.layout import Layout
 from core.engine.multilayer import Multilayer
 from core.engine.network import Network
@@ -29,7 +30,6 @@ from core.registry import Part
 if TYPE_CHECKING:
     from torch import Tensor
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 CONSTANT = SCHEDULERS.parse("constant")
 MEASURES = (
     "lr",

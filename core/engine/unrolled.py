@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from core.engine.data import data_of
+from core.engine.flow import DTYPES
 from core.engine.recurrent import Recurrent
 from core.engine.statistics import vector_norms
-from core.engine.training import DTYPES
 from core.parts.datasets import Dataset
 from core.parts.models import MODELS
 from core.registry import Part

@@ -9,7 +9,7 @@ import pandas as pd
 from core import curves, profiles, summaries
 from core.charts import PALETTE, colours, empty, legend, log10, power_axis, three_digits, titled
 from core.experiments.backprop import GRADIENTS, NAMES, PREDICTIONS, run_summary
-from core.experiments.training_charts import NOTHING, series_scale
+from core.experiments.training_charts import NOTHING, count_span, series_scale
 from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
 from core.parts.datasets import TRUTH_TABLES
@@ -75,7 +75,7 @@ def success_chart(runs: pd.DataFrame) -> alt.Chart:
     """The share of runs that solve it, with its interval: over hidden units where they vary, else a row per setting."""
     table = shares(runs)
     note = (
-        f"Dot: share of runs, n = {_span(table['n'])} seeds each; bar: 95 % interval (Wilson's). "
+        f"Dot: share of runs, n = {count_span(table['n'])} seeds each; bar: 95 % interval (Wilson's). "
         "A single run is one draw from such a share, and so proves nothing."
     )
     scale, format = alt.Scale(domain=[0, 1]), alt.Axis(format=".0%", title=RIGHT)
@@ -189,7 +189,7 @@ def _course(frame: pd.DataFrame, measure: str, title: str, heading: str) -> alt.
     note = "One seed."
     if data["n"].max() > 1:
         layers.insert(0, base.mark_area(opacity=0.16).encode(y=alt.Y("low:Q", title=heading), y2="high:Q"))
-        note = f"Line: median over seeds, n = {_span(data['n'])}; band: 10th to 90th percentile of the seeds."
+        note = f"Line: median over seeds, n = {count_span(data['n'])}; band: 10th to 90th percentile of the seeds."
     return titled(alt.layer(*layers), title, f"{note} {left_out}".strip())
 
 
@@ -335,8 +335,3 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
             "Share of examples in the right class after the last epoch.",
         ),
     ]
-
-
-def _span(counts: pd.Series) -> str:
-    low, high = int(counts.min()), int(counts.max())
-    return str(low) if low == high else f"{low} to {high}"

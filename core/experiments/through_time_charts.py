@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from core import profiles, summaries
-from core.charts import DASH, THEORY, empty, legend, log10, power_axis, titled
+from core.charts import DASH, THEORY, TICKS, empty, legend, log10, power_axis, titled
 from core.curves import DRAWN_STEPS
 from core.experiments.through_time import NAMES, run_summary
 from core.experiments.through_time_words import decay_table, decay_title, gradient_title, states_title
@@ -182,15 +182,18 @@ def dots_chart(decays: pd.DataFrame, varying: list[str]) -> alt.Chart:
     labels, left_out = drawn_series(shown)
     shown = shown[shown["label"].isin(labels)]
     scale = _around_one(shown[["mean", "ci_low", "ci_high"]])
+    axis = alt.Axis(tickCount=TICKS)
     base = alt.Chart(shown).encode(
         y=alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=260)),
         color=alt.Color("label:N", scale=series_scale(decays, varying, labels), legend=None),
         tooltip=_decay_tooltip(),
     )
     drawn = alt.layer(
-        _one().mark_rule(strokeDash=[2, 3], color=THEORY).encode(x=alt.X("one:Q", scale=scale)),
-        base.mark_rule(strokeWidth=3).encode(x=alt.X("ci_low:Q", title=FACTOR, scale=scale), x2="ci_high:Q"),
-        base.mark_point(filled=True, size=90, opacity=1).encode(x=alt.X("mean:Q", title=FACTOR, scale=scale)),
+        _one().mark_rule(strokeDash=[2, 3], color=THEORY).encode(x=alt.X("one:Q", axis=axis, scale=scale)),
+        base.mark_rule(strokeWidth=3).encode(x=alt.X("ci_low:Q", title=FACTOR, axis=axis, scale=scale), x2="ci_high:Q"),
+        base.mark_point(filled=True, size=90, opacity=1).encode(
+            x=alt.X("mean:Q", title=FACTOR, axis=axis, scale=scale)
+        ),
     )
     note = f"{INTERVAL.format(_seeds(shown))} {left_out}".strip()
     return titled(drawn, decay_title(decays), note, height=max(120, 34 * len(shown)))

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from core import profiles, summaries
-from core.charts import three_digits
+from core.charts import factor_words, span, three_digits
 from core.experiments.through_time import NAMES, run_summary
+
+LABELS = ("Decay factor per step", "Left at the first step", "Spectral radius", "Runs")
 
 
 def decay_table(runs: pd.DataFrame) -> pd.DataFrame:
@@ -18,12 +20,6 @@ def decay_table(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).join(table, on="point")
 
 
-def _factor_words(factor: float) -> str:
-    if 0.98 <= factor <= 1.02:
-        return f"keep their size ({three_digits(factor)}× a step)"
-    return f"{'shrink' if factor < 1 else 'grow'} {three_digits(factor)}× a step"
-
-
 def gradient_title(decays: pd.DataFrame) -> str:
     """The finding of a gradient chart, from ``decay_table``."""
     known = decays[np.isfinite(decays["mean"].to_numpy(float))].sort_values("mean", kind="stable")
@@ -31,7 +27,7 @@ def gradient_title(decays: pd.DataFrame) -> str:
         return "The gradient of each time step's state"
     low, high = known.iloc[0], known.iloc[-1]
     if len(known) == 1:
-        return f"Back in time, gradients {_factor_words(low['mean'])}"
+        return f"Back in time, gradients {factor_words(low['mean'], 'step')}"
     return (
         f"A step back in time multiplies gradients by {three_digits(low['mean'])} ({low['label']}) "
         f"to {three_digits(high['mean'])} ({high['label']})"
@@ -68,7 +64,7 @@ def states_title(frame: pd.DataFrame) -> str:
 def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     """(label, value, explanation): decay factors, what is left at the first step, spectral radius, runs."""
     if frame.empty:
-        return [(label, "–", "Press Run.") for label in ("Decay factor per step", "Left at the first step", "Runs")]
+        return [(label, "–", "Press Run.") for label in LABELS]
     runs = run_summary(frame)
     decays = decay_table(runs)
     known = decays[np.isfinite(decays["mean"].to_numpy(float))]
@@ -81,27 +77,20 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
         runs["spectral_radius"].groupby(profiles.points(runs, NAMES)[0]).mean(),
     )
     return [
-        ("Decay factor per step", _span(known["mean"], "×"), f"Gradient per time step, towards the first; {spread}."),
+        (LABELS[0], span(known["mean"], "×"), f"Gradient per time step, towards the first; {spread}."),
         (
-            "Left at the first step",
+            LABELS[1],
             three_digits(float(shares.min())) if len(shares) else "–",
             "Gradient of the first time step's state over that of the last, geometric mean over seeds, of the setting "
             f"that keeps least; the one that keeps most has {three_digits(float(shares.max()))}.",
         ),
         (
-            "Spectral radius",
-            _span(radii.dropna(), ""),
+            LABELS[2],
+            span(radii.dropna()),
             "Largest |eigenvalue| of the recurrent weights, mean over the seeds of a setting; of the model rnn alone.",
         ),
-        ("Runs", f"{len(runs):,}", f"Networks measured: {len(decays):,} settings × seeds."),
+        (LABELS[3], f"{len(runs):,}", f"Networks measured: {len(decays):,} settings × seeds."),
     ]
-
-
-def _span(values: pd.Series, unit: str) -> str:
-    if not len(values):
-        return "–"
-    low, high = three_digits(float(values.min())), three_digits(float(values.max()))
-    return f"{low}{unit}" if low == high else f"{low}{unit} – {high}{unit}"
 
 
 def share_of_first(frame: pd.DataFrame) -> pd.Series:

@@ -51,7 +51,7 @@ def curve_chart(
     labels, left_out = drawn_series(table)
     data = table[table["label"].isin(labels)].copy()
     band = "Line: median over seeds; band: 10th to 90th percentile of seeds" if table["n"].max() > 1 else "One seed"
-    seeds = f" (n = {_span(table['n'])})" if table["n"].max() > 1 else ""
+    seeds = f" (n = {count_span(table['n'])})" if table["n"].max() > 1 else ""
     logarithmic = _spans_decades(data["median"])
     heading = COLUMNS[measure].title
     if logarithmic:
@@ -99,7 +99,8 @@ def _spans_decades(values: pd.Series) -> bool:
     return len(positive) == len(values) > 0 and positive.max() > LOG_SPAN * positive.min()
 
 
-def _span(counts: pd.Series) -> str:
+def count_span(counts: pd.Series) -> str:
+    """``10``, or ``8 to 10``: how many runs or seeds stand behind what is drawn."""
     low, high = int(counts.min()), int(counts.max())
     return str(low) if low == high else f"{low} to {high}"
 
@@ -196,7 +197,7 @@ def ranking_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str],
         "label",
         ranking_title(table, measure),
         COLUMNS[measure].title,
-        f"Dot: mean over seeds; line: 95 % bootstrap interval, n = {_span(table['n'])}.{lost_note(runs)}",
+        f"Dot: mean over seeds; line: 95 % bootstrap interval, n = {count_span(table['n'])}.{lost_note(runs)}",
         series_scale(frame, names, list(table["label"])),
     )
 
@@ -238,7 +239,7 @@ def share_map(runs: pd.DataFrame, name: str, measure: str) -> alt.Chart:
         .mark_text(fontSize=12)
         .encode(x=x, y=y, text="text:N", color=alt.condition("datum.mean > 0.5", alt.value("white"), alt.value("#333")))
     )
-    counts = f"Each cell: {_span(table['size'])} runs."
+    counts = f"Each cell: {count_span(table['size'])} runs."
     return titled(alt.layer(cells, words), title, counts, height=max(140, 34 * table[name].nunique()))
 
 
@@ -272,7 +273,7 @@ def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measur
         base.mark_line(point=True).encode(y=alt.Y("log_mean:Q", axis=axis, scale=scale)),
     )
     lost = int(len(table) - len(shown))
-    note = f"Mean over seeds (n = {_span(shown['n'])}) with its 95 % interval." + (
+    note = f"Mean over seeds (n = {count_span(shown['n'])}) with its 95 % interval." + (
         f" {lost} settings where no run ended finite are left out." if lost else ""
     )
     note += lost_note(runs)

@@ -17,6 +17,7 @@ from core.charts import (
     DASH,
     HEIGHT,
     THEORY,
+    TICKS,
     colours,
     diverging,
     empty,
@@ -145,7 +146,10 @@ def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> alt.Chart:
         if not len(measured) and len(labels) > 1:
             names = alt.Chart(expected[expected["layer"] == 1]).encode(x=x, y=line, text="label:N")
             layers.append(names.mark_text(color=THEORY, align="left", dx=6, dy=-8, fontSize=12))
-    notes = [f"Line: root mean square over seeds, {_seeds(data)}.", "Band: 10th to 90th percentile of the seeds."]
+    notes = [
+        f"Line: root mean square over seeds, {_seeds(data)}; the factor in the title is fitted to it.",
+        "Band: 10th to 90th percentile of the seeds.",
+    ]
     notes = notes if _seeds(data) else ["Measured points are on their way."]
     if np.isfinite(data["log_theory"]).any():
         notes.append("Dashed grey: theory.")
@@ -198,6 +202,7 @@ def _decay_points(decays: pd.DataFrame) -> alt.Chart:
     x = alt.X(
         "decay:Q",
         title="decay factor (× per layer)",
+        axis=alt.Axis(tickCount=TICKS),
         scale=alt.Scale(zero=True),
     )
     y = alt.Y("label:N", title=None, sort=labels, axis=alt.Axis(labelLimit=200))

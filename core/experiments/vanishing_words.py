@@ -8,14 +8,8 @@ import numpy as np
 import pandas as pd
 
 from core import profiles
-from core.charts import three_digits
+from core.charts import factor_words, span, three_digits
 from core.experiments.vanishing import Vanishing
-
-
-def _factor_words(factor: float) -> str:
-    if 0.98 <= factor <= 1.02:
-        return f"keep their size ({three_digits(factor)}× a layer)"
-    return f"{'shrink' if factor < 1 else 'grow'} {three_digits(factor)}× a layer"
 
 
 def gradient_title(decays: pd.DataFrame) -> str:
@@ -31,7 +25,7 @@ def gradient_title(decays: pd.DataFrame) -> str:
     lowest, highest = measured.iloc[0], measured.iloc[-1]
     if len(measured) == 1:
         beside = f" (theory {three_digits(lowest['theory'])}×)" if math.isfinite(lowest["theory"]) else ""
-        return f"Gradients {_factor_words(lowest['decay'])} towards the input{beside}"
+        return f"Gradients {factor_words(lowest['decay'], 'layer')} towards the input{beside}"
     return (
         f"Towards the input, a layer multiplies gradients by {three_digits(lowest['decay'])} ({lowest['label']}) "
         f"to {three_digits(highest['decay'])} ({highest['label']})"
@@ -59,8 +53,12 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     single = len(measured) == 1
     spread = _interval_text(measured.iloc[0]) if single else "each with its interval in the chart below"
     return [
-        ("decay factor per layer", _span(measured["decay"]), f"Gradient per layer towards the input; {spread}."),
-        ("theory", _span(theory["theory"]), "The same for infinitely wide networks; – where theory says nothing."),
+        (
+            "decay factor per layer",
+            span(measured["decay"], "×"),
+            f"Gradient per layer towards the input, pooled over seeds; {spread}.",
+        ),
+        ("theory", span(theory["theory"], "×"), "The same for infinitely wide networks; – where theory says nothing."),
         ("runs", f"{runs:,}", f"Networks measured: {len(decays):,} settings × seeds."),
         (
             "layers that underflow",
@@ -72,10 +70,3 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
 
 def _interval_text(row: pd.Series) -> str:
     return f"95 % interval over seeds {three_digits(row['ci_low'])} to {three_digits(row['ci_high'])}"
-
-
-def _span(values: pd.Series) -> str:
-    if not len(values):
-        return "–"
-    low, high = three_digits(values.iloc[0]), three_digits(values.iloc[-1])
-    return f"{low}×" if low == high else f"{low}× – {high}×"

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import core
-from core.charts import PALETTE, colours, power_axis, three_digits
+from core.charts import PALETTE, TICKS, colours, factor_words, legend, power_axis, span, three_digits
 from core.experiments import vanishing_charts
 
 KIND = core.experiment("vanishing")
@@ -164,3 +164,21 @@ def test_the_front_door_draws_charts_again_and_again(run):
     frame = run(depth=2)
     core.findings(frame)
     assert set(core.charts("vanishing", frame)) == set(core.charts("vanishing", frame))
+
+
+def test_a_legend_has_two_columns_at_most_so_that_a_phone_shows_it_whole():
+    assert legend("scheduler", ["plateau", "cosine", "one_cycle", "constant"]).columns == 2
+    assert legend("", ["torch_default · relu", "tanh"]).columns == 1
+
+
+def test_words_for_factors_and_spans():
+    assert factor_words(0.5774, "layer") == "shrink 0.577× a layer"
+    assert factor_words(1.01, "step") == "keep their size (1.01× a step)"
+    assert span(pd.Series([0.5, 0.25]), "×") == "0.25× – 0.5×"
+    assert span(pd.Series([0.5, 0.5])) == "0.5"
+    assert span(pd.Series([], dtype=float)) == "–"
+
+
+def test_an_axis_of_decay_factors_asks_for_few_labels(run):
+    drawn = vanishing_charts.charts(run(depth="3,5", seeds=2))["decay"].to_dict()
+    assert drawn["layer"][2]["encoding"]["x"]["axis"]["tickCount"] == TICKS

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import core
+from core import diagnosis
 
 WIDE = {"width": 64, "batch_size": 32, "loss": "projection"}
 SOUND = {
@@ -91,6 +92,7 @@ def test_the_evidence_of_vanishing_gradients_is_the_decay_with_its_interval(fram
     frame = frame_of(depth=20, seeds=10)
     (finding,) = core.findings(frame)
     evidence = finding.evidence
+    assert "a layer towards the input, mean of the seeds (theory 0.57" in finding.message
     first, last = (np.log(frame.loc[frame["layer"] == layer, "grad_rms"]).mean() for layer in (1, 20))
     assert evidence["ci_low"] < evidence["decay_factor"] < evidence["ci_high"] < 1
     assert evidence["first_over_last"] == pytest.approx(math.exp(first - last))
@@ -193,3 +195,10 @@ def test_a_filtered_or_foreign_frame_gets_one_sentence(frame_of, change, words):
     with pytest.raises(ValueError, match=words) as caught:
         core.findings(change(frame))
     assert "\n" not in str(caught.value)
+
+
+def test_every_experiment_says_what_a_frame_without_a_finding_shows():
+    assert sorted(diagnosis.SOUND) == sorted(core.NAMES)
+    assert "gradients" not in "".join(
+        diagnosis.SOUND[name] for name in ("clipping", "range_test", "schedulers", "backprop")
+    )

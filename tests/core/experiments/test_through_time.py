@@ -277,3 +277,9 @@ def test_the_story_is_the_pages_text():
     assert not KIND.story.startswith(KIND.question)
     assert "$$" in KIND.story
     assert KIND.question.endswith("?")
+
+
+def test_the_headline_has_the_same_labels_before_and_after_a_run():
+    frame = frame_of()
+    before, after = ([label for label, _, _ in KIND.headline(own)] for own in (frame.iloc[:0], frame))
+    assert before == after
