@@ -13,7 +13,9 @@ import pandas as pd
 
 from core import profiles, summaries
 
-ALIVE = 0.5  # share of a point's runs that must be alive for their median to be drawn
+ALIVE = 0.5  # a point's median is drawn while more than this share of its runs is alive
+GROWING = ("train_loss", "val_loss", "grad_norm", "clipped_grad_norm", "update_norm")  # infinite where a run is lost
+LOST = 1e300  # stands for the infinity of a lost run: quantiles between infinities would be NaN
 DRAWN_STEPS = 200  # of a curve over updates: more would not be seen
 
 
@@ -26,7 +28,8 @@ def finite(frame: pd.DataFrame) -> pd.DataFrame:
 def by_epoch(frame: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.DataFrame:
     """``label epoch n median low high`` of a measure at the end of each epoch (from 1); the band is its 10th to 90th percentile.
 
-    A point has rows while at least half of its runs are alive: a median that loses runs would jump.
+    A point has rows while more than half of its runs are alive, and a lost run counts as the largest loss or norm:
+    a median of survivors would fall as runs get lost.
     """
     rows = frame[frame["val_loss"].notna()] if measure.startswith("val_") else frame
     per_run = rows.groupby(["run", "epoch"], sort=False)[measure].mean().reset_index()
@@ -49,10 +52,15 @@ def _over_seeds(  # medians: a single run on its way to infinity would be all of
     point = pd.Series(number.to_numpy(), index=first["run"])
     finite = values[np.isfinite(values[measure].to_numpy(float))]
     groups = finite.assign(point=finite["run"].map(point)).groupby(["point", place])[measure]
-    found = pd.DataFrame(
-        {"n": groups.size(), "median": groups.median(), "low": groups.quantile(0.1), "high": groups.quantile(0.9)}
-    ).reset_index()
-    found = found[found["n"] >= ALIVE * found["point"].map(point.value_counts()).astype(float)].reset_index(drop=True)
+    count, largest = groups.size(), groups.max()
+    runs = count.index.get_level_values("point").map(point.value_counts()).to_numpy(float)
+    if measure in GROWING and len(count):
+        lost = count.index.repeat((runs - count).astype(int)).to_frame(index=False).assign(**{measure: LOST})
+        everyone = pd.concat([finite.assign(point=finite["run"].map(point))[["point", place, measure]], lost])
+        groups = everyone.groupby(["point", place])[measure]
+    high = np.minimum(groups.quantile(0.9), largest)
+    found = pd.DataFrame({"n": count, "median": groups.median(), "low": groups.quantile(0.1), "high": high})
+    found = found[count > ALIVE * runs].reset_index()
     return found.assign(label=found["point"].map(table["label"]))
 
 

@@ -88,7 +88,7 @@ def curve_chart(
             y=alt.Y("drawn_low:Q", axis=axis, scale=scale), y2="drawn_high:Q"
         )
     lost, runs = curves.diverged(frame)
-    ends = f"{lost} of {runs} runs diverged; a line ends where more than half of its runs have." if lost else ""
+    ends = f"{lost} of {runs} runs diverged; a line ends where half of its runs have." if lost else ""
     return titled(
         alt.layer(*layers), title, " ".join(part for part in (f"{band}{seeds}.", note, ends, left_out) if part)
     )
@@ -255,7 +255,8 @@ def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measur
     best = curves.best_values(runs, name, "base_lr", measure)
     first = best.iloc[0]
     who = named_best(best.assign(label=[f"{row[name]} at {row['base_lr']:g}" for _, row in best.iterrows()]))
-    title = f"Each at its own best learning rate: {who} ends lowest, {three_digits(first['mean'])}"
+    verb = "ends" if len(curves.tied(best)) == 1 else "end"
+    title = f"Each at its own best learning rate: {who} {verb} lowest, {three_digits(first['mean'])}"
     labels = list(dict.fromkeys(shown[name]))
     x = alt.X("base_lr:Q", title=COLUMNS["base_lr"].title, scale=alt.Scale(type="log"), axis=alt.Axis(format="~g"))
     for column in ("mean", "ci_low", "ci_high"):
