@@ -41,8 +41,7 @@ class Limits:
             return "one of " + ", ".join(self.choices)
         if self.registry is not None:
             return "one of " + ", ".join(entry.name for entry in self.registry)
-        low = f"above {self.above:g}" if self.above is not None else f"{self.minimum:g}"
-        joint = ", at most " if self.above is not None else " to "
+        low, joint = (f"{self.minimum:g}", " to ") if self.above is None else (f"above {self.above:g}", ", at most ")
         return f"{low}{joint}{self.maximum:g}"
 
     def value(self, given: object, stored: bool = False) -> object:
@@ -225,9 +224,9 @@ def ids_of(runs: Sequence[Run]) -> list[str]:
     known: dict[int, str] = {}
     found = []
     for run in runs:
-        if id(run.settings) not in known:
-            known[id(run.settings)] = _identity(run.experiment, run.version, run.settings)
-        found.append(_run_id(known[id(run.settings)], run.seed))
+        if (point := id(run.settings)) not in known:
+            known[point] = _identity(run.experiment, run.version, run.settings)
+        found.append(_run_id(known[point], run.seed))
     return found
 
 
@@ -325,21 +324,16 @@ class Sweep:
     def link(self) -> dict[str, str]:
         """Every field as text, by name: what stands behind the ``?`` of a link. ``Sweep.read`` reads it back.
 
-        A field that was worked out from the rest stands there where it is the same for all points. Where it differs it is
-        left to be worked out again: written down, its values would make a grid with the others.
+        What was worked out differently for different points is left out, to be worked out again: no grid has it.
         """
-        used = {name for name in self.axes if any(getattr(point, name) is not None for point in self.points)}
-        written = {name: self._written(name) for name in self.axes if name in used}
-        fields = {name: axis_text(values) for name, values in written.items() if values is not None}
+        fields = {name: axis_text(values) for name in self.axes if (values := self._written(name))}
         return {**fields, "seeds": seeds_text(self.seeds)}
 
-    def _written(self, name: str) -> Sequence[Any] | None:
-        """The values of an axis; None where the points differ in what was worked out from the rest."""
-        values = self.axes[name]
-        if None not in values:
-            return values
-        found = tuple(dict.fromkeys(getattr(point, name) for point in self.points))
-        return found if len(found) == 1 else None
+    def _written(self, name: str) -> Sequence[Any]:
+        """The values of an axis; none where no point uses it, or the points differ in what was worked out."""
+        found = tuple({getattr(point, name) for point in self.points})
+        values = found if None in self.axes[name] else self.axes[name]
+        return () if found == (None,) or (values is found and len(found) > 1) else values
 
     def text(self) -> str:
         """The sweep as a command line would write it, every field carried."""
@@ -377,8 +371,7 @@ def _axis(name: str, limits: Limits, written: object, stored: bool) -> Sequence[
 
 
 def _listed(written: object) -> Sequence[Any]:
-    if isinstance(written, np.ndarray):
-        return written.ravel().tolist()
+    written = written.ravel().tolist() if isinstance(written, np.ndarray) else written
     return written if isinstance(written, (list, tuple, range)) else (written,)
 
 

@@ -22,7 +22,10 @@ if sweep is None:
 else:
     form.write_link(kind, sweep)
     check = partial(check_rate.check_rate, kind, sweep)
-    result_panel.result_panel(kind, sweep, check if len(sweep.points) * len(sweep.seeds) > 1 else None)
+    several = len(sweep.points) * len(sweep.seeds) > 1  # of one run, the panel would leave its charts to the check
+    result_panel.result_panel(kind, sweep, check if several else None)
+    if not several:
+        check()
     edge.edge(kind, sweep)
 with st.expander("What this shows, with the formulas"):
     st.markdown(kind.story)

@@ -13,7 +13,7 @@ falls fastest over $\log\eta$ (torch-lr-finder); *steepest, linear* where it fal
 2.5.3): small rates stand close together on a linear axis, so that it suggests rates that are lower by orders of magnitude;
 *a tenth of the minimum's* steps back from the edge. All read the same smoothed curve. We recommend **valley, its median
 over seeds**: it needs a long stretch of falling loss, not one lucky step, and moves least from seed to seed. Then train
-with it, with a third and with three times of it, and believe that.
+with it, far below and above it, as the page does, and believe that: the suggestion is cautious, and more may be better.
 
 **The stability limit.** Gradient descent with full batches on a loss of largest curvature $\lambda$ is stable below
 $\eta = 2/\lambda$ (with heavy-ball momentum $\beta$ below $2(1+\beta)/\lambda$): a step along that direction multiplies the

@@ -211,12 +211,24 @@ def check_chart(frame: pd.DataFrame) -> alt.Chart:
     frame = curves.finite(frame)
     last = frame[~frame["run"].duplicated(keep="last")]
     ends = last.groupby("base_lr")["train_loss"].median()
-    words = [
-        f"{rate:g} ends at {three_digits(float(ends[rate]))}" if np.isfinite(ends[rate]) else f"{rate:g} diverges"
-        for rate in ends.index
-    ]
-    title = f"Learning rate {', '.join(words)}"
-    return curve_chart(frame, ["base_lr"], "train_loss", "epoch", title, "A constant rate.")
+    ceiling = CEILING * float(frame[frame["step"] == 0]["train_loss"].median())
+    note = "A constant rate."
+    if (frame["train_loss"] > ceiling).any():
+        note += f" What is above {three_digits(ceiling)} is drawn there."
+    shown = frame.assign(train_loss=frame["train_loss"].clip(upper=ceiling))
+    return curve_chart(shown, ["base_lr"], "train_loss", "epoch", _check_title(ends), note)
+
+
+def _check_title(ends: pd.Series) -> str:
+    """How the suggestion, the second of the rates, fares among them; ``ends`` are last losses by rate."""
+    if len(ends) < 2 or not np.isfinite(ends.iloc[1]):
+        return "Trainings at the suggested learning rate and around it"
+    suggested, best = ends.index[1], ends.idxmin()
+    words = f"The suggested rate {suggested:g} ends at {three_digits(float(ends.iloc[1]))}"
+    if best == suggested:
+        return f"{words}, lower than the rates around it"
+    which = "higher" if best > suggested else "lower"
+    return f"{words}; {best:g} at {three_digits(float(ends[best]))}: here a {which} rate does better"
 
 
 def edge_chart(sharpness: np.ndarray, every: int, lr: float, limit: float) -> alt.Chart:
@@ -236,7 +248,8 @@ def edge_chart(sharpness: np.ndarray, every: int, lr: float, limit: float) -> al
             tooltip=["step:Q", alt.Tooltip("sharpness:Q", format=".4g")],
         ),
     )
-    where = "reaches" if highest > 0.9 * limit else "stays below"
-    title = f"At a rate of {three_digits(lr)} the curvature {where} the limit of {three_digits(limit)}: it ends at {three_digits(last)}"
+    first = float(data["sharpness"].iloc[0])
+    where = "starts above" if first > limit else "reaches" if highest > 0.9 * limit else "stays below"
+    title = f"At a rate of {three_digits(lr)} the curvature {where} the limit of {three_digits(limit)} and ends at {three_digits(last)}"
     note = "Dashed grey: the curvature from which this rate is unstable, for full batches and a parabola alone."
     return titled(drawn, title, note, 260)

@@ -10,6 +10,8 @@ from core.experiments import Experiment, range_test
 from core.settings import Sweep
 from pages.widgets import job_panel, page
 
+SCHEDULES = "constant,plateau,cosine,one_cycle"
+
 
 def check_rate(kind: Experiment, sweep: Sweep) -> None:
     """Once the range tests of one setting are there: short trainings around their suggestion, on one chart."""
@@ -50,5 +52,5 @@ def check_rate(kind: Experiment, sweep: Sweep) -> None:
         page.page_of(trainings),
         label="Compare schedules at this rate",
         icon=":material/arrow_forward:",
-        query_params=settings | {"scheduler": "constant,plateau,cosine,one_cycle"},
+        query_params=settings | {"base_lr": settings["base_lr"].split(",")[1], "scheduler": SCHEDULES},
     )

@@ -101,7 +101,7 @@ def test_every_page_opens_by_a_cold_deep_link_with_the_list_of_pages(server, pag
     open_page(page, server, path)
     page.get_by_role("heading", name=title, exact=True).wait_for(timeout=30_000)
     for name in ("Home", "Vanishing gradients", "Results"):
-        assert page.get_by_test_id("stSidebar").get_by_role("link", name=name).first.is_visible()
+        page.get_by_test_id("stSidebar").get_by_role("link", name=name).first.wait_for()
     page.wait_for_timeout(1500)
     assert page.wrong == []
 
