@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+import core
 from core.experiments import Experiment, range_test
 from core.parts.optimizers import OPTIMIZERS
 from core.settings import Run, Sweep
@@ -24,6 +25,13 @@ def _edge(_run: Run, id: str, lr: float) -> dict[str, np.ndarray]:
     return page.jobs().workers.call(range_test.edge, _run, lr)
 
 
+def _half_the_limit(kind: Experiment, sweep: Sweep) -> float:
+    """A rate to begin with: half the stability limit of the first run that is there."""
+    runs, frames = core.finished(sweep, page.store())
+    found = kind.table(runs[:1], frames[:1])["max_stable_lr"].to_pylist()[:1]
+    return float(f"{found[0] / 2.0:.2g}") if found and found[0] else 0.1
+
+
 def edge(kind: Experiment, sweep: Sweep) -> None:
     """Asks for a rate and shows what the curvature does at it; for one setting of SGD."""
     if len(sweep.points) > 1:
@@ -35,7 +43,8 @@ def edge(kind: Experiment, sweep: Sweep) -> None:
         return
     with st.expander("Does a rate stay stable while the network trains?"):
         st.markdown(WORDS)
-        lr = st.number_input("learning rate", min_value=1e-6, max_value=1e6, value=0.1, format="%g", key="edge rate")
+        start = _half_the_limit(kind, sweep)
+        lr = st.number_input("learning rate", min_value=1e-6, max_value=1e6, value=start, format="%g", key="edge rate")
         if st.button("Descend and watch the curvature", key="edge") or st.session_state.get("edge asked") == sweep.key:
             st.session_state["edge asked"] = sweep.key
             run = Run(kind.name, kind.version, settings, sweep.seeds[0])
