@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-import core
 from core.experiments import Experiment, range_test
 from core.parts.optimizers import OPTIMIZERS
 from core.settings import Run, Sweep
@@ -26,9 +25,10 @@ def _edge(_run: Run, id: str, lr: float) -> dict[str, np.ndarray]:
 
 
 def _half_the_limit(kind: Experiment, sweep: Sweep) -> float:
-    """A rate to begin with: half the stability limit of the first run that is there."""
-    runs, frames = core.finished(sweep, page.store())
-    found = kind.table(runs[:1], frames[:1])["max_stable_lr"].to_pylist()[:1]
+    """A rate to begin with: half the stability limit of the sweep's first run, once it is there."""
+    run = next(sweep.runs())
+    frames = page.store().find([run.id]).frames
+    found = kind.table([run] * len(frames), list(frames.values()))["max_stable_lr"].to_pylist()[:1]
     return float(f"{found[0] / 2.0:.2g}") if found and found[0] else 0.1
 
 
