@@ -171,8 +171,7 @@ def _run(arguments: argparse.Namespace) -> None:
         cost = jobs.estimate(sweep, arguments.workers)
         stored = _stored(sweep, arguments)
         there = f" ({stored:,} of them in the store)" if stored else ""
-        computing = jobs.START_SECONDS + (cost.seconds - jobs.START_SECONDS) * (1.0 - stored / cost.runs)
-        seconds = computing if stored < cost.runs else 1.0
+        seconds = jobs.START_SECONDS + cost.computing(stored) if stored < cost.runs else 1.0
         print(
             f"{cost.runs:,} runs{there}, {cost.rows:,} rows, about {_duration(seconds)}, about {cost.bytes / 1e9:.1f} GB"
         )

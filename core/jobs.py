@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
@@ -342,6 +342,10 @@ class Estimate(NamedTuple):
     seconds: float
     bytes: float
 
+    def computing(self, stored: int) -> float:
+        """Seconds of computing, without the workers' start, where ``stored`` runs are there already."""
+        return (self.seconds - START_SECONDS) * (1.0 - stored / self.runs)
+
 
 START_SECONDS = 3.0  # until workers have started
 WORKER_BYTES = 300e6  # of a worker that has computed nothing yet
@@ -410,21 +414,16 @@ def checked_device(name: str) -> str:
 
 
 def stored_runs(name: str, store: Store, wanted: Mapping[str, str]) -> tuple[list[Run], list[bytes]]:
-    """An experiment's stored runs, in order of settings and seed, with their frames; ``wanted`` keeps some of them.
-
-    wanted  setting -> values as on the command line; ``seeds`` too
-    """
-    kind = experiment(name)
-    asked = kind.sweep(wanted)
+    """An experiment's stored runs in order of settings and seed, with their frames: those ``wanted``, as a sweep is written."""
+    asked = experiment(name).sweep(wanted)
     axes = {setting: set(asked.axes[setting]) for setting in wanted if setting != "seeds"}
-    runs = {}
-    for id, settings, seed in store.stored(name):
-        values = json.loads(settings)
-        fits = all(values.get(setting) in allowed for setting, allowed in axes.items())
-        if fits and ("seeds" not in wanted or seed in asked.seeds):
-            run = Run(kind.name, kind.version, kind.settings.stored(**values), seed)
-            if run.id == id:  # others are an older version's
-                runs[id] = run
+    runs = {
+        id: run
+        for id, run in _known(name, store)
+        if run is not None
+        and all(getattr(run.settings, setting) in allowed for setting, allowed in axes.items())
+        and ("seeds" not in wanted or run.seed in asked.seeds)
+    }
     frames = store.find(list(runs)).frames
     kept = sorted(((run, id) for id, run in runs.items() if id in frames), key=lambda pair: _sort_key(pair[0]))
     return [run for run, _ in kept], [frames[id] for _, id in kept]
@@ -432,17 +431,18 @@ def stored_runs(name: str, store: Store, wanted: Mapping[str, str]) -> tuple[lis
 
 def outdated(store: Store) -> list[str]:
     """The ids of stored runs that no run of today has: an older version of their experiment made them."""
-    old = []
-    for name in store.counts():
-        kind = experiment(name) if name in EXPERIMENTS else None
-        for id, settings, seed in store.stored(name):
-            try:
-                known = kind and Run(kind.name, kind.version, kind.settings.stored(**json.loads(settings)), seed).id
-            except ValueError:
-                known = None
-            if known != id:
-                old.append(id)
-    return old
+    return [id for name in store.counts() for id, run in _known(name, store) if run is None]
+
+
+def _known(name: str, store: Store) -> Iterator[tuple[str, Run | None]]:
+    """Every stored row of an experiment: its id, and its run; None where no run of today has that id."""
+    kind = experiment(name) if name in EXPERIMENTS else None
+    for id, settings, seed in store.stored(name):
+        try:
+            run = Run(name, kind.version, kind.settings.stored(**json.loads(settings)), seed) if kind else None
+        except ValueError:
+            run = None
+        yield id, run if run is not None and run.id == id else None
 
 
 def _sort_key(run: Run) -> tuple[object, ...]:

@@ -185,13 +185,7 @@ class _Networks:
         """Loss and accuracy on the validation rows, (R,) each, in float64; a number has no accuracy, so NaN."""
         network, space = self.network, Workspace(self.dtype, self.device)
         trace = forward(network, self.parameters, batch.inputs, batch.rows, space, False, self.running, evaluating=True)
-        logits = self._logits(trace)
-        if self.stack.loss == "mse":
-            loss, _ = losses.squared_error(logits, batch.targets, network.classes, batch.rows)
-            return loss, torch.full_like(loss, math.nan)
-        loss, _ = losses.plain_cross_entropy(logits, batch.targets, network.classes, batch.rows)
-        right = logits[:, : network.classes, : batch.rows].argmax(1) == batch.targets
-        return loss, right.double().mean(1)
+        return losses.evaluated(self._logits(trace), batch.targets, network.classes, batch.rows)
 
     def _clip_factor(self, waiting: list[LayerGradient]) -> Tensor | None:
         """What each run's gradients are multiplied by, (R, 1, 1), as torch.nn.utils.clip_grad_norm_ does; None for ones."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,8 +26,7 @@ class Multilayer:
 
     def __init__(self, network: Network, runs: tuple[tuple[str, int], ...], dtype: torch.dtype, device: str) -> None:
         self.network = network
-        self._classifies = network.classes > 1
-        self._loss = losses.plain_cross_entropy if self._classifies else losses.squared_error
+        self._loss = losses.plain_cross_entropy if network.classes > 1 else losses.squared_error
         initial = draws.linears(network.fans, runs, dtype, device)
         self.layout = _layout(network)
         self.parameters = torch.zeros(len(runs), self.layout.size, dtype=dtype, device=device)
@@ -80,12 +78,7 @@ class Multilayer:
             running=self._running,
             evaluating=True,
         )
-        logits = self._logits(trace.outputs[-1])
-        loss, _ = self._loss(logits, batch.targets, network.classes, batch.rows)
-        if not self._classifies:
-            return loss, torch.full_like(loss, math.nan)
-        right = logits[:, : network.classes, : batch.rows].argmax(1) == batch.targets
-        return loss, right.double().mean(1)
+        return losses.evaluated(self._logits(trace.outputs[-1]), batch.targets, network.classes, batch.rows)
 
     def _logits(self, signal: Tensor) -> Tensor:
         bias = self._own.biases[-1]

@@ -29,7 +29,7 @@ def check_rate(kind: Experiment, sweep: Sweep) -> None:
     there = store.count(list(check.run_ids()))
     job = page.jobs().find(check, store)
     if there < cost.runs and job is None:
-        if cost.seconds - core.START_SECONDS > job_panel.SMALL_SECONDS:
+        if cost.computing(there) > job_panel.SMALL_SECONDS:
             st.caption(f"{cost.runs} trainings, about {cost.seconds:,.0f} s.")
             st.button("Train", key="check", on_click=page.jobs().submit, args=(check, store))
             return

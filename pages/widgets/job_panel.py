@@ -29,7 +29,7 @@ def job_panel(sweep: Sweep) -> Panel:
     running = job is not None and job.running  # before counting: what ends in between is seen by who polls
     stored = store.count(list(sweep.run_ids()))
     wanted = st.session_state.pop(f"{sweep.experiment}:start", False)
-    computing = (cost.seconds - core.START_SECONDS) * (1.0 - stored / cost.runs)
+    computing = cost.computing(stored)
     if stored < cost.runs and (job is None or (wanted and not running)) and computing <= SMALL_SECONDS:
         job, running = jobs.submit(sweep, store), True
     left, middle, right = st.columns([1, 1, 5], vertical_alignment="center", gap="small")
