@@ -237,10 +237,10 @@ def _deliver(table: pa.Table, target: Path | None) -> None:
     from core import tables
 
     if target is None:
-        sys.stdout.buffer.write(tables.csv(table))
+        tables.write_csv(table, sys.stdout.buffer)
         sys.stdout.buffer.flush()
     else:
-        tables.write(tables.parquet(table) if target.suffix.lower() == ".parquet" else tables.csv(table), target)
+        tables.save(table, target)
 
 
 def _code(arguments: argparse.Namespace) -> None:

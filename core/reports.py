@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from core.charts import three_digits
 from core.frames import COLUMNS
+from core.words import three_digits
 
 if TYPE_CHECKING:
     import altair as alt

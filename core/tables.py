@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 TYPES = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
 FORMATS = (".csv", ".parquet")
+END_BYTES = 8  # of an Arrow IPC stream: its end-of-stream mark
 
 
 def encode(runs: Sequence[Mapping[str, np.ndarray]]) -> list[bytes]:
@@ -74,9 +76,14 @@ def _bits(values: np.ndarray) -> pa.Buffer:
     return pa.py_buffer(np.packbits(values.astype(bool), bitorder="little"))
 
 
-def decode(data: bytes) -> pa.RecordBatch:
-    """One run's columns, as ``encode`` wrote them."""
-    return pa.ipc.open_stream(data).read_next_batch()
+def decode(streams: Sequence[bytes]) -> pa.Table:
+    """The columns of several runs below one another, each as ``encode`` wrote it; the runs have the same columns."""
+    schema = pa.ipc.read_schema(pa.py_buffer(streams[0]))
+    head, end = streams[0][: schema.serialize().size], streams[0][-END_BYTES:]
+    if all(stream.startswith(head) for stream in streams):  # one long stream is read three times faster
+        together = b"".join([head, *(stream[len(head) : -END_BYTES] for stream in streams), end])
+        return pa.ipc.open_stream(together).read_all()
+    return pa.concat_tables(pa.ipc.open_stream(stream).read_all() for stream in streams)
 
 
 def assemble(runs: Iterable[Run], blobs: Sequence[bytes], settings: Sequence[str], own: Sequence[str]) -> pa.Table:
@@ -85,9 +92,9 @@ def assemble(runs: Iterable[Run], blobs: Sequence[bytes], settings: Sequence[str
     runs and blobs stand in the order of the rows; with no runs the table is empty but has all its columns.
     """
     runs = list(runs)
-    batches = [decode(blob) for blob in blobs]
-    assert len(runs) == len(batches)
-    lengths = np.array([batch.num_rows for batch in batches], dtype=np.int64)
+    assert len(runs) == len(blobs)
+    measured = decode(blobs) if runs else None
+    lengths = np.array([len(chunk) for chunk in measured[0].chunks] if measured is not None else [], np.int64)
     row_of = _array(np.repeat(np.arange(len(runs)), lengths), pa.int64())
     columns = {"run": _texts(ids_of(runs)).take(row_of)}
     points = {id(run.settings): run.settings for run in runs}  # runs of a point share their settings
@@ -98,8 +105,8 @@ def assemble(runs: Iterable[Run], blobs: Sequence[bytes], settings: Sequence[str
             point_of
         )
     columns["seed"] = _array(np.array([run.seed for run in runs], np.int64), pa.int64()).take(row_of)
-    if batches:
-        measured = pa.Table.from_batches(batches).combine_chunks()
+    if measured is not None:
+        measured = measured.combine_chunks()
         columns |= {name: measured[name] for name in own}
     else:
         columns |= {name: pa.array([], TYPES[COLUMNS[name].dtype]) for name in own}
@@ -118,13 +125,18 @@ def from_frame(frame: pd.DataFrame) -> pa.Table:
 
 def csv(table: pa.Table) -> bytes:
     """CSV: header, ``.`` decimals, missing empty, ``true``/``false``, the shortest text that reads back the same."""
+    sink = io.BytesIO()
+    write_csv(table, sink)
+    return sink.getvalue()
+
+
+def write_csv(table: pa.Table, sink: IO[bytes]) -> None:
+    """Writes the same into an open file, piece by piece."""
     from pyarrow import csv as writer
 
-    sink = io.BytesIO()
     sink.write((",".join(table.column_names) + "\n").encode())
     quoting = "needed" if any(_needs_quotes(column) for column in table.columns) else "none"
     writer.write_csv(table, sink, writer.WriteOptions(include_header=False, quoting_style=quoting))
-    return sink.getvalue()
 
 
 def _needs_quotes(column: pa.ChunkedArray) -> bool:
@@ -137,11 +149,16 @@ def _needs_quotes(column: pa.ChunkedArray) -> bool:
 
 def parquet(table: pa.Table) -> bytes:
     """The table as a Parquet file."""
+    sink = io.BytesIO()
+    write_parquet(table, sink)
+    return sink.getvalue()
+
+
+def write_parquet(table: pa.Table, sink: IO[bytes]) -> None:
+    """Writes the same into an open file, piece by piece."""
     from pyarrow import parquet as writer
 
-    sink = io.BytesIO()
     writer.write_table(table, sink)
-    return sink.getvalue()
 
 
 def check_output(path: str) -> Path:
@@ -164,21 +181,36 @@ def check_output(path: str) -> Path:
     return target
 
 
+def save(table: pa.Table, target: Path) -> None:
+    """Writes the table as the kind of file that the target's suffix says, whole or not at all; ValueError why not."""
+    write = write_parquet if target.suffix.lower() == ".parquet" else write_csv
+    with _whole(target) as file:
+        write(table, file)
+
+
 def write(data: bytes, target: Path) -> None:
-    """Writes the file whole or not at all; OSError as a ValueError with a sentence."""
+    """Writes the file whole or not at all; ValueError says why it could not."""
+    with _whole(target) as file:
+        file.write(data)
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[IO[bytes]]:
+    """A new file beside the target, which takes its place in the end; OSError as a ValueError with a sentence."""
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
             temporary = file.name
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(target)
     except OSError as error:
+        raise ValueError(f"{target} could not be written ({error.strerror}); nothing was left there") from None
+    finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        raise ValueError(f"{target} could not be written ({error.strerror}); nothing was left there") from None
 
 
 def _umask() -> int:

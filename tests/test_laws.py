@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from core.experiments import NAMES
+
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_FILE = 450
 TOP = {"README.md", "core", "dashboard.py", "pages", "requirements.txt", "tests"}
@@ -142,6 +144,16 @@ def test_what_the_server_loads_brings_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_experiment_is_loaded_without_what_draws_and_sums_up(name):
+    """A worker computes and `list` lists: neither waits for pandas and Altair."""
+    script = (
+        f"import sys\nimport core.experiments.{name}\nprint(sorted({{'pandas', 'altair', 'scipy'}} & {{*sys.modules}}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_no_file_is_too_long():

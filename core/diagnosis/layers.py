@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from core import profiles
-from core.charts import three_digits
 from core.diagnosis import Finding, Severity, check_numbers
 from core.experiments.vanishing import Vanishing
 from core.parts.activations import ACTIVATIONS
+from core.words import three_digits
 
 PAGE = "/Vanishing_gradients"
 WHOLE = ("step", "layer", "depth", "width", "batch_size", "steps", "seed")

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from core import profiles
-from core.charts import three_digits
 from core.diagnosis import Finding, check_numbers
 from core.experiments.range_test import NAMES
+from core.words import three_digits
 
 WHOLE = ("step", "width", "steps", "batch_size", "seed")
 NUMBERS = ("lr", "train_loss", "smoothed_loss", "min_lr", "max_lr")

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from core import profiles
-from core.charts import three_digits
 from core.diagnosis import Finding, check_numbers
 from core.diagnosis.layers import LOST
 from core.experiments.remedies import chance, run_summary
+from core.words import three_digits
 
 WHOLE = ("step", "layer", "depth", "width", "epochs", "batch_size", "seed")
 NUMBERS = ("train_loss", "val_loss", "grad_rms", "base_lr")

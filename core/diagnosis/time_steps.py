@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from core import profiles
-from core.charts import three_digits
 from core.diagnosis import Finding, Severity, check_numbers
 from core.experiments.through_time import NAMES, run_summary
 from core.experiments.through_time_words import share_of_first
+from core.words import three_digits
 
 PAGE = "/Through_time"
 FAINT, LOST = 1 / 30, 1 / 1000  # gradient of the first time step over that of the last: worth a warning, an error

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from core import curves, profiles
-from core.charts import three_digits
 from core.diagnosis import Finding, check_numbers
 from core.experiments.trainings import Training
 from core.parts import schedulers
 from core.parts.clippers import CLIPPERS
 from core.parts.schedulers import SCHEDULERS
+from core.words import three_digits
 
 WHOLE = ("step", "epoch", "width", "epochs", "batch_size", "seed")
 NUMBERS = ("lr", "base_lr", "train_loss", "val_loss", "grad_norm", "clipped_grad_norm", "update_norm")

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from core import curves, profiles, summaries
-from core.charts import three_digits
 from core.diagnosis import Finding, check_numbers
 from core.experiments.backprop import GRADIENTS, NAMES, run_summary
 from core.parts.datasets import TRUTH_TABLES
+from core.words import three_digits
 
 PAGE = "/Backprop_by_hand"
 MOVING = 0.02  # of its loss that a run still loses over the last tenth of its epochs: it is on its way

@@ -125,7 +125,7 @@ class _Networks:
 
     def measure(self, inputs: Tensor, labels: Tensor, rows: dict[str, np.ndarray], update: int | None) -> None:
         """Fills ``rows``, (R, layers) each, from one forward and backward pass; then makes update number ``update``."""
-        stack, network, parameters = self.stack, self.network, self.parameters
+        network, parameters = self.network, self.parameters
         inputs, head = inputs.to(self.device, self.dtype), self._head(labels.to(self.device))
         trace = self._trace(inputs)
         loss, gradient, exponent = self._loss(trace, head)
@@ -144,16 +144,9 @@ class _Networks:
                 if self.weight_rms is None
                 else self.weight_rms[index]
             )
-            if layer.slope is not None:
-                signal, exponent = trace.outputs[index + 1], trace.exponents[index + 1]
-                rows["activation_rms"][:, index] = root_mean_square(signal, network.width * stack.batch_size, exponent)
-                shares = unit_shares(layer.slope, network.width, stack.batch_size, bound)
-                rows["saturated"][:, index], rows["dead"][:, index] = shares
-            else:
-                logits = self._logits(trace)
-                rows["activation_rms"][:, index] = root_mean_square(
-                    logits[:, :fan_out, : stack.batch_size], fan_out * stack.batch_size
-                )
+            names = ("activation_rms", "saturated", "dead") if layer.slope is not None else ("activation_rms",)
+            for name, values in zip(names, self._of_signals(trace, layer, bound), strict=True):
+                rows[name][:, index] = values
             if update is not None:
                 waiting.append(replace(layer, weight=layer.weight.clone(), slope=None))
         rows["underflow"][:] = 0.0
@@ -180,6 +173,17 @@ class _Networks:
         trace = forward(network, self.parameters, inputs, stack.batch_size, space)
         space.latest = key, network, trace
         return trace
+
+    def _of_signals(self, trace: Trace, layer: LayerGradient, bound: float) -> tuple[np.ndarray, ...]:
+        """RMS of a layer's outputs, then its shares of saturated and dead units; of the readout the RMS alone, (R,) each."""
+        rows, width = self.stack.batch_size, self.network.width
+        if layer.slope is None:
+            fan_out, _ = self.network.fans[-1]
+            return (root_mean_square(self._logits(trace)[:, :fan_out, :rows], fan_out * rows),)
+        if layer.layer not in trace.measured:
+            size = root_mean_square(trace.outputs[layer.layer], width * rows, trace.exponents[layer.layer])
+            trace.measured[layer.layer] = size, *unit_shares(layer.slope, width, rows, bound)
+        return trace.measured[layer.layer]
 
     def validated(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Loss and accuracy on the validation rows, (R,) each, in float64; a number has no accuracy, so NaN."""

@@ -74,7 +74,7 @@ def evaluated(signal: Tensor, targets: Tensor, size: int, rows: int) -> tuple[Te
         loss, _ = squared_error(signal, targets, size, rows)
         return loss, torch.full_like(loss, torch.nan)
     loss, _ = plain_cross_entropy(signal, targets, size, rows)
-    return loss, (signal[:, :size, :rows].argmax(1) == targets).double().mean(1)
+    return loss, (signal[:, :size, :rows].max(1).indices == targets).double().mean(1)
 
 
 def mse(signal: Tensor, labels: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor, np.ndarray]:

@@ -107,6 +107,7 @@ class Trace:
     exponents   per layer, (R,) whole numbers
     straight    per layer, the runs for which φ was taken as two straight lines
     normals     normalized z and inverse scale, where the layer has a norm
+    measured    what has been measured of a layer's signals, by layer; shared with the passes that begin like this one
     """
 
     rows: int
@@ -116,6 +117,7 @@ class Trace:
     exponents: list[np.ndarray] = field(default_factory=list)
     straight: list[list[int]] = field(default_factory=list)
     normals: list[tuple[Tensor, Tensor] | None] = field(default_factory=list)
+    measured: dict[int, tuple[np.ndarray, ...]] = field(default_factory=dict)
 
     def upto(self, depth: int) -> Trace:
         """The forward pass of the first ``depth`` layers alone."""
@@ -127,6 +129,7 @@ class Trace:
             self.exponents[: depth + 1],
             self.straight[:depth],
             self.normals[:depth],
+            self.measured,
         )
 
 

@@ -10,10 +10,34 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from core.parts import optimizers, schedulers
+from core.parts import schedulers
 from core.parts.optimizers import OPTIMIZERS, Optimizer
 from core.parts.schedulers import Scheduler
 from core.registry import Part
+
+
+class _Idle(torch.optim.Optimizer):
+    """What a scheduler reads and sets of an optimizer, which has no parameters.
+
+    PyTorch's own ``__init__`` and ``step`` would load its compiler, which takes a second.
+    """
+
+    def __init__(self, part: Part[Optimizer], lr: float) -> None:
+        name, arguments = part.entry.recipe(**part.arguments)
+        self.defaults = {"lr": lr, **arguments}
+        self.param_groups = [{"params": [], **self.defaults}]
+        self._rmsprop = name == "RMSprop"
+
+    def step(self, closure: Any = None) -> Any:
+        """Nothing: a scheduler wants to see that it was called."""
+
+    @property
+    def momentum(self) -> float:
+        """The momentum or Adam's beta1; NaN where RMSprop has none."""
+        group = self.param_groups[0]
+        if "betas" in group:
+            return float(group["betas"][0])
+        return math.nan if self._rmsprop and not group["momentum"] else float(group["momentum"])
 
 
 class Rates(NamedTuple):
@@ -36,12 +60,12 @@ def trace(
     needs the loss can't be traced: see ``Plateaus``.
     """
     assert not scheduler.entry.needs_loss, f"{scheduler} needs the loss, so there is nothing to trace"
-    rule = _idle(optimizer, base_lr)
+    rule = _Idle(optimizer, base_lr)
     schedule = schedulers.make(scheduler, rule, base_lr, epochs, steps_per_epoch)
     per_epoch = schedulers.stepping(scheduler) == "epoch"
     rates = []
     for _ in range(epochs if per_epoch else epochs * steps_per_epoch):
-        rates.append((rule.param_groups[0]["lr"], _momentum(rule)))
+        rates.append((rule.param_groups[0]["lr"], rule.momentum))
         rule.step()  # before the scheduler's, or PyTorch warns
         schedule.step()
     lr, momentum = np.array(rates, dtype=np.float64).reshape(-1, 2).repeat(steps_per_epoch if per_epoch else 1, 0).T
@@ -58,7 +82,7 @@ class Plateaus:
 
     def __init__(self, parts: Sequence[Part[Scheduler]], base_lrs: Sequence[float]) -> None:
         assert all(part.entry.needs_loss for part in parts), "these schedules can be traced"
-        self._rules = [_idle(OPTIMIZERS.parse("sgd"), lr) for lr in base_lrs]
+        self._rules = [_Idle(OPTIMIZERS.parse("sgd"), lr) for lr in base_lrs]
         self._schedules: list[Any] = [
             schedulers.make(part, rule, lr, 1, 1) for part, rule, lr in zip(parts, self._rules, base_lrs, strict=True)
         ]
@@ -71,17 +95,3 @@ class Plateaus:
         """Shows each run its validation loss, (R,); a loss that is NaN is no progress."""
         for schedule, loss in zip(self._schedules, losses, strict=True):
             schedule.step(float(loss))
-
-
-def _idle(part: Part[Optimizer], lr: float) -> torch.optim.Optimizer:
-    """The optimizer on one parameter that never gets a gradient."""
-    return optimizers.make(part, [torch.nn.Parameter(torch.zeros(()))], lr)
-
-
-def _momentum(rule: torch.optim.Optimizer) -> float:
-    group = rule.param_groups[0]
-    if "betas" in group:
-        return float(group["betas"][0])
-    if isinstance(rule, torch.optim.RMSprop) and not group["momentum"]:
-        return math.nan
-    return float(group["momentum"])

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 
 from core import curves, profiles, summaries
-from core.charts import PALETTE, colours, empty, legend, log10, power_axis, three_digits, titled
+from core.charts import PALETTE, colours, empty, legend, log10, power_axis, titled
 from core.experiments.backprop import GRADIENTS, NAMES, PREDICTIONS, run_summary
 from core.experiments.training_charts import NOTHING, count_span, series_scale
 from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
 from core.parts.datasets import TRUTH_TABLES
+from core.words import three_digits
 
 RIGHT = "share of runs that end with every example right"
 ENDS = ("every example right", "not solved")

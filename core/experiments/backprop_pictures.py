@@ -6,9 +6,10 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts import PALETTE, colours, empty, legend, log10, power_axis, three_digits, titled
+from core.charts import PALETTE, colours, empty, legend, log10, power_axis, titled
 from core.experiments.backprop import GRADIENTS, PREDICTIONS
 from core.experiments.backprop_film import Film, Step, parameter_names, prediction_map, ranked
+from core.words import three_digits
 
 UNITS, INPUTS = 8, 4  # of a layer that is drawn
 CLASS_COLOURS = (PALETTE[0], PALETTE[1])

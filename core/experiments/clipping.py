@@ -29,9 +29,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from core.charts import empty, three_digits
 from core.experiments import Experiment, Preset, trainings
 from core.experiments.trainings import MEASURES, PLACES, Training
 from core.frames import COLUMNS
@@ -40,9 +38,11 @@ from core.parts.datasets import DATASETS
 from core.parts.models import MODELS
 from core.parts.optimizers import OPTIMIZERS
 from core.settings import Run, Sweep, part, positive, whole
+from core.words import three_digits
 
 if TYPE_CHECKING:
     import altair as alt
+    import pandas as pd
 
 SUGGESTED = 0.9  # quantile of the norms before clipping that is suggested as a threshold
 
@@ -171,6 +171,7 @@ def suggested_threshold(frame: pd.DataFrame) -> float:
 def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
     """Who survives, what the loss does, the norms before and after, and how often clipping fires."""
     from core import curves
+    from core.charts import empty
     from core.experiments import training_charts as draw
 
     frame = curves.finite(frame)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from core.charts import three_digits
 from core.experiments import experiment
+from core.words import three_digits
 
 if TYPE_CHECKING:
     import pandas as pd

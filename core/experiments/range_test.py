@@ -279,7 +279,7 @@ def edge_chart(found: Mapping[str, np.ndarray], lr: float, limit: float) -> alt.
 
 def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     """(label, value, explanation): the recommended rate, how far the rules disagree, the stability limit."""
-    from core.charts import three_digits
+    from core.words import three_digits
 
     if frame.empty:
         return [

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from core import curves, profiles, summaries
-from core.charts import DASH, THEORY, colours, empty, legend, log10, power_axis, three_digits, titled
+from core.charts import DASH, THEORY, colours, empty, legend, log10, power_axis, titled
 from core.experiments.training_charts import NOTHING, curve_chart, series_scale
 from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
 from core.theory.suggestions import RULES
+from core.words import three_digits
 
 LABELS = {
     "valley": "valley",

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from core import curves, profiles, summaries
-from core.charts import HEIGHT, empty, legend, log10, power_axis, three_digits, titled
+from core.charts import HEIGHT, empty, legend, log10, power_axis, titled
 from core.experiments import remedies
 from core.experiments.training_charts import NOTHING, curve_chart, interval_chart, series_scale
 from core.frames import COLUMNS
 from core.parts.remedies import MEMBERS
+from core.words import three_digits
 
 MAPS = 6  # heatmaps that are drawn
 DRAWN_STEPS = 60  # of a heatmap

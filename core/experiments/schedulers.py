@@ -33,13 +33,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.charts import empty, three_digits
 from core.experiments import Experiment, Preset, trainings
 from core.experiments.trainings import MEASURES, PLACES, Training
 from core.frames import COLUMNS
 from core.parts import schedulers as parts
 from core.parts.schedulers import SCHEDULERS
 from core.settings import Run, Sweep, part
+from core.words import three_digits
 
 if TYPE_CHECKING:
     import altair as alt
@@ -122,6 +122,7 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
 def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
     """The rate's course beside what training it buys, the ranking, and the race over base rates."""
     from core import curves
+    from core.charts import empty
     from core.experiments import training_charts as draw
 
     frame = curves.finite(frame)

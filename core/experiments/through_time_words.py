@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from core import profiles, summaries
-from core.charts import factor_words, span, three_digits
 from core.experiments.through_time import NAMES, run_summary
+from core.words import factor_words, span, three_digits
 
 LABELS = ("Decay factor per step", "Left at the first step", "Spectral radius", "Runs")
 

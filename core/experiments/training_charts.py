@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from core import curves, profiles, summaries
-from core.charts import HEIGHT, colours, empty, legend, log10, power_axis, three_digits, titled
+from core.charts import HEIGHT, colours, empty, legend, log10, power_axis, titled
 from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
 from core.parts import REGISTRIES
+from core.words import three_digits
 
 ORDERS = {
     "model": "models",

@@ -13,20 +13,7 @@ import numpy as np
 import pandas as pd
 
 from core import profiles, summaries
-from core.charts import (
-    DASH,
-    HEIGHT,
-    THEORY,
-    TICKS,
-    colours,
-    diverging,
-    empty,
-    legend,
-    log10,
-    power_axis,
-    three_digits,
-    titled,
-)
+from core.charts import DASH, HEIGHT, THEORY, TICKS, colours, diverging, empty, legend, log10, power_axis, titled
 from core.experiments.vanishing import Vanishing
 from core.experiments.vanishing_words import gradient_title, split_title
 from core.parts.activations import ACTIVATIONS
@@ -35,6 +22,7 @@ from core.parts.norms import NORMS
 from core.parts.residuals import RESIDUALS
 from core.registry import Registry
 from core.theory.mean_field import BATCHNORM_RELU_GROWTH
+from core.words import three_digits
 
 SERIES = 8  # more lines than this can't be told apart
 LAYER = "layer, counted from the input"

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from core import profiles
-from core.charts import factor_words, span, three_digits
 from core.experiments.vanishing import Vanishing
+from core.words import factor_words, span, three_digits
 
 
 def gradient_title(decays: pd.DataFrame) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from core.charts import three_digits
 from core.experiments import backprop_film, backprop_pictures, backprop_steps
 from core.experiments.backprop_film import LARGEST
+from core.words import three_digits
 from pages.widgets import page
 from pages.widgets.film import Scene
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import core
-from core.charts import PALETTE, TICKS, colours, factor_words, legend, power_axis, span, three_digits
+from core.charts import PALETTE, TICKS, colours, legend, power_axis
 from core.experiments import vanishing_charts
 
 KIND = core.experiment("vanishing")
@@ -127,22 +127,6 @@ def test_charts_of_a_filtered_frame_say_what_it_lacks(run):
         vanishing_charts.charts(run(depth=5, seeds=2).query("layer != 3"))
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.5773, "0.577"), (0.0, "0"), (1.02e-268, "1.02 · 10⁻²⁶⁸"), (4.2e12, "4.20 · 10¹²"),
-        (-0.00001, "-1.00 · 10⁻⁵"), (math.nan, "–"), (math.inf, "∞"), (-math.inf, "-∞"),
-    ],
-)  # fmt: skip
-def test_a_number_in_text_has_three_digits(value, text):
-    assert three_digits(value) == text
-
-
-@pytest.mark.parametrize("value", [999.6, 1234.5, 9999.0, 99999.0, 0.00099999])
-def test_a_number_in_text_is_never_written_as_programs_do(value):
-    assert "e" not in three_digits(value)
-
-
 @pytest.mark.parametrize("logs", [[], [math.nan], [0.0], [-3.2, -3.1], [-300.5, 2.0], [-0.5, 0.5], [-45, -1, math.inf]])
 def test_a_power_axis_has_one_to_eight_labels_within_its_domain(logs):
     axis, scale = power_axis("gradient", logs)
@@ -169,14 +153,6 @@ def test_the_front_door_draws_charts_again_and_again(run):
 def test_a_legend_has_two_columns_at_most_so_that_a_phone_shows_it_whole():
     assert legend("scheduler", ["plateau", "cosine", "one_cycle", "constant"]).columns == 2
     assert legend("", ["torch_default · relu", "tanh"]).columns == 1
-
-
-def test_words_for_factors_and_spans():
-    assert factor_words(0.5774, "layer") == "shrink 0.577× a layer"
-    assert factor_words(1.01, "step") == "keep their size (1.01× a step)"
-    assert span(pd.Series([0.5, 0.25]), "×") == "0.25× – 0.5×"
-    assert span(pd.Series([0.5, 0.5])) == "0.5"
-    assert span(pd.Series([], dtype=float)) == "–"
 
 
 def test_an_axis_of_decay_factors_asks_for_few_labels(run):

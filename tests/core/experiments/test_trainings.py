@@ -9,10 +9,10 @@ import pytest
 
 import core
 from core import curves, jobs
-from core.charts import three_digits
 from core.experiments import clipping, experiment, training_charts
 from core.experiments.trainings import MEASURES
 from core.parts import REGISTRIES
+from core.words import three_digits
 
 KINDS = {name: experiment(name) for name in ("schedulers", "clipping")}
 NUMBERS = [name for name in MEASURES if name not in ("clipped", "diverged")]

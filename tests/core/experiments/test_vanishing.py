@@ -140,7 +140,7 @@ def test_a_summary_has_a_row_per_setting_and_measure():
 
 def test_summaries_survive_a_file(tmp_path):
     frame = frame_of(depth="4", loss="projection", seeds="3")
-    tables.write(tables.csv(tables.from_frame(frame)), tmp_path / "frame.csv")
+    tables.save(tables.from_frame(frame), tmp_path / "frame.csv")
     again = KIND.summary(tables.read(str(tmp_path / "frame.csv")))
     np.testing.assert_allclose(again["mean"], KIND.summary(frame)["mean"])
 
