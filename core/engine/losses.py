@@ -49,14 +49,19 @@ def cross_entropy(signal: Tensor, labels: Tensor, size: int, rows: int) -> tuple
 
 def plain_cross_entropy(signal: Tensor, labels: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor]:
     """The same for trainings, in half the time: float64, and no power of two beside the gradient."""
-    logs = torch.log_softmax(signal[:, :size].double(), 1)
+    loss, logs = _likelihoods(signal, labels, size, rows)
     right = labels[:, None]
-    loss = logs[:, :, :rows].gather(1, right).flatten(1).sum(1) / -rows
     shares = logs.exp_()[:, :, :rows]
     shares.scatter_add_(1, right, torch.full(right.shape, -1.0, dtype=shares.dtype, device=shares.device))
     gradient = torch.zeros_like(signal)
     gradient[:, :size, :rows] = shares.mul_(1.0 / rows)  # ∂L/∂logits = (softmax - one-hot) / B
     return loss, gradient
+
+
+def _likelihoods(signal: Tensor, labels: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor]:
+    """Cross-entropy (R,), and log softmax of the logits, (R, C, B padded), both in float64."""
+    logs = torch.log_softmax(signal[:, :size].double(), 1)
+    return logs[:, :, :rows].gather(1, labels[:, None]).flatten(1).sum(1) / -rows, logs
 
 
 def squared_error(signal: Tensor, targets: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor]:
@@ -73,7 +78,7 @@ def evaluated(signal: Tensor, targets: Tensor, size: int, rows: int) -> tuple[Te
     if size == 1:
         loss, _ = squared_error(signal, targets, size, rows)
         return loss, torch.full_like(loss, torch.nan)
-    loss, _ = plain_cross_entropy(signal, targets, size, rows)
+    loss, _ = _likelihoods(signal, targets, size, rows)
     return loss, (signal[:, :size, :rows].max(1).indices == targets).double().mean(1)
 
 

@@ -50,9 +50,9 @@ class Multilayer:
         trace = forward(network, own, batch.inputs, batch.rows, workspace, scaled=False, running=self._running)
         logits = self._logits(trace.outputs[-1])
         loss, start = self._loss(logits, batch.targets, network.classes, batch.rows)
-        for layer in backward(network, own, trace, start, self._exponents, workspace, scaled=False):
+        weights = self._gradients.weights
+        for layer in backward(network, own, trace, start, self._exponents, workspace, scaled=False, weights=weights):
             index = layer.layer - 1
-            self._gradients.weights[index].copy_(layer.weight)
             for kept, found in (
                 (self._gradients.biases[index], layer.bias),
                 (self._gradients.gains[index], layer.gain),

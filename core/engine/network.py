@@ -7,7 +7,7 @@ that φ is a straight line on either side of 0.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -138,7 +138,8 @@ class LayerGradient:
     """Gradients of one Linear layer, each to be multiplied by a power of two per run.
 
     layer            counted from 1
-    weight           (R, fan_out, fan_in), times 2^weight_exponent; a scratch tensor: use it before the next layer
+    weight           (R, fan_out, fan_in), times 2^weight_exponent; a scratch tensor, unless ``backward`` was told
+                     otherwise: use it before the next layer
     bias, gain, shift  (R, fan_out, 1), times 2^exponent; None where the layer has none
     slope            φ'(z), (R, H, B); None for the readout; a scratch tensor
     """
@@ -302,11 +303,13 @@ def backward(
     exponent: np.ndarray,
     workspace: Workspace,
     scaled: bool = True,
+    weights: Sequence[Tensor] | None = None,
 ) -> Iterator[LayerGradient]:
     """The gradients of every Linear layer, from the last to the first.
 
     gradient  ∂L/∂logits (R, C, B) where there is a readout, else ∂L/∂h of the last layer (R, H, B), over 2^exponent
     scaled    False: the plain pass, as PyTorch's, which may underflow
+    weights   where the gradients of the weights are written, by layer; scratch tensors unless it is given
 
     Parameters of a layer may be changed once it has been yielded.
     """
@@ -314,7 +317,8 @@ def backward(
         index = network.depth
         weight, h = parameters.weights[index], trace.outputs[index]
         passed = product(weight.transpose(1, 2), gradient)  # ∂L/∂h = Wᵀ ∂L/∂logits
-        yield _linear(index, parameters, trace, gradient, h, None, (None, None), exponent, workspace)
+        own = weights[index] if weights else _scratch(index, parameters, workspace)
+        yield _linear(index, parameters, trace, gradient, h, None, (None, None), exponent, own)
         gradient = passed
     pending: dict[int, Tensor] = {}
     for index in reversed(range(network.depth)):
@@ -339,7 +343,8 @@ def backward(
                 passed.add_(gradient)
             gradient = passed
         h = trace.outputs[index]
-        yield _linear(index, parameters, trace, delta, h, slope, gain_and_shift, exponent, workspace)
+        own = weights[index] if weights else _scratch(index, parameters, workspace)
+        yield _linear(index, parameters, trace, delta, h, slope, gain_and_shift, exponent, own)
 
 
 def _calm(gradient: Tensor, pending: dict[int, Tensor], exponent: np.ndarray) -> np.ndarray:
@@ -388,6 +393,12 @@ def _norm_backward(
     return before, (gain_gradient, shift_gradient if norm.has_shift else None)
 
 
+def _scratch(index: int, parameters: Parameters, workspace: Workspace) -> Tensor:
+    """Room for the gradient of a layer's weights, the same for all layers of a shape."""
+    weight = parameters.weights[index]
+    return workspace.take(f"weight {tuple(weight.shape)}", *weight.shape)
+
+
 def _linear(
     index: int,
     parameters: Parameters,
@@ -397,9 +408,9 @@ def _linear(
     slope: Tensor | None,
     gain_and_shift: tuple[Tensor | None, Tensor | None],
     exponent: np.ndarray,
-    workspace: Workspace,
+    weight: Tensor,
 ) -> LayerGradient:
-    weight = workspace.take(f"weight {index == 0} {slope is None}", *parameters.weights[index].shape)
+    """The gradients of one layer; that of its weights is written to ``weight``."""
     product(delta, h.transpose(1, 2), weight)  # ∂L/∂W = δ h_{l-1}ᵀ
     bias = delta.sum(2, keepdim=True) if parameters.biases[index] is not None else None  # ∂L/∂b = Σ δ
     return LayerGradient(index + 1, weight, bias, *gain_and_shift, slope, exponent, exponent + trace.exponents[index])
