@@ -15,6 +15,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from core.frames import COLUMNS
 from core.words import SUPERSCRIPTS
 
 # Okabe & Ito 2008, then Tol's muted set; both are safe for colour-blind readers. Red is kept for findings.
@@ -91,6 +92,11 @@ def colours(names: Sequence[str], order: Sequence[str] = ()) -> alt.Scale:
     if len({index % len(PALETTE) for index in taken}) < len(taken):
         taken = list(range(len(names)))
     return alt.Scale(domain=list(names), range=[PALETTE[index % len(PALETTE)] for index in taken])
+
+
+def setting_labels(names: Sequence[str]) -> str:
+    """What the settings ``names`` are called, as the title of a legend."""
+    return ", ".join(COLUMNS[name].label for name in names)
 
 
 def legend(title: str, labels: Sequence[str] = ()) -> alt.Legend:

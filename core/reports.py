@@ -7,8 +7,9 @@ import importlib.metadata
 import json
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from core.frames import COLUMNS
@@ -53,7 +54,13 @@ def _library() -> str:
 
 
 def report(
-    kind: Experiment, sweep: Sweep, frame: pd.DataFrame, found: Sequence[Finding], comparison: pd.DataFrame, script: str
+    kind: Experiment,
+    sweep: Sweep,
+    frame: pd.DataFrame,
+    found: Sequence[Finding],
+    comparison: pd.DataFrame,
+    script: str,
+    more: Mapping[str, alt.Chart] = MappingProxyType({}),
 ) -> str:
     """The report of a finished sweep as the text of an HTML file.
 
@@ -61,10 +68,11 @@ def report(
     found       its findings
     comparison  a table to read, a row per setting; may be empty
     script      one of its runs in plain PyTorch
+    more        charts of what was done after it, by name
     """
     made = time.strftime("%Y-%m-%d %H:%M")
     runs = frame["run"].nunique()
-    charts = "".join(_chart(name, chart) for name, chart in kind.charts(frame).items())
+    charts = "".join(_chart(name, chart) for name, chart in {**kind.charts(frame), **more}.items())
     compared = f"<h2>Comparison</h2>{_comparison(comparison)}" if len(comparison) > 1 else ""
     return f"""<!DOCTYPE html>
 <html lang="en">

@@ -10,7 +10,8 @@ import pandas as pd
 from core import profiles
 from core.diagnosis import Finding, check_numbers
 from core.diagnosis.layers import LOST
-from core.experiments.remedies import chance, run_summary
+from core.experiments.remedies import run_summary
+from core.experiments.trainings import majority
 from core.words import three_digits
 
 WHOLE = ("step", "layer", "depth", "width", "epochs", "batch_size", "seed")
@@ -63,13 +64,13 @@ def _gradients(runs: pd.DataFrame, rows: pd.DataFrame, first: pd.Series, setting
     ratio = math.exp(float(by_layer.iloc[0] - by_layer.iloc[-1]))
     fall = 1.0 - runs["final_train_loss"].to_numpy(float) / runs["run"].map(first).to_numpy(float)
     stuck = float((~(fall > STUCK)).mean())
-    evidence = {"first_over_last": ratio, "stuck": stuck, "runs": len(runs), "chance": chance(rows)}
+    evidence = {"first_over_last": ratio, "stuck": stuck, "runs": len(runs), "chance": majority(rows)}
     if ratio < LOST and stuck >= MANY:
         return [
             Finding(
                 "vanishing_gradients",
                 "error",
-                f"{settings['label']}: layer 1 gets {three_digits(ratio)} of the last layer's gradient, and the loss "
+                f"{settings['label']}: layer 1 gets {three_digits(ratio)} of the last hidden layer's gradient, and the loss "
                 f"hardly falls in {stuck:.0%} of the runs.",
                 evidence,
                 "ReLU with He's initialization, residual blocks or a norm. "
@@ -81,7 +82,7 @@ def _gradients(runs: pd.DataFrame, rows: pd.DataFrame, first: pd.Series, setting
             Finding(
                 "exploding_gradients",
                 "warning",
-                f"{settings['label']}: before training, layer 1 gets {three_digits(ratio)} times the last layer's gradient.",
+                f"{settings['label']}: before training, layer 1 gets {three_digits(ratio)} times the last hidden layer's gradient.",
                 evidence,
                 f"Skips around the layers keep it even. See it work: {_link(settings, beside='together')}",
             )

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from core import curves, profiles, summaries
-from core.charts import PALETTE, colours, empty, legend, log10, power_axis, titled
+from core.charts import PALETTE, colours, empty, legend, log10, power_axis, setting_labels, titled
 from core.experiments.backprop import GRADIENTS, NAMES, PREDICTIONS, run_summary
 from core.experiments.training_charts import NOTHING, count_span, series_scale
 from core.experiments.vanishing_charts import drawn_series
@@ -115,7 +115,7 @@ def success_chart(runs: pd.DataFrame) -> alt.Chart:
         color=alt.Color(
             "series:N",
             scale=series_scale(runs, others, lines) if others else alt.Scale(range=[PALETTE[0]]),
-            legend=legend(", ".join(others), lines) if others else None,
+            legend=legend(setting_labels(others), lines) if others else None,
         ),
         tooltip=tooltip,
     )
@@ -182,7 +182,7 @@ def _course(frame: pd.DataFrame, measure: str, title: str, heading: str) -> alt.
     color = alt.Color(
         "label:N",
         scale=series_scale(frame, NAMES, labels),
-        legend=legend(", ".join(varying), labels) if varying else None,
+        legend=legend(setting_labels(varying), labels) if varying else None,
     )
     base = alt.Chart(data).encode(x=_epochs("step"), color=color)
     y = alt.Y("median:Q", title=heading, scale=alt.Scale(zero=True))

@@ -264,7 +264,7 @@ def code(run: Run) -> str:
 
 EXPERIMENT = Experiment(
     name="clipping",
-    version=2,
+    version=3,
     title="Clipping",
     question="Which clipper keeps training alive?",
     story=(__doc__ or "").split("\n", 1)[1].strip(),

@@ -322,7 +322,7 @@ def code(run: Run) -> str:
 
 EXPERIMENT = Experiment(
     name="range_test",
-    version=1,
+    version=2,
     title="Learning rate",
     question="Which learning rate should I use?",
     story=(__doc__ or "").split("\n", 1)[1].strip(),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core import curves, profiles, summaries
-from core.charts import DASH, THEORY, colours, empty, legend, log10, power_axis, titled
+from core.charts import DASH, THEORY, colours, empty, legend, log10, power_axis, setting_labels, titled
 from core.experiments.training_charts import NOTHING, curve_chart, series_scale
 from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
@@ -84,7 +84,7 @@ def _curve_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) 
         else alt.Color(
             "label:N",
             scale=series_scale(frame, names, labels),
-            legend=legend(", ".join(summaries.varying(frame, names)), labels),
+            legend=legend(setting_labels(summaries.varying(frame, names)), labels),
         )
     )
     tooltip = [
@@ -112,9 +112,12 @@ def _curve_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) 
 
 
 def _marks(table: pd.DataFrame, scale: alt.Scale, axis: alt.Axis) -> alt.Chart:
-    """A rule at every suggestion, named in the legend."""
+    """A rule at every suggestion, named in the legend; of rules at the same rate, the first shows on either side."""
     drawn = table.assign(drawn_lr=log10(table["median"]))
     drawn = drawn[np.isfinite(drawn["drawn_lr"])]
+    near = 0.005 * (scale.domain[1] - scale.domain[0])
+    places = drawn["drawn_lr"].to_numpy(float)
+    drawn["wide"] = [2.5 + 4.0 * int((abs(places[at + 1 :] - place) < near).sum()) for at, place in enumerate(places)]
     order = list(drawn["rule"])
     palette = colours([rule for rule in order if rule != "stability limit"], list(LABELS.values()))
     shades = [*palette.range, THEORY] if "stability limit" in order else list(palette.range)
@@ -126,7 +129,7 @@ def _marks(table: pd.DataFrame, scale: alt.Scale, axis: alt.Axis) -> alt.Chart:
         tooltip=["rule:N", alt.Tooltip("median:Q", title="median over seeds", format=".3g"), "n:Q"],
     )
     dashed = alt.condition("datum.rule == 'stability limit'", alt.value(list(DASH)), alt.value([1, 0]))
-    return base.mark_rule(strokeWidth=2.5).encode(strokeDash=dashed)
+    return base.mark_rule().encode(strokeDash=dashed, strokeWidth=alt.StrokeWidth("wide:Q", scale=None))
 
 
 def _curve_title(runs: pd.DataFrame, single: bool) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import altair as alt
@@ -11,8 +10,8 @@ import pandas as pd
 
 from core import curves, profiles, summaries
 from core.charts import HEIGHT, empty, legend, log10, power_axis, titled
-from core.experiments import remedies
-from core.experiments.training_charts import NOTHING, curve_chart, interval_chart, series_scale
+from core.experiments import remedies, trainings
+from core.experiments.training_charts import NOTHING, curve_chart, guessing_note, interval_chart, series_scale
 from core.frames import COLUMNS
 from core.parts.remedies import MEMBERS
 from core.words import three_digits
@@ -32,7 +31,7 @@ def charts(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> dic
     measure = "val_accuracy" if classifies else "val_loss"
     found = {
         "accuracy": curve_chart(
-            whole, own, measure, "epoch", _learns_title(frame, runs, classifies), _chance_note(frame)
+            whole, own, measure, "epoch", _learns_title(frame, runs, f"final_{measure}"), guessing_note(frame, measure)
         ),
         "loss": curve_chart(whole, own, "train_loss", "step", _loss_title(runs)),
         "ranking": _ranking(whole, runs, own, f"final_{measure}"),
@@ -42,35 +41,28 @@ def charts(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> dic
     return found | _maps(frame, own)
 
 
-def _chance_note(frame: pd.DataFrame) -> str:
-    bar = remedies.chance(frame)
-    return f"Guessing gets {bar:.0%}." if math.isfinite(bar) else ""
-
-
-def _learns_title(frame: pd.DataFrame, runs: pd.DataFrame, classifies: bool) -> str:
-    measure = "final_val_accuracy" if classifies else "final_val_loss"
-    means = runs.groupby("remedy", sort=False)[measure].mean().dropna().sort_values(ascending=not classifies)
-    if means.empty:
+def _learns_title(frame: pd.DataFrame, runs: pd.DataFrame, measure: str) -> str:
+    table = remedies.standing(runs, measure)
+    best, plain = table.iloc[0], table[table["remedy"] == "plain"]
+    if not np.isfinite(best["mean"]):
         return "No run has come to the end of an epoch with a finite loss"
-    best = means.index[0]
-    if not classifies:
-        return f"{best} ends at a validation loss of {three_digits(float(means.iloc[0]))}"
-    plain = means.get("plain", math.nan)
-    ends = f"{best} gets {means.iloc[0]:.0%} right"
-    bar = remedies.chance(frame)
-    if not math.isfinite(plain) or best == "plain":
+    some = f" ({remedies.survivors(best)})" if best["n"] < best["runs"] else ""
+    if measure.endswith("loss"):
+        return f"{best['remedy']} ends at a validation loss of {three_digits(float(best['mean']))}{some}"
+    ends = f"{best['remedy']} gets {best['mean']:.0%} right{some}"
+    if plain.empty or best["remedy"] == "plain" or not np.isfinite(plain["mean"].iloc[0]):
         return ends
-    stays = "stays at chance" if plain < 2.0 * bar else "gets"
-    return f"{ends}; the plain network {stays}, {plain:.0%}"
+    gets = float(plain["mean"].iloc[0])
+    at_chance = remedies.skill(gets, trainings.majority(frame)) < remedies.AT_CHANCE
+    return f"{ends}; the plain network {'stays at chance' if at_chance else 'gets'}, {gets:.0%}"
 
 
 def _loss_title(runs: pd.DataFrame) -> str:
-    means = runs.groupby("remedy", sort=False)["final_train_loss"].mean().dropna().sort_values()
-    return (
-        "Training loss"
-        if means.empty
-        else f"{means.index[0]} has the lowest training loss: {three_digits(means.iloc[0])}"
-    )
+    best = remedies.standing(runs, "final_train_loss").iloc[0]
+    if not np.isfinite(best["mean"]):
+        return "Training loss"
+    some = f" ({remedies.survivors(best)})" if best["n"] < best["runs"] else ""
+    return f"{best['remedy']} has the lowest training loss: {three_digits(float(best['mean']))}{some}"
 
 
 def _ranking(whole: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], measure: str) -> alt.Chart:
@@ -120,14 +112,19 @@ def _depth_chart(whole: pd.DataFrame, runs: pd.DataFrame, measure: str) -> alt.C
 
 
 def gradient_map(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """``label step layer log_grad n``: log10 of grad_rms, mean over seeds, at ``DRAWN_STEPS`` steps at most."""
+    """``label step layer depth log_grad n``: log10 of grad_rms, mean over seeds, at ``DRAWN_STEPS`` steps at most."""
     steps = np.unique(np.linspace(0, int(frame["step"].max()), DRAWN_STEPS).round().astype(int))
     kept = frame[frame["step"].isin(steps)]
     number, points = profiles.points(kept, names)
     table = kept.assign(point=number, log_grad=log10(kept["grad_rms"]))
     groups = table[table["log_grad"].notna()].groupby(["point", "step", "layer"])["log_grad"]
     found = pd.DataFrame({"log_grad": groups.mean(), "n": groups.size()}).reset_index()
-    return found.assign(label=found["point"].map(points["label"]), grad_rms=10.0 ** found["log_grad"])
+    depth = kept["depth"].groupby(number).first()
+    return found.assign(
+        label=found["point"].map(points["label"]),
+        depth=found["point"].map(depth),
+        grad_rms=10.0 ** found["log_grad"],
+    )
 
 
 def _maps(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, alt.Chart]:
@@ -161,7 +158,7 @@ def _maps(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, alt.Chart]:
                 tooltip=["step:Q", "layer:Q", alt.Tooltip("grad_rms:Q", format=".3g"), "n:Q"],
             )
         )
-        note = "Colour: geometric mean over seeds, one scale for all."
+        note = "Colour and ratios: geometric mean over seeds; one scale for all."
         if len(labels) > MAPS:
             note += f" {MAPS} of {len(labels)} settings are drawn; filter to see the others."
         found[f"gradients of {label}"] = titled(drawn, f"{label}: {_map_words(data)}", note, 220)
@@ -169,9 +166,9 @@ def _maps(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, alt.Chart]:
 
 
 def _map_words(data: pd.DataFrame) -> str:
-    """What is left of the last hidden layers' gradient at the first, when training begins and when it ends."""
-    ends = []
-    for step in (data["step"].min(), data["step"].max()):
-        own = data[data["step"] == step].set_index("layer")["log_grad"]
-        ends.append(10.0 ** float(own.iloc[0] - own.iloc[-1]))
-    return f"layer 1 gets {three_digits(ends[0])} of the last layer's gradient at first, {three_digits(ends[1])} at the end"
+    """What is left of the last hidden layer's gradient at the first, when training begins and when it ends."""
+    hidden, ends = data[data["layer"] <= data["depth"]], []
+    for step in (hidden["step"].min(), hidden["step"].max()):
+        own = hidden[hidden["step"] == step].set_index("layer")["log_grad"]
+        ends.append(three_digits(10.0 ** float(own.iloc[0] - own.iloc[-1])))
+    return f"layer 1 gets {ends[0]} of the last hidden layer's gradient at first, {ends[1]} at the end"

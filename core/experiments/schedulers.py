@@ -138,7 +138,8 @@ def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
         "train": draw.curve_chart(frame, NAMES, "train_loss", "epoch", _train_title(runs)),
     }
     if frame["val_accuracy"].notna().any():
-        found["accuracy"] = draw.curve_chart(frame, NAMES, "val_accuracy", "epoch", _accuracy_title(runs))
+        note = draw.guessing_note(frame, "val_accuracy")
+        found["accuracy"] = draw.curve_chart(frame, NAMES, "val_accuracy", "epoch", _accuracy_title(runs), note)
     if frame["momentum"].nunique() > 1:
         found["momentum"] = draw.curve_chart(frame, NAMES, "momentum", "step", _momentum_title(frame))
     found["ranking"] = draw.ranking_chart(frame, runs, NAMES, "final_val_loss")
@@ -242,7 +243,7 @@ def code(run: Run) -> str:
 
 EXPERIMENT = Experiment(
     name="schedulers",
-    version=2,
+    version=3,
     title="Schedulers",
     question="Which learning-rate schedule wins?",
     story=(__doc__ or "").split("\n", 1)[1].strip(),

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from core import profiles, summaries
-from core.charts import DASH, THEORY, TICKS, empty, legend, log10, power_axis, titled
+from core.charts import DASH, THEORY, TICKS, empty, legend, log10, power_axis, setting_labels, titled
 from core.curves import DRAWN_STEPS
 from core.experiments.through_time import NAMES, run_summary
 from core.experiments.through_time_words import decay_table, decay_title, gradient_title, states_title
@@ -124,7 +124,7 @@ def states_chart(frame: pd.DataFrame) -> alt.Chart:
 
 def _legend(names: list[str]) -> alt.Legend:
     """A legend in two columns of short names, so that a phone shows them whole."""
-    own = legend(", ".join(names))
+    own = legend(setting_labels(names))
     own.columns, own.labelExpr = 2, "replace(datum.label, 'recurrent ', '')"
     return own
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from core import curves, profiles, summaries
-from core.charts import HEIGHT, colours, empty, legend, log10, power_axis, titled
+from core.charts import HEIGHT, colours, empty, legend, log10, power_axis, setting_labels, titled
+from core.experiments import trainings
 from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
 from core.parts import REGISTRIES
@@ -67,7 +69,7 @@ def curve_chart(
     color = alt.Color(
         "label:N",
         scale=series_scale(frame, names, labels),
-        legend=legend(", ".join(summaries.varying(frame, names)), labels),
+        legend=legend(setting_labels(summaries.varying(frame, names)), labels),
     )
     base = alt.Chart(data).encode(
         x=alt.X(f"{place}:Q", title="epoch" if place == "epoch" else "update", axis=alt.Axis(tickMinStep=1)),
@@ -93,6 +95,12 @@ def curve_chart(
     return titled(
         alt.layer(*layers), title, " ".join(part for part in (f"{band}{seeds}.", note, ends, left_out) if part)
     )
+
+
+def guessing_note(frame: pd.DataFrame, measure: str) -> str:
+    """What a measure is to be compared with: an accuracy with that of always answering the largest class."""
+    share = trainings.majority(frame) if measure.endswith("accuracy") else math.nan
+    return f"Always answering the largest class gets {share:.1%}." if math.isfinite(share) else ""
 
 
 def _spans_decades(values: pd.Series) -> bool:
@@ -267,7 +275,9 @@ def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measur
     axis, scale = power_axis(COLUMNS[measure].title, shown[["log_mean", "log_ci_low", "log_ci_high"]].to_numpy(float))
     base = alt.Chart(shown).encode(
         x=x,
-        color=alt.Color(f"{name}:N", scale=series_scale(frame, [name], labels), legend=legend(name, labels)),
+        color=alt.Color(
+            f"{name}:N", scale=series_scale(frame, [name], labels), legend=legend(setting_labels([name]), labels)
+        ),
         tooltip=[name, "base_lr", alt.Tooltip("mean:Q", format=".4g"), alt.Tooltip("n:Q", title="seeds")],
     )
     drawn = alt.layer(

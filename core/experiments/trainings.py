@@ -342,6 +342,21 @@ def summary_of(runs: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def majority(frame: pd.DataFrame) -> float:
+    """The accuracy of always answering the largest class of the frame's one dataset; NaN for several, or for numbers.
+
+    NaN too for a user's own table that is not here, or has changed: a frame can be read without its data.
+    """
+    names = frame["dataset"].unique()
+    if len(names) != 1:
+        return math.nan
+    try:
+        dataset = DATASETS.parse(names[0])
+        return dataset.entry.shape(**dataset.arguments).majority
+    except ValueError:
+        return math.nan
+
+
 def no_rows(kind: Experiment) -> pd.DataFrame:
     """The experiment's frame without a row."""
     from core import tables

@@ -393,7 +393,7 @@ def code(run: Run) -> str:
 
 EXPERIMENT = Experiment(
     name="vanishing",
-    version=2,
+    version=3,
     title="Vanishing gradients",
     question="How do gradients change from layer to layer?",
     story=(__doc__ or "").split("\n", 1)[1].strip(),

@@ -13,7 +13,20 @@ import numpy as np
 import pandas as pd
 
 from core import profiles, summaries
-from core.charts import DASH, HEIGHT, THEORY, TICKS, colours, diverging, empty, legend, log10, power_axis, titled
+from core.charts import (
+    DASH,
+    HEIGHT,
+    THEORY,
+    TICKS,
+    colours,
+    diverging,
+    empty,
+    legend,
+    log10,
+    power_axis,
+    setting_labels,
+    titled,
+)
 from core.experiments.vanishing import Vanishing
 from core.experiments.vanishing_words import gradient_title, split_title
 from core.parts.activations import ACTIVATIONS
@@ -61,7 +74,7 @@ def _scale(frame: pd.DataFrame, labels: Sequence[str]) -> alt.Scale:
 
 
 def _series_title(frame: pd.DataFrame) -> str:
-    return ", ".join(summaries.varying(frame, Vanishing.names()))
+    return setting_labels(summaries.varying(frame, Vanishing.names()))
 
 
 def _seeds(table: pd.DataFrame) -> str:

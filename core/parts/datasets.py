@@ -21,14 +21,16 @@ from core.registry import Argument, Entry, Part, Registry, Value
 class DataShape(NamedTuple):
     """Sizes known without loading anything; None: as many features as units, as many rows as asked for.
 
-    classes  0: the target is a number
-    length   time steps of a sequence; 0: the rows of a table
+    classes   0: the target is a number
+    length    time steps of a sequence; 0: the rows of a table
+    majority  share of the largest class among all rows, which is the accuracy of always answering it; NaN for a number
     """
 
     features: int | None
     classes: int
     training_rows: int | None
     length: int = 0
+    majority: float = math.nan
 
     @property
     def outputs(self) -> int:
@@ -119,7 +121,7 @@ def _own_rows(**given: Any) -> tuple[np.ndarray, np.ndarray]:
 def _own_shape(**given: Any) -> DataShape:
     own = own_data.sheet(**given)
     data = table(Part(DATASETS["csv"], given))
-    return DataShape(data.train_inputs.shape[1], len(own.classes), len(data.train_inputs))
+    return DataShape(data.train_inputs.shape[1], len(own.classes), len(data.train_inputs), majority=own.majority)
 
 
 def _own_argument(name: str, meaning: str, identifies: bool = True) -> Argument:
@@ -206,7 +208,8 @@ def _gate(name: str, label: str, source: str, *answers: int) -> Dataset:
     code = f"""\
 import numpy as np
 inputs, labels = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array({list(answers)})"""
-    shape = DataShape(2, 2, len(answers))
+    ones = sum(answers) / len(answers)
+    shape = DataShape(2, 2, len(answers), majority=max(ones, 1.0 - ones))
     return Dataset(name=name, label=label, source=source, shape=lambda: shape, rows=rows, whole=True, code=lambda: code)
 
 
@@ -231,8 +234,11 @@ def _training_part(samples: int) -> int:
     return samples - math.ceil(0.2 * samples)  # as train_test_split rounds
 
 
-def _real(name: str, label: str, source: str, rows: int, features: int, classes: int) -> Dataset:
-    shape = DataShape(features, classes, _training_part(rows))
+def _real(
+    name: str, label: str, source: str, rows: int, features: int, classes: int, largest: float = math.nan
+) -> Dataset:
+    """One of scikit-learn's own tables; ``largest`` counts the rows of its largest class."""
+    shape = DataShape(features, classes, _training_part(rows), majority=largest / rows)
     return Dataset(
         name=name, label=label, source=source, shape=lambda: shape, rows=_shipped(name), code=_shipped_code(name)
     )
@@ -251,7 +257,7 @@ def _drawn(
             Argument(name="noise", kind=float, default=noise, minimum=0.0, maximum=10.0, meaning="spread of the noise"),
             *more,
         ),
-        shape=lambda samples, **_: DataShape(2, 2, _training_part(samples)),
+        shape=lambda samples, **_: DataShape(2, 2, _training_part(samples), majority=math.ceil(samples / 2) / samples),
         rows=rows,
         code=code,
     )
@@ -275,7 +281,7 @@ DATASETS: Registry[Dataset] = Registry(
                 meaning="inputs of the network; left out: as many as the width",
             ),
         ),
-        shape=lambda features: DataShape(features, 10, None),
+        shape=lambda features: DataShape(features, 10, None, majority=0.1),
         code=lambda features: (
             """\
 inputs = torch.randn(BATCH_SIZE, FEATURES, generator=generator("inputs"))
@@ -285,9 +291,9 @@ labels = torch.randint(0, CLASSES, (BATCH_SIZE,), generator=generator("labels"))
     _gate("xor", "XOR", "the lesson's four points", 0, 1, 1, 0),
     _gate("and", "AND", "1 where both inputs are 1; one straight line separates it", 0, 0, 0, 1),
     _gate("or", "OR", "1 where an input is 1; one straight line separates it", 0, 1, 1, 1),
-    _real("digits", "handwritten digits", "real, 8 × 8 pixels; Alpaydin & Kaynak 1998 (UCI)", 1797, 64, 10),
-    _real("breast_cancer", "breast cancer", "real, 30 measures of cells; Street 1993 (UCI)", 569, 30, 2),
-    _real("wine", "wine", "real, 13 chemical measures; Forina 1991 (UCI)", 178, 13, 3),
+    _real("digits", "handwritten digits", "real, 8 × 8 pixels; Alpaydin & Kaynak 1998 (UCI)", 1797, 64, 10, 183),
+    _real("breast_cancer", "breast cancer", "real, 30 measures of cells; Street 1993 (UCI)", 569, 30, 2, 357),
+    _real("wine", "wine", "real, 13 chemical measures; Forina 1991 (UCI)", 178, 13, 3, 71),
     _real(
         "diabetes",
         "diabetes progression (a number)",

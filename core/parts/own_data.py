@@ -4,6 +4,7 @@ The rules, which are part of what a run means (raise the experiments' ``version`
 
 - UTF-8; the separator is the one of , ; and tab that the first line has most of; blank lines don't count; cells are
   stripped; empty cells and ? NA N/A NaN null None (in any case) are missing.
+- Between semicolons or tabs a comma is a decimal sign, in a column that has no point; 1,5 is 1.5 there.
 - Rows without a target are left out. A target of text is a class, and so are whole numbers with at most 20 different
   values and 5 rows for each on average; any other number is a number.
 - A column whose cells are all numbers is one number: gaps get the training part's median, then it is standardized. Any
@@ -19,6 +20,8 @@ import csv
 import hashlib
 import io
 import json
+import math
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +43,9 @@ CATEGORIES = 20  # features of one text column
 HASH_DIGITS = 16  # of the 64, in canonical text
 SHOWN_NAMES = 12  # in a sentence
 DELIMITERS = ",;\t"
+DECIMAL = re.compile(r"[+-]?(\d+(,\d*)?|,\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
+FIGURES = re.compile(r"[^A-Za-z]*\d[^A-Za-z]*")
+DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([T ].*)?", re.ASCII)
 MISSING = ("", "?", "n/a", "na", "nan", "none", "null")
 
 
@@ -61,6 +67,7 @@ class Sheet:
     classes         their names, in order; empty where the target is a number
     named           whether the classes are text, not whole numbers
     dropped_rows    rows without a target
+    commas          whether numbers are written with decimal commas, in some column at least
     """
 
     delimiter: str
@@ -72,6 +79,7 @@ class Sheet:
     classes: tuple[str, ...]
     named: bool
     dropped_rows: int
+    commas: bool
     columns: tuple[Column, ...]
 
     @property
@@ -80,9 +88,9 @@ class Sheet:
         return len(self.labels)
 
     @property
-    def baseline(self) -> float:
-        """What guessing gets: the share of the largest class; for a number, 1: the mean square error of its mean."""
-        return float(np.bincount(self.labels).max() / len(self.labels)) if self.classes else 1.0
+    def majority(self) -> float:
+        """The share of the largest class; NaN where the target is a number."""
+        return float(np.bincount(self.labels).max() / len(self.labels)) if self.classes else math.nan
 
 
 def completed(path: str | None, target: str | None, sha256: str | None) -> dict[str, Value]:
@@ -198,8 +206,10 @@ def _sheet(path: str, digest: str, target: str) -> Sheet:
         hint = unknown("target", target, header).split(" Known: ")[0]
         raise ValueError(f"csv: {hint} The columns of {path}: {_named(header)}")
     goal = header.index(target)
-    kept = [(line, row) for line, row in rows if row[goal]]
     order = [place for place, (_, row) in enumerate(rows) if row[goal]]
+    kept, commas = [(line, row) for line, row in rows if row[goal]], False
+    if delimiter != ",":
+        kept, commas = _with_points(kept)
     labels, classes, named = _labels(path, target, [(line, row[goal]) for line, row in kept])
     columns, numbers, texts = [], {}, {}
     for place, name in enumerate(header):
@@ -229,7 +239,21 @@ def _sheet(path: str, digest: str, target: str) -> Sheet:
         words = np.array(list(texts.values()), dtype=object).T
         inputs = np.hstack([inputs, words]) if numbers else words
     places = tuple(numbers), tuple(texts)
-    return Sheet(delimiter, goal, *places, inputs, labels, classes, named, len(rows) - len(kept), tuple(columns))
+    return Sheet(
+        delimiter, goal, *places, inputs, labels, classes, named, len(rows) - len(kept), commas, tuple(columns)
+    )
+
+
+def _with_points(rows: list[tuple[int, list[str]]]) -> tuple[list[tuple[int, list[str]]], bool]:
+    """The rows with decimal points in the columns that hold decimal commas, and whether there are any."""
+    places = [
+        place
+        for place, cells in enumerate(zip(*(row for _, row in rows), strict=True))
+        if any("," in cell for cell in cells) and all(DECIMAL.fullmatch(cell) for cell in cells if cell)
+    ]
+    for place in places:
+        rows = [(line, [*row[:place], row[place].replace(",", "."), *row[place + 1 :]]) for line, row in rows]
+    return rows, bool(places)
 
 
 def _named(header: list[str]) -> str:
@@ -272,8 +296,10 @@ def _labels(path: str, target: str, cells: list[tuple[int, str]]) -> tuple[np.nd
     if numbers is not None and not (few and all(number == int(number) for number in distinct)):
         return np.array(numbers), (), False
     if len(distinct) > MAXIMUM_CLASSES:
+        odd = next((cell for _, cell in cells if any(sign.isdigit() for sign in cell)), None)
+        hint = f"; if they are numbers, write them as 1234.5 and not as {odd}" if odd else ""
         raise ValueError(
-            f"csv: the target {target!r} of {path} has {len(distinct):,} classes, and the limit is {MAXIMUM_CLASSES}"
+            f"csv: the target {target!r} of {path} has {len(distinct):,} classes, and the limit is {MAXIMUM_CLASSES}{hint}"
         )
     classes = tuple(str(name) if numbers is None else f"{name:.0f}" for name in distinct)
     if counts.min() < 2:
@@ -304,12 +330,16 @@ def _column(path: str, name: str, cells: list[tuple[int, str]], order: list[int]
     if distinct == 1 and not gaps:
         return Column(name, "left out", f"always {present[0]}"), []
     if distinct == len(present):
-        return Column(name, "left out", f"text that never repeats{note}"), []
+        dates = all(DATE.fullmatch(cell) for cell in present)
+        what = "dates that never repeat: add their month or weekday as a column" if dates else "text that never repeats"
+        return Column(name, "left out", f"{what}{note}"), []
     values = [cell for _, cell in cells]
     many = distinct + bool(gaps)
     encoded = (
         f"one feature for each of {many} values" if many <= CATEGORIES else f"{many:,} values in {CATEGORIES} features"
     )
+    if many > CATEGORIES and all(FIGURES.fullmatch(cell) for cell in present):
+        encoded += f"; if they are numbers, write them as 1234.5 and not as {present[0]}"
     return Column(name, "text", f"{encoded}{note}{' counted as a value' if gaps else ''}"), values
 
 
@@ -335,7 +365,8 @@ def reading_code(path: str, target: str, sha256: str | None = None) -> str:
     """The lines of a plain script that set ``inputs`` and ``labels``."""
     own = sheet(path, target, sha256)
     separator = "" if own.delimiter == "," else f", delimiter={_source(own.delimiter)}"
-    measured = '[[float(row[place] or "nan") for place in NUMBERS] for row in rows]'
+    point = '.replace(",", ".")' if own.commas else ""
+    measured = f'[[float(row[place]{point} or "nan") for place in NUMBERS] for row in rows]'
     words = "np.array([[row[place] for place in TEXTS] for row in rows], dtype=object)"
     lines = [
         "import csv",
@@ -353,7 +384,7 @@ def reading_code(path: str, target: str, sha256: str | None = None) -> str:
         *([f"texts = {words}"] if own.texts else []),
         f"inputs = {'np.hstack([numbers, texts])' if own.numbers and own.texts else 'numbers' if own.numbers else 'texts'}",
     ]
-    goal = "[row[TARGET] for row in rows]" if own.named else "[float(row[TARGET]) for row in rows]"
+    goal = "[row[TARGET] for row in rows]" if own.named else f"[float(row[TARGET]{point}) for row in rows]"
     lines.append(f"labels = np.unique({goal}, return_inverse=True)[1]" if own.classes else f"labels = np.array({goal})")
     return "\n".join(lines)
 

@@ -81,7 +81,7 @@ def _report(part: Part[Dataset]) -> None:
     if own.classes:
         shown = ", ".join(own.classes[:6]) + (" …" if len(own.classes) > 6 else "")
         goal = f"**{len(own.classes)} classes**: {_plain(shown)}"
-        baseline = f"an accuracy of **{own.baseline:.1%}**, that of always guessing the largest class"
+        baseline = f"an accuracy of **{own.majority:.1%}**, that of always guessing the largest class"
     else:
         goal = "**a number**, standardized"
         baseline = "a loss of **1**, that of always guessing the mean"
@@ -99,7 +99,7 @@ def _report(part: Part[Dataset]) -> None:
 
 def _plain(text: str) -> str:
     """A user's words, which are no Markdown."""
-    return re.sub(r"([^\w\s,.])", r"\\\1", text)
+    return re.sub(r"([!-+/:-@\[-`{-~-])", r"\\\1", text)  # Markdown's signs are ASCII: before others a \ would be seen
 
 
 def _kept(name: str, content: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import altair as alt
@@ -23,6 +23,7 @@ ICONS = {"error": ":red[:material/error:]", "warning": ":orange[:material/warnin
 
 
 Key = tuple[str, str, int]  # sweep, store, runs that are there
+MoreCharts = Callable[[], Mapping[str, alt.Chart]]
 Chosen = tuple[tuple[str, tuple], ...]  # setting, values
 
 
@@ -58,10 +59,13 @@ def _table(sweep: Sweep, store: core.Store):  # type: ignore[no-untyped-def]  # 
     return kind.table(runs, frames)
 
 
-def result_panel(kind: Experiment, sweep: Sweep, middle: Callable[[], None] | None = None) -> None:
+def result_panel(
+    kind: Experiment, sweep: Sweep, middle: Callable[[], None] | None = None, more: MoreCharts = dict
+) -> None:
     """The job and all that it has found so far, renewed while it runs.
 
     middle  draws what a page shows of its own between the charts and what can be taken away; of one run, in the charts' place
+    more    the charts of that which belong into the report
     """
     store = page.store()
     job, running, stored = job_panel.job_panel(sweep)
@@ -83,7 +87,7 @@ def result_panel(kind: Experiment, sweep: Sweep, middle: Callable[[], None] | No
         if middle is None or _whole(sweep) > 1:  # the middle draws a single run itself
             _charts(kind, pictures, result)
         if middle is None:
-            _take_away(kind, sweep, result, store)
+            _take_away(kind, sweep, result, store, more)
         if ended:
             st.rerun()
 
@@ -91,7 +95,7 @@ def result_panel(kind: Experiment, sweep: Sweep, middle: Callable[[], None] | No
     if middle is not None:
         middle()
         key = (sweep.key, str(store.path), store.count(list(sweep.run_ids())))
-        _take_away(kind, sweep, _result(sweep, store, *key), store)
+        _take_away(kind, sweep, _result(sweep, store, *key), store, more)
 
 
 class Pictures(NamedTuple):
@@ -174,7 +178,7 @@ def _finding_text(finding: core.Finding) -> str:
     return f"{ICONS[finding.severity]} **{finding.message}** {remedy}{shown}"
 
 
-def _take_away(kind: Experiment, sweep: Sweep, result: Result, store: core.Store) -> None:
+def _take_away(kind: Experiment, sweep: Sweep, result: Result, store: core.Store, more: MoreCharts) -> None:
     """Downloads, link, command, script and table of what is there; nothing where nothing is."""
     if not result.measured:
         return
@@ -195,7 +199,7 @@ def _take_away(kind: Experiment, sweep: Sweep, result: Result, store: core.Store
     )
     third.download_button(
         "Report",
-        lambda: _report(kind, sweep, result),
+        lambda: _report(kind, sweep, result, more),
         f"{name}.html",
         "text/html",
         on_click="ignore",
@@ -225,10 +229,10 @@ def _take_away(kind: Experiment, sweep: Sweep, result: Result, store: core.Store
         st.dataframe(frame.head(SHOWN_ROWS), hide_index=True, column_config=_column_config(frame))
 
 
-def _report(kind: Experiment, sweep: Sweep, result: Result) -> str:
+def _report(kind: Experiment, sweep: Sweep, result: Result, more: MoreCharts) -> str:
     """The whole result as one HTML file, with the script of its first run."""
     first = Run(kind.name, kind.version, sweep.points[0], sweep.seeds[0])
-    return core.report(kind, sweep, result.frame, result.findings, result.comparison, kind.code(first))
+    return core.report(kind, sweep, result.frame, result.findings, result.comparison, kind.code(first), more())
 
 
 def _script(kind: Experiment, sweep: Sweep) -> None:

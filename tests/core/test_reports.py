@@ -40,6 +40,13 @@ def test_a_report_holds_settings_findings_charts_code_and_versions(name, tmp_pat
         assert json.loads(specification)["datasets"]
 
 
+def test_a_report_holds_what_was_done_afterwards(tmp_path):
+    kind, frame, _ = report_of("backprop", tmp_path, CASES["backprop"])
+    afterwards = {"check": next(iter(kind.charts(frame).values()))}
+    text = core.report(kind, kind.sweep(CASES["backprop"]), frame, [], frame.head(0), "", afterwards)
+    assert 'id="chart-check"' in text and 'data-chart="chart-check"' in text
+
+
 def test_a_report_loads_nothing_from_anywhere(tmp_path):
     _, _, text = report_of("backprop", tmp_path, CASES["backprop"])
     own = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)

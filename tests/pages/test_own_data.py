@@ -46,6 +46,12 @@ def test_an_upload_is_kept_reported_and_trained_on(tmp_path, target, promised):
     assert charts_of(app) >= 4
 
 
+def test_a_columns_name_is_shown_as_it_is_written():
+    content = houses().rename(columns={"area": "area (m²) *€*_x_"}).to_csv(index=False).encode()
+    app = with_target(uploaded(opened(SCHEDULERS, **SMALL), "schedulers", content), "schedulers", "price")
+    assert r"area \(m²\) \*€\*\_x\_ (" in text_of(app)
+
+
 def test_the_same_upload_twice_is_one_file(tmp_path):
     for page, name in ((SCHEDULERS, "schedulers"), (VANISHING, "vanishing")):
         assert not uploaded(opened(page), name).exception

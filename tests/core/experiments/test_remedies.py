@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 import core
-from core.experiments import experiment
+from core.experiments import experiment, remedies
 from core.parts.remedies import MEMBERS, REMEDIES
+from core.words import three_digits
 from tests.core.plain.interpreter import printed_by
 
 KIND, CLIPPING = experiment("remedies"), experiment("clipping")
@@ -121,6 +122,39 @@ def test_clipping_rescues_no_vanishing_gradient():
     frame = frame_of({"remedy": "plain,clipping", "depth": 12, "epochs": 2, "seeds": 2})
     own = KIND.summary(frame).query("measure == 'final_val_accuracy'")["mean"]
     assert (own < 0.2).all()
+
+
+def test_who_learns_is_measured_against_the_largest_class():
+    assert remedies.skill(0.9, 0.9) == 0 and remedies.skill(0.95, 0.9) == pytest.approx(0.5)
+    frame = frame_of(SMALL | {"dataset": "breast_cancer", "remedy": "plain,relu_he", "epochs": 5, "seeds": 2})
+    majority = 357 / 569
+    learned = {"plain": majority + 0.01, "relu_he": 0.95}
+    told = frame.assign(val_accuracy=frame["remedy"].map(learned).where(frame["val_accuracy"].notna()))
+    numbers = {label: (value, note) for label, value, note in KIND.headline(told)}
+    assert numbers["Learn"][0] == "1 of 2" and "gets 62.7%: relu_he." in numbers["Learn"][1]
+    chart = KIND.charts(told)["accuracy"].to_dict()
+    assert " ".join(chart["title"]["text"]) == "relu_he gets 95% right; the plain network stays at chance, 64%"
+    assert "Always answering the largest class gets 62.7%." in " ".join(chart["title"]["subtitle"])
+
+
+def test_a_remedy_that_lost_runs_is_praised_for_none_of_the_others():
+    frame = frame_of(SMALL | {"remedy": "plain,relu_he", "seeds": 3})
+    measured = [name for name in KIND.measures if frame[name].dtype == float]
+    lost = frame["remedy"].eq("relu_he") & frame["seed"].eq(0)
+    told = frame.assign(**{name: frame[name].mask(lost) for name in measured})
+    assert KIND.headline(told)[0][0] == "Best: plain"
+    title = " ".join(KIND.charts(told)["loss"].to_dict()["title"]["text"])
+    assert title.startswith("plain has the lowest training loss")
+    alone = told[told["remedy"] == "relu_he"]
+    assert "(2 of 3 runs, the others diverged)" in " ".join(KIND.charts(alone)["loss"].to_dict()["title"]["text"])
+
+
+def test_heatmap_and_finding_speak_of_the_same_ratio():
+    frame = frame_of({"remedy": "plain", "depth": 12, "epochs": 1, "seeds": 2})
+    (finding,) = core.findings(frame)
+    words = "layer 1 gets " + three_digits(finding.evidence["first_over_last"]) + " of the last hidden layer's gradient"
+    (title,) = (chart.title.text for name, chart in KIND.charts(frame).items() if name.startswith("gradients of"))
+    assert words in finding.message and words in " ".join(title)
 
 
 def test_charts_and_summaries_survive_odd_frames():

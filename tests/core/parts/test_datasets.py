@@ -1,5 +1,7 @@
 """Every dataset: the sizes it promises, the split, the standardization."""
 
+import math
+
 import numpy as np
 import pytest
 from sklearn import datasets as shipped
@@ -19,6 +21,10 @@ def test_the_promised_shape_is_that_of_the_loaded_table(text):
     assert data.validation_inputs.shape[1] == shape.features
     if shape.classes:
         assert set(np.unique(data.train_labels)) == set(range(shape.classes))
+        _, labels = part.entry.rows(**part.arguments)
+        assert shape.majority == np.bincount(labels).max() / len(labels)
+    else:
+        assert math.isnan(shape.majority)
     assert len(data.train_labels) == len(data.train_inputs)
     assert len(data.validation_labels) == len(data.validation_inputs)
     assert data.train_inputs.dtype == data.validation_inputs.dtype == np.float32
@@ -85,6 +91,6 @@ def test_spirals_without_noise_lie_on_two_arms_half_a_circle_apart():
 
 
 def test_gaussian_inputs_are_as_many_as_the_units_unless_said_otherwise():
-    assert DATASETS.parse("gaussian").entry.shape(features=None) == (None, 10, None, 0)
+    assert DATASETS.parse("gaussian").entry.shape(features=None) == (None, 10, None, 0, 0.1)
     part = DATASETS.parse("gaussian(features=7)")
     assert part.entry.shape(**part.arguments).features == 7

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 import subprocess
 import sys
 import warnings
@@ -87,12 +88,39 @@ def test_every_column_is_used_encoded_or_left_out_with_a_reason():
     assert found["condition class"] == ("target", "3 classes")
 
 
+def test_decimal_commas_are_read_between_semicolons_and_tabs_and_only_there():
+    frame = houses()
+    for separator, decimal in ((";", ","), ("\t", ","), (";", ".")):
+        frame.to_csv("other.csv", index=False, sep=separator, decimal=decimal)
+        for target in ("price", "condition class"):
+            own, usual = own_data.sheet("other.csv", target), own_data.sheet("houses.csv", target)
+            assert own.columns == usual.columns and own.commas == (decimal == ",")
+            np.testing.assert_array_equal(own.labels, usual.labels)
+            np.testing.assert_array_equal(own.inputs[:, 0].astype(float), usual.inputs[:, 0].astype(float))
+    frame["price"] = [f"1.{number:03},50" for number in range(len(frame))]  # a point for thousands: not ours to guess
+    frame.to_csv("thousands.csv", index=False, sep=";", decimal=",")
+    notes = {column.name: column.note for column in own_data.sheet("thousands.csv", "condition class").columns}
+    assert notes["price"].endswith("text that never repeats")
+    with pytest.raises(ValueError, match=r"if they are numbers, write them as 1234.5 and not as 1.000,50"):
+        own_data.sheet("thousands.csv", "price")
+
+
+def test_what_looks_like_numbers_or_dates_and_is_read_as_text_is_said():
+    frame = houses()
+    frame["paid"] = [f"$1,{number % 60:03}" for number in range(len(frame))]
+    frame["sold"] = pd.date_range("2020-01-01", periods=len(frame)).astype(str)
+    frame.to_csv("paid.csv", index=False)
+    notes = {column.name: column.note for column in own_data.sheet("paid.csv", "condition class").columns}
+    assert "if they are numbers, write them as 1234.5 and not as $1,000" in notes["paid"]
+    assert notes["sold"] == "dates that never repeat: add their month or weekday as a column"
+
+
 def test_classes_are_sorted_rows_without_a_target_left_out_and_the_baseline_is_the_largest_class():
     own, frame = own_data.sheet("houses.csv", "condition class"), houses().dropna(subset="condition class")
     assert own.classes == ("fair", "good", "poor")
     assert own.dropped_rows == 2
     assert [own.classes[label] for label in own.labels] == frame["condition class"].tolist()
-    assert own.baseline == frame["condition class"].value_counts(normalize=True).max()
+    assert own.majority == frame["condition class"].value_counts(normalize=True).max()
 
 
 def test_a_table_is_what_pandas_makes_of_it_on_the_training_part():
@@ -143,7 +171,7 @@ def test_what_a_target_is_follows_the_written_rule(values, classes):
     assert own.classes == classes
     assert own.labels.dtype == (np.int64 if classes else np.float64)
     if not classes:
-        assert own.baseline == 1.0
+        assert math.isnan(own.majority)
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -310,6 +338,7 @@ CASES = {
     "classes": (SCHEDULERS, {**SMALL, "dataset": written("condition class"), "dtype": "float64"}),
     "a number": (SCHEDULERS, {**SMALL, "dataset": written("price"), "norm": "batch", "dtype": "float64"}),
     "numbers alone": (SCHEDULERS, {**SMALL, "dataset": "csv(path=numbers.csv, target=rooms)", "dtype": "float64"}),
+    "decimal commas": (SCHEDULERS, {**SMALL, "dataset": "csv(path=commas.csv, target=price)", "dtype": "float64"}),
     "text alone": (
         experiment("clipping"),
         {**SMALL, "model": "mlp", "dataset": "csv(path='the \"text\".csv', target=price)", "dtype": "float64"},
@@ -327,6 +356,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_printed_script_reads_the_same_file_and_agrees(name, tmp_path):
     houses()[["area", "rooms", "price"]].to_csv("numbers.csv", index=False, sep=";")
+    houses()[["area", "town", "price"]].to_csv("commas.csv", index=False, sep=";", decimal=",")
     houses()[["town", "condition class", "price"]].to_csv('the "text".csv', index=False)
     dear = np.where(houses()["price"] > 350, "yes", "no")
     houses().drop(columns="price").assign(dear=dear).to_csv("binary.csv", index=False)
