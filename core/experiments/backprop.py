@@ -53,7 +53,7 @@ from core.engine import stacks
 from core.experiments import Cost, Experiment, Preset, trainings
 from core.frames import COLUMNS
 from core.parts.activations import ACTIVATIONS
-from core.parts.datasets import DATASETS, DataShape
+from core.parts.datasets import DATASETS, DataShape, shape_of
 from core.parts.inits import INITS
 from core.settings import Run, Settings, Sweep, part, positive, whole
 
@@ -77,8 +77,7 @@ class Backprop(Settings):
     @property
     def data(self) -> DataShape:
         """Sizes of the dataset, all rows of it trained on."""
-        dataset = DATASETS.parse(self.dataset)
-        return dataset.entry.shape(**dataset.arguments)
+        return shape_of(self.dataset)
 
     def contradiction(self) -> str | None:
         """A dataset without two classes, or None."""

@@ -38,7 +38,7 @@ from core.experiments import Cost, Experiment, Preset, perceptron, trainings, va
 from core.frames import COLUMNS
 from core.parts.activations import ACTIVATIONS
 from core.parts.clippers import CLIPPERS
-from core.parts.datasets import DATASETS, DataShape
+from core.parts.datasets import DATASETS, DataShape, batch_problem, shape_of, usual_batch_size
 from core.parts.inits import INITS
 from core.parts.norms import NORMS
 from core.parts.optimizers import OPTIMIZERS
@@ -82,14 +82,13 @@ class Remedies(Settings):
         members = REMEDIES.parse(values["remedy"]).entry.members
         values |= {name: member for name, member in members.items() if values[name] is None}
         if values["batch_size"] is None:
-            rows = _shape_of(values["dataset"]).training_rows
-            values["batch_size"] = min(trainings.BATCH_SIZE, rows or trainings.BATCH_SIZE)
+            values["batch_size"] = usual_batch_size(values["dataset"])
         return values
 
     @property
     def data(self) -> DataShape:
         """Sizes of the dataset."""
-        return _shape_of(self.dataset)
+        return shape_of(self.dataset)
 
     @property
     def steps(self) -> int:
@@ -105,17 +104,7 @@ class Remedies(Settings):
                 return f"{name}: comes with the remedy {self.remedy}, {member}; leave it out, or choose another remedy"
         if data.length or data.training_rows is None:
             return f"dataset: a remedy is tried on rows of a table; use dataset=digits, not {self.dataset}"
-        if self.batch_size > data.training_rows:
-            return (
-                f"batch_size: {self.dataset} has {data.training_rows} training rows, "
-                f"so it must be 1 to {data.training_rows}, but got {self.batch_size}"
-            )
-        return perceptron.contradiction(self, data.features)
-
-
-def _shape_of(dataset: str) -> DataShape:
-    found = DATASETS.parse(dataset)
-    return found.entry.shape(**found.arguments)
+        return batch_problem(self.dataset, self.batch_size) or perceptron.contradiction(self, data.features)
 
 
 NAMES = Remedies.names()

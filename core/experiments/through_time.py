@@ -55,7 +55,7 @@ import numpy as np
 from core.engine import padded, stacks
 from core.experiments import Cost, Experiment, Preset, trainings
 from core.frames import COLUMNS
-from core.parts.datasets import DATASETS, DataShape
+from core.parts.datasets import DATASETS, DataShape, batch_problem, shape_of, usual_batch_size
 from core.parts.inits import INITS
 from core.parts.models import MODELS
 from core.settings import Run, Settings, Sweep, choice, part, positive, whole
@@ -83,13 +83,12 @@ class ThroughTime(Settings):
         """The batch size is the smaller of 64 and the training sequences, unless it is given."""
         if values.get("batch_size") is not None:
             return values
-        rows = _shape_of(values.get("dataset", cls.defaults()["dataset"])).training_rows
-        return {**values, "batch_size": min(trainings.BATCH_SIZE, rows or trainings.BATCH_SIZE)}
+        return {**values, "batch_size": usual_batch_size(values.get("dataset", cls.defaults()["dataset"]))}
 
     @property
     def data(self) -> DataShape:
         """Sizes of the dataset."""
-        return _shape_of(self.dataset)
+        return shape_of(self.dataset)
 
     def contradiction(self) -> str | None:
         """The first reason why this network has no gradients through time, or None."""
@@ -100,18 +99,7 @@ class ThroughTime(Settings):
             return f"model: {self.model} {lack}; use one of {recurrent}"
         if not self.data.length:
             return f"dataset: {self.model} reads sequences; use dataset=adding, not {self.dataset}"
-        rows = self.data.training_rows
-        assert rows is not None
-        if self.batch_size > rows:
-            return (
-                f"batch_size: {self.dataset} has {rows} sequences, so it must be 1 to {rows}, but got {self.batch_size}"
-            )
-        return None
-
-
-def _shape_of(dataset: str) -> DataShape:
-    found = DATASETS.parse(dataset)
-    return found.entry.shape(**found.arguments)
+        return batch_problem(self.dataset, self.batch_size)
 
 
 NAMES = ThroughTime.names()

@@ -12,7 +12,7 @@ from core.engine import padded, stacks
 from core.experiments import Cost, Experiment, perceptron
 from core.parts.activations import ACTIVATIONS
 from core.parts.clippers import CLIPPERS
-from core.parts.datasets import DATASETS, DataShape
+from core.parts.datasets import DATASETS, DataShape, batch_problem, shape_of, usual_batch_size
 from core.parts.inits import INITS
 from core.parts.models import MODELS, Model
 from core.parts.norms import NORMS
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from core.engine.training import Member, Stack
 
 SECONDS = 3.0  # of a task: Cancel waits as long, and small stacks of long trainings would waste half of the time
-BATCH_SIZE = 64  # where nothing else is asked for, and the rows suffice
 PLACES = ("step", "epoch")
 MEASURES = (
     "lr",
@@ -69,9 +68,7 @@ class Learner(Settings):
         """The batch size is the smaller of 64 and the training rows, unless it is given."""
         if values.get("batch_size") is not None:
             return values
-        part = DATASETS.parse(values["dataset"])
-        rows = part.entry.shape(**part.arguments).training_rows
-        return {**values, "batch_size": min(BATCH_SIZE, rows or BATCH_SIZE)}
+        return {**values, "batch_size": usual_batch_size(values["dataset"])}
 
     @property
     def kind(self) -> Model:
@@ -81,8 +78,7 @@ class Learner(Settings):
     @property
     def data(self) -> DataShape:
         """Sizes of the dataset."""
-        dataset = DATASETS.parse(self.dataset)
-        return dataset.entry.shape(**dataset.arguments)
+        return shape_of(self.dataset)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -98,11 +94,9 @@ class Learner(Settings):
             return f"dataset: {self.model} reads {reads}, not {self.dataset}"
         if data.training_rows is None:
             return f"dataset: {self.dataset} is one batch of noise, with nothing to validate on; use dataset=digits"
-        if self.batch_size > data.training_rows:
-            return (
-                f"batch_size: {self.dataset} has {data.training_rows} training rows, "
-                f"so it must be 1 to {data.training_rows}, but got {self.batch_size}"
-            )
+        too_large = batch_problem(self.dataset, self.batch_size)
+        if too_large:
+            return too_large
         if self.kind.heads and self.width % self.kind.heads:
             return (
                 f"width: {self.model} shares it among {self.kind.heads} heads, "
@@ -351,8 +345,7 @@ def majority(frame: pd.DataFrame) -> float:
     if len(names) != 1:
         return math.nan
     try:
-        dataset = DATASETS.parse(names[0])
-        return dataset.entry.shape(**dataset.arguments).majority
+        return shape_of(names[0]).majority
     except ValueError:
         return math.nan
 

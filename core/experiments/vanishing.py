@@ -44,7 +44,7 @@ from core.engine import stacks
 from core.experiments import Cost, Experiment, Preset, perceptron
 from core.frames import COLUMNS
 from core.parts.activations import ACTIVATIONS
-from core.parts.datasets import DATASETS, DataShape
+from core.parts.datasets import DATASETS, DataShape, batch_problem, shape_of
 from core.parts.inits import INITS
 from core.parts.norms import NORMS
 from core.parts.optimizers import OPTIMIZERS
@@ -80,8 +80,7 @@ class Vanishing(Settings):
     @property
     def data(self) -> DataShape:
         """Sizes of the dataset; features filled in."""
-        dataset = DATASETS.parse(self.dataset)
-        shape = dataset.entry.shape(**dataset.arguments)
+        shape = shape_of(self.dataset)
         return shape._replace(features=shape.features or self.width)
 
     def contradiction(self) -> str | None:
@@ -91,9 +90,9 @@ class Vanishing(Settings):
         impossible = perceptron.contradiction(self, self.data.features)
         if impossible:
             return impossible
-        rows = self.data.training_rows
-        if rows is not None and self.batch_size > rows:
-            return f"batch_size: {self.dataset} has {rows} training rows, so it must be 1 to {rows}, but got {self.batch_size}"
+        too_large = batch_problem(self.dataset, self.batch_size)
+        if too_large:
+            return too_large
         if self.loss == "cross_entropy" and not self.data.classes:
             return f"loss: the target of {self.dataset} is a number, not a class; use loss=mse, not cross_entropy"
         if self.steps and self.loss not in TRAINED:

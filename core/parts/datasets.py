@@ -17,6 +17,8 @@ import numpy as np
 from core.parts import own_data
 from core.registry import Argument, Entry, Part, Registry, Value
 
+BATCH_SIZE = 64  # where nothing else is asked for, and the rows suffice
+
 
 class DataShape(NamedTuple):
     """Sizes known without loading anything; None: as many features as units, as many rows as asked for.
@@ -352,3 +354,23 @@ labels = torch.randint(0, CLASSES, (BATCH_SIZE,), generator=generator("labels"))
         code=own_data.reading_code,
     ),
 )
+
+
+def shape_of(dataset: str) -> DataShape:
+    """The sizes of the dataset that is written so; ValueError where there is none, or its file can't be used."""
+    part = DATASETS.parse(dataset)
+    return part.entry.shape(**part.arguments)
+
+
+def usual_batch_size(dataset: str) -> int:
+    """The smaller of 64 and the training rows."""
+    return min(BATCH_SIZE, shape_of(dataset).training_rows or BATCH_SIZE)
+
+
+def batch_problem(dataset: str, batch_size: int) -> str | None:
+    """The sentence that refuses a batch larger than the training rows, or None."""
+    shape = shape_of(dataset)
+    if shape.training_rows is None or batch_size <= shape.training_rows:
+        return None
+    rows = f"{shape.training_rows} {'sequences' if shape.length else 'training rows'}"
+    return f"batch_size: {dataset} has {rows}, so it must be 1 to {shape.training_rows}, but got {batch_size}"

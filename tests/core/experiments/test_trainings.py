@@ -56,7 +56,7 @@ REFUSED = [
         "width: transformer shares it among 2 heads, so it must be a multiple of 2, but got 7",
     ),
     ("clipping", {"dataset": "adding(length=1)"}, "adding: length must be a whole number from 2"),
-    ("clipping", {"batch_size": "1281"}, "batch_size: adding has 1280 training rows"),
+    ("clipping", {"batch_size": "1281"}, "batch_size: adding has 1280 sequences"),
     ("clipping", {"scheduler": "cosine"}, "unknown setting 'scheduler'"),
 ]
 
