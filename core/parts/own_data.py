@@ -1,9 +1,8 @@
 """A user's own CSV file: what it holds, how its columns are read, and how a plain script reads the same.
 
-The rules, which are part of what a run means (raise the experiments' ``version`` when they change):
+The rules, with those of ``csv_files``, which are part of what a run means (raise the experiments' ``version`` when they
+change):
 
-- UTF-8; the separator is the one of , ; and tab that the first line has most of; blank lines don't count; cells are
-  stripped; empty cells and ? NA N/A NaN null None (in any case) are missing.
 - Between semicolons or tabs a comma is a decimal sign, in a column that has no point; 1,5 is 1.5 there.
 - Rows without a target are left out. A target of text is a class, and so are whole numbers with at most 20 different
   values and 5 rows for each on average; any other number is a number.
@@ -11,28 +10,24 @@ The rules, which are part of what a run means (raise the experiments' ``version`
   other column is text: a feature of its own for each of its 19 most frequent values (a gap counts as one) and one for
   all others. Columns that tell nothing are left out: empty, of one value, text that never repeats, row numbers.
 
-Files are known by the SHA-256 of their bytes: the run id holds it, and not the path.
+The run id holds the file's hash, and not its path.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import json
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from core.parts.csv_files import MISSING, Cells, cells_of, digest_of
 from core.registry import Value, unknown
 
-MAXIMUM_BYTES = 10 * 2**20
-MAXIMUM_ROWS = 100_000
 MAXIMUM_FEATURES = 2_000
 MAXIMUM_VALUES = 20_000_000  # rows times features, which stand in memory at once
 MAXIMUM_CLASSES = 20
@@ -42,11 +37,10 @@ ROWS_PER_CLASS = 5  # so that the fifth that validates holds each
 CATEGORIES = 20  # features of one text column
 HASH_DIGITS = 16  # of the 64, in canonical text
 SHOWN_NAMES = 12  # in a sentence
-DELIMITERS = ",;\t"
 DECIMAL = re.compile(r"[+-]?(\d+(,\d*)?|,\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
-FIGURES = re.compile(r"[^A-Za-z]*\d[^A-Za-z]*")
 DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([T ].*)?", re.ASCII)
-MISSING = ("", "?", "n/a", "na", "nan", "none", "null")
+AMOUNT = re.compile(r"[^\w]*([A-Z]{3})?[^\w]*\d{1,3}([.,' ]?\d{3})*([.,]\d+)?[^\w]*([A-Z]{3})?")  # $1,234.50
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}", re.ASCII)
 
 
 class Column(NamedTuple):
@@ -61,6 +55,7 @@ class Column(NamedTuple):
 class Sheet:
     """A file that has been read.
 
+    opening         lines before the header
     numbers, texts  places of the columns that are used, in the file's order; ``inputs`` holds numbers first
     inputs          (rows, columns); objects where there is text, which is "" where it is missing
     labels          (rows,): class numbers in int64, or numbers in float64
@@ -71,6 +66,7 @@ class Sheet:
     """
 
     delimiter: str
+    opening: int
     target: int
     numbers: tuple[int, ...]
     texts: tuple[int, ...]
@@ -117,106 +113,38 @@ def sheet(path: str, target: str, sha256: str | None = None) -> Sheet:
 
 def names(path: str) -> list[str]:
     """The file's columns."""
-    return _cells(path, digest_of(path))[1]
-
-
-def digest_of(path: str) -> str:
-    """The SHA-256 of the file, read again only after it has changed."""
-    place = Path(path)
-    try:
-        if place.is_dir():
-            raise ValueError(f"csv: {path} is a folder; name a file in it")
-        if not place.is_file():
-            raise ValueError(f"csv: there is no file {path}")
-        found = place.stat()
-        _check_size(path, found.st_size)
-        return _digest(str(place.absolute()), found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
-    except OSError as error:
-        raise ValueError(f"csv: {path} can't be read ({error.strerror})") from None
-
-
-@lru_cache(maxsize=64)
-def _digest(path: str, *version: int) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-@lru_cache(maxsize=1)  # of a large file it takes some 100 MB
-def _cells(path: str, digest: str) -> tuple[str, list[str], list[tuple[int, list[str]]]]:
-    """The separator, the columns' names, and the rows with their line numbers; missing cells are empty."""
-    content = Path(path).read_bytes()
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise ValueError(f"csv: {path} is changing while it is read; try again")
-    return _parsed(path, content)
-
-
-def check(name: str, content: bytes) -> None:
-    """ValueError with one sentence where an upload called ``name`` is no CSV file that can be used."""
-    _check_size(name, len(content))
-    _parsed(name, content)
-
-
-def _check_size(path: str, size: int) -> None:
-    if size > MAXIMUM_BYTES:
-        limit = f"{MAXIMUM_BYTES / 2**20:.0f} MB"
-        raise ValueError(f"csv: {path} is too large: {size / 2**20:,.1f} MB, and the limit is {limit}")
-
-
-def _parsed(path: str, content: bytes) -> tuple[str, list[str], list[tuple[int, list[str]]]]:
-    """What ``_cells`` says of the file's content."""
-    if b"\0" in content:
-        raise ValueError(f"csv: {path} is no text file: it holds binary data")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"csv: {path} is not UTF-8 text; save it as CSV in UTF-8") from None
-    if not text.strip():
-        raise ValueError(f"csv: {path} is empty")
-    first = text.lstrip("\r\n").splitlines()[0]
-    delimiter = max(DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
-    try:
-        rows = [(reader.line_num, row) for row in reader if row not in ([], [""])]
-    except csv.Error as error:
-        raise ValueError(f"csv: {path} can't be read as CSV: line {reader.line_num}, {error}") from None
-    header = [" ".join(name.split()) for name in rows[0][1]]
-    header = [name or f"column {place}" for place, name in enumerate(header, start=1)]
-    for place, name in enumerate(header):
-        if name in header[:place]:
-            raise ValueError(f"csv: {path} has two columns named {name!r}; rename one")
-    if len(rows) == 1:
-        raise ValueError(f"csv: {path} has a header and no rows")
-    if len(rows) - 1 > MAXIMUM_ROWS:
-        raise ValueError(f"csv: {path} is too large: {len(rows) - 1:,} rows, and the limit is {MAXIMUM_ROWS:,}")
-    for line, row in rows:
-        if len(row) != len(header):
-            cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
-            raise ValueError(f"csv: {path} is ragged: line {line} has {cells}, and the header has {len(header)}")
-    return delimiter, header, [(line, [_present(cell) for cell in row]) for line, row in rows[1:]]
-
-
-def _present(cell: str) -> str:
-    cell = cell.strip()
-    return "" if cell.lower() in MISSING else cell
+    return cells_of(path, digest_of(path)).header
 
 
 @lru_cache(maxsize=8)
 def _sheet(path: str, digest: str, target: str) -> Sheet:
-    delimiter, header, rows = _cells(path, digest)
+    return sheet_of(path, cells_of(path, digest), target)
+
+
+def sheet_of(path: str, cells: Cells, target: str) -> Sheet:
+    """A file's cells as they are read to predict ``target``; sentences call the file ``path``. ValueError says why not."""
+    delimiter, opening, header, rows = cells
     if target not in header:
         hint = unknown("target", target, header).split(" Known: ")[0]
         raise ValueError(f"csv: {hint} The columns of {path}: {_named(header)}")
     goal = header.index(target)
     order = [place for place, (_, row) in enumerate(rows) if row[goal]]
-    kept, commas = [(line, row) for line, row in rows if row[goal]], False
+    kept, commas = [(line, row) for line, row in rows if row[goal]], set[int]()
     if delimiter != ",":
         kept, commas = _with_points(kept)
     labels, classes, named = _labels(path, target, [(line, row[goal]) for line, row in kept])
     columns, numbers, texts = [], {}, {}
     for place, name in enumerate(header):
+        own = [(line, row[place]) for line, row in kept]
+        present = [cell for _, cell in own if cell]
+        doubt = _doubt(present, place in commas) if delimiter != "," and present else ""
         if place == goal:
-            columns.append(Column(name, "target", f"{len(classes)} classes" if classes else "a number"))
+            what = f"{len(classes)} classes" if classes else "a number"
+            columns.append(Column(name, "target", f"{what}; {doubt}" if doubt else what))
             continue
-        column, values = _column(path, name, [(line, row[place]) for line, row in kept], order)
+        column, values = _column(path, name, own, order)
+        if column.kind == "number" and doubt:
+            column = column._replace(note=f"{column.note}; {doubt}" if column.note else doubt)
         columns.append(column)
         if column.kind == "number":
             numbers[place] = values
@@ -240,20 +168,50 @@ def _sheet(path: str, digest: str, target: str) -> Sheet:
         inputs = np.hstack([inputs, words]) if numbers else words
     places = tuple(numbers), tuple(texts)
     return Sheet(
-        delimiter, goal, *places, inputs, labels, classes, named, len(rows) - len(kept), commas, tuple(columns)
+        delimiter,
+        opening,
+        goal,
+        *places,
+        inputs,
+        labels,
+        classes,
+        named,
+        len(rows) - len(kept),
+        bool(commas),
+        tuple(columns),
     )
 
 
-def _with_points(rows: list[tuple[int, list[str]]]) -> tuple[list[tuple[int, list[str]]], bool]:
-    """The rows with decimal points in the columns that hold decimal commas, and whether there are any."""
-    places = [
+def _with_points(rows: list[tuple[int, list[str]]]) -> tuple[list[tuple[int, list[str]]], set[int]]:
+    """The rows with decimal points in the columns that hold decimal commas, and the places of these."""
+    places = {
         place
         for place, cells in enumerate(zip(*(row for _, row in rows), strict=True))
         if any("," in cell for cell in cells) and all(DECIMAL.fullmatch(cell) for cell in cells if cell)
+    }
+    if not places:
+        return rows, places
+    replaced = [
+        (line, [cell.replace(",", ".") if place in places else cell for place, cell in enumerate(row)])
+        for line, row in rows
     ]
-    for place in places:
-        rows = [(line, [*row[:place], row[place].replace(",", "."), *row[place + 1 :]]) for line, row in rows]
-    return rows, bool(places)
+    return replaced, places
+
+
+def _advice(cells: Sequence[str]) -> str:
+    """What to do about texts that are dates or numbers written for people; empty for all others."""
+    if all(DATE.fullmatch(cell) for cell in cells):
+        return "dates are not used as such: add their month or weekday as a column"
+    odd = [cell for cell in cells if AMOUNT.fullmatch(cell)]
+    return f"if they are numbers, write them as 1234.5 and not as {odd[0]}" if 10 * len(odd) > 9 * len(cells) else ""
+
+
+def _doubt(cells: Sequence[str], commas: bool) -> str:
+    """How numbers between semicolons or tabs were read, where that can be read in two ways; empty elsewhere."""
+    if all(THOUSANDS.fullmatch(cell) for cell in cells):
+        written = cells[0].replace(".", ",") if commas else cells[0]
+        return f"{written} read as {float(cells[0]):g}: if the sign parts thousands, leave it out"
+    return "decimal commas" if commas else ""
 
 
 def _named(header: list[str]) -> str:
@@ -296,10 +254,10 @@ def _labels(path: str, target: str, cells: list[tuple[int, str]]) -> tuple[np.nd
     if numbers is not None and not (few and all(number == int(number) for number in distinct)):
         return np.array(numbers), (), False
     if len(distinct) > MAXIMUM_CLASSES:
-        odd = next((cell for _, cell in cells if any(sign.isdigit() for sign in cell)), None)
-        hint = f"; if they are numbers, write them as 1234.5 and not as {odd}" if odd else ""
+        advice = _advice([cell for _, cell in cells])
         raise ValueError(
-            f"csv: the target {target!r} of {path} has {len(distinct):,} classes, and the limit is {MAXIMUM_CLASSES}{hint}"
+            f"csv: the target {target!r} of {path} has {len(distinct):,} classes, and the limit is {MAXIMUM_CLASSES}"
+            + (f"; {advice}" if advice else "")
         )
     classes = tuple(str(name) if numbers is None else f"{name:.0f}" for name in distinct)
     if counts.min() < 2:
@@ -329,18 +287,17 @@ def _column(path: str, name: str, cells: list[tuple[int, str]], order: list[int]
         return Column(name, "number", f"{gaps:,} gaps filled with the median" if gaps else ""), numbers
     if distinct == 1 and not gaps:
         return Column(name, "left out", f"always {present[0]}"), []
+    advice = _advice(present)
+    advice = f"; {advice}" if advice else ""
     if distinct == len(present):
-        dates = all(DATE.fullmatch(cell) for cell in present)
-        what = "dates that never repeat: add their month or weekday as a column" if dates else "text that never repeats"
-        return Column(name, "left out", f"{what}{note}"), []
+        return Column(name, "left out", f"text that never repeats{note}{advice}"), []
     values = [cell for _, cell in cells]
     many = distinct + bool(gaps)
     encoded = (
         f"one feature for each of {many} values" if many <= CATEGORIES else f"{many:,} values in {CATEGORIES} features"
     )
-    if many > CATEGORIES and all(FIGURES.fullmatch(cell) for cell in present):
-        encoded += f"; if they are numbers, write them as 1234.5 and not as {present[0]}"
-    return Column(name, "text", f"{encoded}{note}{' counted as a value' if gaps else ''}"), values
+    advice = advice if many > CATEGORIES else ""
+    return Column(name, "text", f"{encoded}{note}{' counted as a value' if gaps else ''}{advice}"), values
 
 
 def encoder(path: str, target: str, sha256: str | None = None) -> Any:
@@ -377,6 +334,7 @@ def reading_code(path: str, target: str, sha256: str | None = None) -> str:
         *([_listed("NUMBERS", own.numbers)] if own.numbers else []),
         *([_listed("TEXTS", own.texts)] if own.texts else []),
         'with open(FILE, encoding="utf-8-sig", newline="") as file:',
+        *(["    next(file)  # it names the separator"] if own.opening else []),
         f'    rows = [row for row in csv.reader(file{separator}, skipinitialspace=True) if row not in ([], [""])]',
         'rows = [["" if cell.strip().lower() in MISSING else cell.strip() for cell in row] for row in rows[1:]]',
         "rows = [row for row in rows if row[TARGET]]  # those without a target are left out",

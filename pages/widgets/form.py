@@ -45,6 +45,8 @@ def settings_form(kind: Experiment, start: Mapping[str, str]) -> tuple[Sweep | N
         )
     names = kind.settings.names()
     shown = _drawn(kind)
+    if "dataset" in shown and kind.own_data and kind.settings.limits["dataset"].registry is not None:
+        own_data.upload(kind)
     for name in kind.front:
         if name in shown:
             _field(prefix, name, kind.settings.limits[name])
@@ -54,8 +56,6 @@ def settings_form(kind: Experiment, start: Mapping[str, str]) -> tuple[Sweep | N
             key=f"{prefix}seeds",
             help="How many seeds (20), a half-open range (3:7) or a list (3,5). More seeds, narrower intervals.",
         )
-    if "dataset" in shown and kind.own_data and kind.settings.limits["dataset"].registry is not None:
-        own_data.upload(kind)
     more = [name for name in names if name in shown and name not in kind.front]
     if more:
         with st.expander("More settings"):

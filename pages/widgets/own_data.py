@@ -11,12 +11,14 @@ import streamlit as st
 import core
 from core import tables
 from core.experiments import Experiment
-from core.parts import own_data
-from core.parts.datasets import DATASETS, Dataset
+from core.parts import csv_files, own_data
+from core.parts.datasets import DATASETS, Dataset, shape_of
+from core.parts.remedies import REMEDIES
 from core.registry import Part
 
 FOLDER = "data"  # beside the store
 SHOWN_COLUMNS = 30  # of a kind
+NARROWEST = 16  # features of a table that a network may be as wide as
 NAME_LENGTH = 40  # of a kept file, without its hash
 
 
@@ -30,19 +32,23 @@ def upload(kind: Experiment) -> None:
             key=f"{prefix}upload",
             help="UTF-8, at most 10 MB and 100,000 rows. It stays on this computer, beside the store.",
         )
+        problem = st.session_state.pop(f"{prefix}not used", None)
         try:
             if given is not None:
-                _uploaded(kind, _kept(given.name, given.getvalue()))
+                _uploaded(kind, given.name, given.getvalue())
             else:
                 _in_use(st.session_state.get(f"{prefix}dataset", []))
         except ValueError as error:
-            st.error(str(error).removeprefix("csv: "))
+            problem = str(error)
+        if problem:
+            st.error(problem.removeprefix("csv: "))
 
 
-def _uploaded(kind: Experiment, path: str) -> None:
+def _uploaded(kind: Experiment, name: str, content: bytes) -> None:
+    digest = hashlib.sha256(content).hexdigest()
     target = st.selectbox(
         "Column to predict",
-        own_data.names(path),
+        _cells(digest, name, content).header,
         index=None,
         placeholder="choose one",
         key=f"{kind.name}:target",
@@ -51,7 +57,10 @@ def _uploaded(kind: Experiment, path: str) -> None:
     if target is None:
         st.caption("Choose what the network should learn to predict from all other columns.")
         return
-    part = Part(DATASETS["csv"], {"path": path, "target": target, "sha256": None}).completed()
+    own = _sheet(digest, target, name, content)
+    part = Part(
+        DATASETS["csv"], {"path": str(_place(name, digest)), "target": target, "sha256": digest[: own_data.HASH_DIGITS]}
+    )
     used = st.session_state.get(f"{kind.name}:dataset") == [str(part)]
     st.button(
         "In use" if used else "Use this data",
@@ -60,34 +69,45 @@ def _uploaded(kind: Experiment, path: str) -> None:
         width="stretch",
         key="use",
         on_click=_use,
-        args=(kind, str(part)),
+        args=(kind, part, content),
     )
-    _report(part)
+    _report(own, target)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _cells(digest: str, _name: str, _content: bytes) -> csv_files.Cells:
+    """An upload's cells; nothing is kept on disk while it is only looked at."""
+    return csv_files.parsed(_name, _content)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _sheet(digest: str, target: str, _name: str, _content: bytes) -> own_data.Sheet:
+    return own_data.sheet_of(_name, _cells(digest, _name, _content), target)
 
 
 def _in_use(chosen: list[str]) -> None:
     """The report of the table that the form names already."""
     own = [text for text in chosen if text.startswith("csv(")]
     if own:
-        _report(DATASETS.parse(own[0]).completed())
+        given = DATASETS.parse(own[0]).completed().arguments
+        _report(own_data.sheet(**given), str(given["target"]))  # type: ignore[arg-type]
     else:
         st.caption("Upload a CSV file to train on your own data: text, gaps and scales are taken care of.")
 
 
-def _report(part: Part[Dataset]) -> None:
-    given = part.arguments
-    own, shape = own_data.sheet(**given), part.entry.shape(**given)  # type: ignore[arg-type]
-    dropped = f", {own.dropped_rows:,} left out (no target)" if own.dropped_rows else ""
+def _report(own: own_data.Sheet, target: str) -> None:
+    dropped = f", {own.dropped_rows:,} left out (no target; words such as NA and None count as none)"
     if own.classes:
         shown = ", ".join(own.classes[:6]) + (" …" if len(own.classes) > 6 else "")
         goal = f"**{len(own.classes)} classes**: {_plain(shown)}"
-        baseline = f"an accuracy of **{own.majority:.1%}**, that of always guessing the largest class"
+        baseline = f"an accuracy of **{own.majority:.1%}**, that of always answering the largest class"
     else:
-        goal = "**a number**, standardized"
-        baseline = "a loss of **1**, that of always guessing the mean"
+        (note,) = (column.note for column in own.columns if column.kind == "target")
+        goal = f"**{_plain(note)}**, standardized"
+        baseline = "a loss of **1**, that of always answering the mean"
     st.caption(
-        f"**{own.rows:,} rows**{dropped}, {shape.features:,} features.  \nPredicts {_plain(str(given['target']))}: {goal}.  \n"
-        f"To beat: {baseline}."
+        f"**{own.rows:,} rows**{dropped if own.dropped_rows else ''}, {len(own.numbers) + len(own.texts)} columns used.  \n"
+        f"Predicts {_plain(target)}: {goal}.  \nTo beat: {baseline}."
     )
     for name, used_as in (("Numbers, standardized", "number"), ("Text, encoded", "text"), ("Left out", "left out")):
         found = [column for column in own.columns if column.kind == used_as]
@@ -102,31 +122,41 @@ def _plain(text: str) -> str:
     return re.sub(r"([!-+/:-@\[-`{-~-])", r"\\\1", text)  # Markdown's signs are ASCII: before others a \ would be seen
 
 
-def _kept(name: str, content: bytes) -> str:
-    """The path of an upload, kept beside the store by its name and content; ValueError where it is no usable CSV file."""
-    digest = hashlib.sha256(content).hexdigest()
-    folder = Path(core.default_path()).parent / FOLDER
+def _place(name: str, digest: str) -> Path:
+    """Where an upload is kept once it is used: beside the store, by its name and content."""
     stem = re.sub(r"[^\w-]+", "_", Path(name).stem)[:NAME_LENGTH]
-    path = folder / f"{stem}-{digest[: own_data.HASH_DIGITS]}.csv"
-    if not path.is_file() or own_data.digest_of(str(path)) != digest:
-        own_data.check(name, content)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ValueError(f"the folder {folder} can't be made ({error.strerror})") from None
+    return Path(core.default_path()).parent / FOLDER / f"{stem}-{digest[: own_data.HASH_DIGITS]}.csv"
+
+
+def _use(kind: Experiment, part: Part[Dataset], content: bytes) -> None:
+    """Keeps the table and puts it into the form, with settings that fit any table."""
+    prefix, path = f"{kind.name}:", Path(str(part.arguments["path"]))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         tables.write(content, path)
-    return str(path)
-
-
-def _use(kind: Experiment, text: str) -> None:
-    """Puts the table into the form, with settings that fit any table."""
-    prefix = f"{kind.name}:"
-    st.session_state[f"{prefix}dataset"] = [text]
+    except (OSError, ValueError) as error:
+        st.session_state[f"{prefix}not used"] = f"the table could not be kept beside the store: {error}"
+        return
+    st.session_state[f"{prefix}dataset"] = [str(part)]
     if "model" in kind.settings.limits:
         st.session_state[f"{prefix}model"] = ["mlp"]
     if kind.settings.defaults().get("batch_size", 0) is None:
         st.session_state[f"{prefix}batch_size"] = ""  # worked out from the rows
+    if "remedy" in kind.settings.limits:
+        _fit_blocks(prefix, shape_of(str(part)).features or 0)
     st.session_state[f"{prefix}start"] = True
+
+
+def _fit_blocks(prefix: str, features: int) -> None:
+    """A residual block adds its input to its output: the network is made as wide as the table, or does without them."""
+    chosen = st.session_state[f"{prefix}remedy"]
+    others = [name for name in chosen if REMEDIES.parse(name).entry.members["residual"] != "lesson_block"]
+    if others == chosen:
+        return
+    if features >= NARROWEST:
+        st.session_state[f"{prefix}width"] = str(features)
+    else:
+        st.session_state[f"{prefix}remedy"] = others or ["relu_he"]
 
 
 def label(text: str) -> str:

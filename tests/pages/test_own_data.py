@@ -52,10 +52,39 @@ def test_a_columns_name_is_shown_as_it_is_written():
     assert r"area \(m²\) \*€\*\_x\_ (" in text_of(app)
 
 
-def test_the_same_upload_twice_is_one_file(tmp_path):
+def test_an_upload_is_kept_once_it_is_used_and_not_before(tmp_path):
     for page, name in ((SCHEDULERS, "schedulers"), (VANISHING, "vanishing")):
-        assert not uploaded(opened(page), name).exception
+        app = with_target(uploaded(opened(page), name), name, "price")
+        assert not app.exception
+        assert (tmp_path / "data").exists() == (page == VANISHING)
+        app.button(key="use").click().run()
     assert len(list((tmp_path / "data").iterdir())) == 1
+
+
+@pytest.mark.parametrize("columns", [["area"], [f"x{number}" for number in range(24)]])
+def test_remedies_fit_the_table_that_is_used(columns):
+    frame = houses()
+    content = frame[["condition class"]].assign(**dict.fromkeys(columns, frame["area"])).to_csv(index=False).encode()
+    app = with_target(
+        uploaded(
+            opened("pages/4_Remedies.py", remedy="plain,residual_blocks", depth="2", epochs="1"), "remedies", content
+        ),
+        "remedies",
+        "condition class",
+    )
+    app = app.button(key="use").click().run()
+    assert not app.exception and not app.error
+    wide = len(columns) > 1
+    assert ("residual_blocks" in app.multiselect(key="remedies:remedy").value) == wide
+    assert app.text_input(key="remedies:width").value == ("24" if wide else "64")
+
+
+def test_an_upload_that_can_not_be_predicted_is_named_as_its_owner_calls_it(tmp_path):
+    content = houses().assign(void=1).to_csv(index=False).encode()
+    app = with_target(uploaded(opened(SCHEDULERS, **SMALL), "schedulers", content, "My file.csv"), "schedulers", "void")
+    (error,) = app.sidebar.error
+    assert error.value == "the target 'void' of My file.csv is 1 in every row: there is nothing to learn"
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_broken_upload_gets_one_sentence_and_is_not_kept(tmp_path):

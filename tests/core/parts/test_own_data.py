@@ -94,13 +94,17 @@ def test_decimal_commas_are_read_between_semicolons_and_tabs_and_only_there():
         frame.to_csv("other.csv", index=False, sep=separator, decimal=decimal)
         for target in ("price", "condition class"):
             own, usual = own_data.sheet("other.csv", target), own_data.sheet("houses.csv", target)
-            assert own.columns == usual.columns and own.commas == (decimal == ",")
+            assert [column[:2] for column in own.columns] == [column[:2] for column in usual.columns]
+            notes = {column.name: column.note for column in own.columns}
+            assert own.commas == (decimal == ",") == notes["area"].endswith("; decimal commas")
             np.testing.assert_array_equal(own.labels, usual.labels)
             np.testing.assert_array_equal(own.inputs[:, 0].astype(float), usual.inputs[:, 0].astype(float))
     frame["price"] = [f"1.{number:03},50" for number in range(len(frame))]  # a point for thousands: not ours to guess
     frame.to_csv("thousands.csv", index=False, sep=";", decimal=",")
     notes = {column.name: column.note for column in own_data.sheet("thousands.csv", "condition class").columns}
-    assert notes["price"].endswith("text that never repeats")
+    assert notes["price"].startswith(
+        "text that never repeats; if they are numbers, write them as 1234.5 and not as 1.0"
+    )
     with pytest.raises(ValueError, match=r"if they are numbers, write them as 1234.5 and not as 1.000,50"):
         own_data.sheet("thousands.csv", "price")
 
@@ -112,7 +116,46 @@ def test_what_looks_like_numbers_or_dates_and_is_read_as_text_is_said():
     frame.to_csv("paid.csv", index=False)
     notes = {column.name: column.note for column in own_data.sheet("paid.csv", "condition class").columns}
     assert "if they are numbers, write them as 1234.5 and not as $1,000" in notes["paid"]
-    assert notes["sold"] == "dates that never repeat: add their month or weekday as a column"
+    assert (
+        notes["sold"] == "text that never repeats; dates are not used as such: add their month or weekday as a column"
+    )
+    frame["sold"] = [f"{1 + number % 30:02}.11.2021" for number in range(len(frame))]
+    frame["district"] = [f"район {number % 60}" for number in range(len(frame))]
+    frame.to_csv("sold.csv", index=False)
+    notes = {column.name: column.note for column in own_data.sheet("sold.csv", "condition class").columns}
+    assert (
+        notes["sold"] == "30 values in 20 features; dates are not used as such: add their month or weekday as a column"
+    )
+    assert notes["district"] == "60 values in 20 features"
+    with pytest.raises(ValueError, match=r"has 30 classes, and the limit is 20; dates are not used as such"):
+        own_data.sheet("sold.csv", "sold")
+
+
+def test_a_sign_that_may_part_thousands_is_doubted():
+    frame = houses()
+    frame["price"] = [f"{100 + number}.{number:03}" for number in range(len(frame))]
+    frame["area"] = [f"{1 + number % 9},{number:03}" for number in range(len(frame))]
+    frame.to_csv("thousands.csv", index=False, sep=";")
+    notes = {column.name: column.note for column in own_data.sheet("thousands.csv", "price").columns}
+    assert notes["price"] == "a number; 100.000 read as 100: if the sign parts thousands, leave it out"
+    assert notes["area"] == "1,000 read as 1: if the sign parts thousands, leave it out"
+    frame.drop(columns="area").to_csv("points.csv", index=False)  # between commas three decimals are usual
+    assert {column.name: column.note for column in own_data.sheet("points.csv", "price").columns}["price"] == "a number"
+
+
+@pytest.mark.parametrize(
+    ("separator", "names"),
+    [
+        (";", ["town, first", "area", "n"]),
+        ("\t", ["town, a;b", "area"]),
+        (";", ['"last, first"', '"x,y"', "z"]),
+        (",", ["a;b", "c", "d"]),
+    ],
+)
+def test_the_separator_is_told_by_rows_not_by_the_header_alone(separator, names):
+    rows = [separator.join(f"{number * place}" for place in range(1, len(names) + 1)) for number in range(30)]
+    Path("odd.csv").write_text("\n".join([separator.join(names), *rows]), encoding="utf-8")
+    assert own_data.names("odd.csv") == [name.strip('"') for name in names]
 
 
 def test_classes_are_sorted_rows_without_a_target_left_out_and_the_baseline_is_the_largest_class():
@@ -207,7 +250,9 @@ BROKEN = {
     "blank": (b" \n\n", "is empty"),
     "header alone": (b"x,y\n", "has a header and no rows"),
     "ragged": (b"x,y\n1,2\n3\n", "is ragged: line 3 has 1 cell, and the header has 2"),
-    "binary": (b"x,y\n1,\0\n", "it holds binary data"),
+    "binary": (b"x,y\n1,\0\n", "it holds binary data; save the table as CSV in UTF-8"),
+    "utf-16": ("x,y\n1,2\n".encode("utf-16"), "is text in UTF-16; save it as CSV in UTF-8"),
+    "one column": (b"x|y\n1|2\n", "has one column, 'x|y', and it takes two at least: separate cells by commas, "),
     "a picture": (b"\x89PNG\r\n\x1a\n\xff\xfe", "is not UTF-8 text"),
     "latin-1": ("x,y\nå,1\n".encode("latin-1"), "is not UTF-8 text"),
     "open quote": (b'x,y\n"1,2\n', "can't be read as CSV: line 2"),
@@ -338,6 +383,10 @@ CASES = {
     "classes": (SCHEDULERS, {**SMALL, "dataset": written("condition class"), "dtype": "float64"}),
     "a number": (SCHEDULERS, {**SMALL, "dataset": written("price"), "norm": "batch", "dtype": "float64"}),
     "numbers alone": (SCHEDULERS, {**SMALL, "dataset": "csv(path=numbers.csv, target=rooms)", "dtype": "float64"}),
+    "a line that names the separator": (
+        SCHEDULERS,
+        {**SMALL, "dataset": "csv(path=spreadsheet.csv, target=price)", "dtype": "float64"},
+    ),
     "decimal commas": (SCHEDULERS, {**SMALL, "dataset": "csv(path=commas.csv, target=price)", "dtype": "float64"}),
     "text alone": (
         experiment("clipping"),
@@ -358,6 +407,8 @@ def test_a_printed_script_reads_the_same_file_and_agrees(name, tmp_path):
     houses()[["area", "rooms", "price"]].to_csv("numbers.csv", index=False, sep=";")
     houses()[["area", "town", "price"]].to_csv("commas.csv", index=False, sep=";", decimal=",")
     houses()[["town", "condition class", "price"]].to_csv('the "text".csv', index=False)
+    spreadsheet = houses()[["rooms", "town", "price"]].to_csv(index=False, sep=";")
+    Path("spreadsheet.csv").write_text(f"sep=;\n{spreadsheet}", encoding="utf-8")
     dear = np.where(houses()["price"] > 350, "yes", "no")
     houses().drop(columns="price").assign(dear=dear).to_csv("binary.csv", index=False)
     kind, given = CASES[name]
