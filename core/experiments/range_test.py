@@ -247,11 +247,11 @@ def check_settings(frame: pd.DataFrame) -> dict[str, str] | None:
     return same | {"scheduler": "constant", "base_lr": rates, "epochs": "10", "seeds": "5"}
 
 
-def check_chart(frame: pd.DataFrame) -> alt.Chart:
-    """What the trainings of ``check_settings`` do."""
+def check_charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+    """What the trainings of ``check_settings`` do, the verdict first."""
     from core.experiments import range_test_charts as draw
 
-    return draw.check_chart(frame)
+    return draw.check_charts(frame)
 
 
 EDGE_STEPS, EDGE_EVERY = 400, 20

@@ -10,7 +10,8 @@ import pandas as pd
 
 from core import curves, profiles, summaries
 from core.charts import DASH, THEORY, colours, empty, legend, log10, power_axis, setting_labels, titled
-from core.experiments.training_charts import NOTHING, curve_chart, series_scale
+from core.experiments import trainings
+from core.experiments.training_charts import NOTHING, curve_chart, guessing_note, series_scale
 from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
 from core.theory.suggestions import RULES
@@ -210,29 +211,50 @@ def _settings_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str
     )
 
 
-def check_chart(frame: pd.DataFrame) -> alt.Chart:
-    """Training loss over epochs at the suggested rate, below and above it, and who ends lowest."""
+def check_charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+    """Trainings at the suggested rate, the second of the frame's, below and above it: loss, and accuracy of classes."""
     frame = curves.finite(frame)
-    last = frame[~frame["run"].duplicated(keep="last")]
-    ends = last.groupby("base_lr")["train_loss"].median()
     ceiling = CEILING * float(frame[frame["step"] == 0]["train_loss"].median())
-    note = "A constant rate."
-    if (frame["train_loss"] > ceiling).any():
-        note += f" What is above {three_digits(ceiling)} is drawn there."
-    shown = frame.assign(train_loss=frame["train_loss"].clip(upper=ceiling))
-    return curve_chart(shown, ["base_lr"], "train_loss", "epoch", _check_title(ends), note)
+    train, accuracy = _ends(frame, "train_loss"), _ends(frame, "val_accuracy").replace(np.inf, -np.inf)
+    titles = {
+        "val_loss": _check_title(frame),
+        "train_loss": f"On the batches themselves {train.idxmin():g} ends lowest: {three_digits(train.min())}",
+        "val_accuracy": f"{accuracy.idxmax():g} puts {accuracy.max():.1%} of the validation rows in the right class",
+    }
+    if not frame["val_accuracy"].notna().any():
+        del titles["val_accuracy"]
+    return {
+        f"check_{measure}": curve_chart(
+            frame, ["base_lr"], measure, "epoch", title, guessing_note(frame, measure), ceiling
+        )
+        for measure, title in titles.items()
+    }
 
 
-def _check_title(ends: pd.Series) -> str:
-    """How the suggestion, the second of the rates, fares among them; ``ends`` are last losses by rate."""
+def _ends(frame: pd.DataFrame, measure: str) -> pd.Series:
+    """The last median that is drawn of each rate, (rates,); infinite where the line has ended before."""
+    last, ends = int(frame["epoch"].max()) + 1, {}
+    for rate, own in frame.groupby("base_lr", sort=False):
+        table = curves.by_epoch(own, ["base_lr"], measure)
+        ends[rate] = next(iter(table.loc[table["epoch"] == last, "median"]), np.inf)
+    return pd.Series(ends)
+
+
+def _check_title(frame: pd.DataFrame) -> str:
+    """How the suggestion, the second of the rates, fares among them on the validation rows."""
+    ends = _ends(frame, "val_loss")
     if len(ends) < 2 or not np.isfinite(ends.iloc[1]):
         return "Trainings at the suggested learning rate and around it"
     suggested, best = ends.index[1], ends.idxmin()
-    words = f"The suggested rate {suggested:g} ends at {three_digits(float(ends.iloc[1]))}"
+    words = f"The suggested rate {suggested:g} ends at a validation loss of {three_digits(float(ends[suggested]))}"
     if best == suggested:
-        return f"{words}, lower than the rates around it"
-    which = "higher" if best > suggested else "lower"
-    return f"{words}; {best:g} at {three_digits(float(ends[best]))}: here a {which} rate does better"
+        return f"{words}, the lowest of these rates"
+    runs = trainings.run_summary(frame, ["base_lr"])
+    pairs = curves.paired(runs, ["base_lr"], "base_lr", "final_val_loss", suggested).set_index("value")
+    surely = best in pairs.index and pairs.loc[best, "ci_high"] < 0
+    which = "a higher" if best > suggested else "a lower"
+    verdict = f"here {which} rate does better" if surely else "within the spread of the seeds"
+    return f"{words}; {best:g} at {three_digits(float(ends[best]))}, {verdict}"
 
 
 def edge_chart(sharpness: np.ndarray, every: int, lr: float, limit: float) -> alt.Chart:

@@ -43,9 +43,18 @@ def series_scale(frame: pd.DataFrame, names: Sequence[str], labels: Sequence[str
 
 
 def curve_chart(
-    frame: pd.DataFrame, names: Sequence[str], measure: str, place: str, title: str, note: str = ""
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    measure: str,
+    place: str,
+    title: str,
+    note: str = "",
+    ceiling: float = math.inf,
 ) -> alt.Chart:
-    """A measure over epochs or updates: a line per setting, the median over seeds, with a band over seeds."""
+    """A measure over epochs or updates: a line per setting, the median over seeds, with a band over seeds.
+
+    ceiling  what is above it is drawn there, and said
+    """
     if frame.empty:
         return empty(NOTHING)
     table = curves.by_epoch(frame, names, measure) if place == "epoch" else curves.by_step(frame, names, measure)
@@ -53,6 +62,9 @@ def curve_chart(
         return empty(f"There is no finite {COLUMNS[measure].label} to draw.")
     labels, left_out = drawn_series(table)
     data = table[table["label"].isin(labels)].copy()
+    quantiles = ["median", "low", "high"]
+    cut = f"What is above {three_digits(ceiling)} is drawn there." if (data[quantiles] > ceiling).any(axis=None) else ""
+    data[quantiles] = data[quantiles].clip(upper=ceiling)
     band = "Line: median over seeds; band: 10th to 90th percentile of seeds" if table["n"].max() > 1 else "One seed"
     seeds = f" (n = {count_span(table['n'])})" if table["n"].max() > 1 else ""
     logarithmic = _spans_decades(data["median"])
@@ -93,7 +105,7 @@ def curve_chart(
     lost, runs = curves.diverged(frame)
     ends = f"{lost} of {runs} runs diverged; a line ends where half of its runs have." if lost else ""
     return titled(
-        alt.layer(*layers), title, " ".join(part for part in (f"{band}{seeds}.", note, ends, left_out) if part)
+        alt.layer(*layers), title, " ".join(part for part in (f"{band}{seeds}.", note, cut, ends, left_out) if part)
     )
 
 

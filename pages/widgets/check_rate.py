@@ -35,20 +35,34 @@ def check_rate(kind: Experiment, sweep: Sweep) -> None:
     def renewed() -> None:
         ended = running and job is not None and not job.running
         drawn = _charts(check)
-        for name, chart in drawn.items():
-            page.chart(chart, name)
         if not drawn:
             st.caption("Training …")
+        for place, (name, chart) in enumerate(drawn.items()):
+            if place == 0:
+                page.chart(chart, name)
+                columns = st.columns(max(1, len(drawn) - 1), gap="large")
+            else:
+                with columns[place - 1]:
+                    page.chart(chart, name)
         if ended:
             st.rerun()
 
     renewed()
     fields = check.link()
+    rate = fields["base_lr"].split(",")[1]
+    st.download_button(
+        "CSV of these trainings",
+        lambda: tables.csv(_table(check)),
+        f"check_{check.key[:8]}.csv",
+        "text/csv",
+        on_click="ignore",
+        key="check csv",
+    )
     st.page_link(
         page.page_of(core.experiment("schedulers")),
-        label="Compare schedules at this rate",
+        label=f"Compare schedules at {rate}",
         icon=":material/arrow_forward:",
-        query_params=fields | {"base_lr": fields["base_lr"].split(",")[1], "scheduler": SCHEDULES},
+        query_params=fields | {"base_lr": rate, "scheduler": SCHEDULES},
     )
 
 
@@ -69,6 +83,9 @@ def _check(kind: Experiment, sweep: Sweep) -> Sweep | None:
 
 def _charts(check: Sweep) -> dict[str, alt.Chart]:
     """The chart of the trainings that are there; nothing while there are none."""
-    runs, frames = core.finished(check, page.store())
-    table = core.experiment("schedulers").table(runs, frames)
-    return {"check": range_test.check_chart(tables.to_frame(table))} if runs else {}
+    table = _table(check)
+    return range_test.check_charts(tables.to_frame(table)) if len(table) else {}
+
+
+def _table(check: Sweep):  # type: ignore[no-untyped-def]  # pyarrow has no types
+    return core.experiment("schedulers").table(*core.finished(check, page.store()))

@@ -61,3 +61,54 @@ def test_the_check_trains_at_the_recommended_rate_and_around_it(frame):
 
 def test_a_curve_that_is_lost_has_no_check(frame):
     assert range_test.check_settings(frame.assign(smoothed_loss=np.nan)) is None
+
+
+@pytest.fixture(scope="module")
+def check(frame):
+    """Trainings of five seeds at four rates, as the page makes them."""
+    kind = experiment("schedulers")
+    runs = [run for task in kind.tasks(kind.sweep(range_test.check_settings(frame)).runs()) for run in task]
+    return tables.to_frame(kind.table(runs, tables.encode(kind.compute(runs, "cpu"))))
+
+
+def title_of(chart):
+    return " ".join(chart.to_dict()["title"]["text"])
+
+
+def test_the_check_is_judged_on_rows_that_were_not_trained_on(check):
+    low, suggested, high, highest = check["base_lr"].unique()
+    ends = {low: 0.9, suggested: 0.5, high: 0.3, highest: 0.8}
+    by_seed = check["val_loss"].where(check["val_loss"].isna(), check["base_lr"].map(ends) + 0.01 * check["seed"])
+    told = check.assign(val_loss=by_seed, train_loss=check["base_lr"].map({**ends, highest: 0.1}))
+    charts = range_test.check_charts(told)
+    assert list(charts) == ["check_val_loss", "check_train_loss", "check_val_accuracy"]
+    assert title_of(charts["check_val_loss"]) == (
+        f"The suggested rate {suggested:g} ends at a validation loss of 0.52; {high:g} at 0.32, here a higher rate does better"
+    )
+    assert title_of(charts["check_train_loss"]) == f"On the batches themselves {highest:g} ends lowest: 0.1"
+    spread = told["val_loss"].where(told["base_lr"] != high, 0.49 + 0.2 * ((told["seed"] % 2) - 0.5))
+    spread = spread.where(check["val_loss"].notna())
+    title = title_of(range_test.check_charts(told.assign(val_loss=spread))["check_val_loss"])
+    assert title.endswith(", within the spread of the seeds")
+
+
+def test_a_loss_above_the_check_charts_ceiling_is_drawn_there(check):
+    highest = check["base_lr"].max()
+    far = check["train_loss"].where((check["base_lr"] != highest) | (check["step"] == 0), 100.0)
+    chart = range_test.check_charts(check.assign(train_loss=far))["check_train_loss"].to_dict()
+    drawn = [row["median"] for data in chart["datasets"].values() for row in data]
+    assert max(drawn) == pytest.approx(3.0 * check.loc[check["step"] == 0, "train_loss"].median())
+    assert "is drawn there" in " ".join(chart["title"]["subtitle"])
+
+
+def test_a_rate_that_diverges_is_not_the_one_with_the_best_accuracy(check):
+    highest = check["base_lr"].max()
+    numbers = ["train_loss", "val_loss", "val_accuracy"]
+    lost = check.assign(**{name: check[name].mask(check["base_lr"] == highest) for name in numbers})
+    assert not title_of(range_test.check_charts(lost)["check_val_accuracy"]).startswith(f"{highest:g}")
+
+
+def test_a_check_that_diverges_everywhere_is_drawn_in_a_sentence(check):
+    lost = check.assign(diverged=True, **dict.fromkeys(("train_loss", "val_loss", "val_accuracy"), np.nan))
+    for chart in range_test.check_charts(lost).values():
+        chart.to_dict()
