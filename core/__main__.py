@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import core
 from core.registry import unknown, value_text
@@ -237,16 +239,28 @@ def _deliver(table: pa.Table, target: Path | None) -> None:
     from core import tables
 
     if target is None:
-        tables.write_csv(table, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        with _whole_output() as sink:
+            tables.write_csv(table, sink)
     else:
         tables.save(table, target)
+
+
+@contextmanager
+def _whole_output() -> Iterator[IO[bytes]]:
+    """Standard output, which takes all that is written: unbuffered (PYTHONUNBUFFERED) it may stop in the middle."""
+    plain: Any = sys.stdout.buffer
+    sink = io.BufferedWriter(plain) if isinstance(plain, io.RawIOBase) else plain
+    yield sink
+    sink.flush()
+    if sink is not plain:
+        sink.detach()
 
 
 def _code(arguments: argparse.Namespace) -> None:
     kind = core.experiment(arguments.experiment)
     script = kind.code(kind.one_run(_assignments(arguments.settings)))
-    sys.stdout.buffer.write(script.encode())  # UTF-8 wherever it goes, as Python reads it
+    with _whole_output() as sink:
+        sink.write(script.encode())  # UTF-8 wherever it goes, as Python reads it
 
 
 def _diagnose(arguments: argparse.Namespace) -> None:
@@ -350,6 +364,10 @@ def main(written: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while it ends
         return DONE  # who reads has read enough
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"the output could not be written ({error.strerror})", file=sys.stderr)
+        return FAILED
 
 
 if __name__ == "__main__":

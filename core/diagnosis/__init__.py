@@ -7,8 +7,10 @@ moved. A sound run gets no error and no warning. Each file beside this one knows
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote, urlencode
 
 from core.experiments import NAMES, experiment
 
@@ -61,6 +63,12 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
         "schedulers": trainings.diagnose,
     }
     return sorted(diagnoses[experiment_of(frame)](frame), key=lambda finding: ORDER[finding.severity])
+
+
+def page_link(page: str, fields: Mapping[str, object]) -> str:
+    """The address of a page with these settings, within the lab; numbers as short as they read."""
+    written = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in fields.items()}
+    return f"/{page}?{urlencode(written, quote_via=quote, safe=',:')}"
 
 
 def experiment_of(frame: pd.DataFrame) -> str:

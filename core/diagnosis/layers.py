@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 
 from core import profiles
-from core.diagnosis import Finding, Severity, check_numbers
+from core.diagnosis import Finding, Severity, check_numbers, page_link
 from core.experiments.vanishing import Vanishing
 from core.parts.activations import ACTIVATIONS
 from core.words import three_digits
 
-PAGE = "/Vanishing_gradients"
 WHOLE = ("step", "layer", "depth", "width", "batch_size", "steps", "seed")
 NUMBERS = ("base_lr", "train_loss", "grad_rms", "activation_rms", "dead", "saturated", "theory_grad_rms")
 
@@ -210,7 +209,7 @@ def _compared(settings: pd.Series, **changes: str) -> str:
     fields = {"activation": settings["activation"], "init": settings["init"], "norm": "none", "residual": "none"}
     fields |= {"depth": settings["depth"], "width": max(32, int(settings["width"])), "batch_size": 32}
     fields |= {"loss": "projection", "seeds": 10, **changes}
-    return f"{PAGE}?" + "&".join(f"{name}={value}".replace(" ", "") for name, value in fields.items())
+    return page_link("Vanishing_gradients", fields)
 
 
 def _vanishing_remedy(settings: pd.Series) -> str:

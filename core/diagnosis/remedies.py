@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from core import profiles
-from core.diagnosis import Finding, check_numbers
+from core.diagnosis import Finding, check_numbers, page_link
 from core.diagnosis.layers import LOST
-from core.experiments.remedies import run_summary
+from core.experiments.remedies import AT_CHANCE, run_summary, skill
 from core.experiments.trainings import majority
 from core.words import three_digits
 
@@ -26,6 +26,8 @@ def diagnose(frame: pd.DataFrame) -> list[Finding]:
     if frame.empty:
         return []
     check_numbers(frame, NUMBERS, WHOLE)
+    if not frame["dataset"].map(lambda name: isinstance(name, str)).all():
+        raise ValueError("dataset: must hold names of datasets, but a cell is empty or a number")
     runs = run_summary(frame)
     number, table = profiles.points(frame, [name for name in SHOWN if name in frame])
     first = frame[(frame["step"] == 0) & (frame["layer"] == 1)].set_index("run")["train_loss"]
@@ -62,19 +64,25 @@ def _gradients(runs: pd.DataFrame, rows: pd.DataFrame, first: pd.Series, setting
     if len(by_layer) < 2:
         return []
     ratio = math.exp(float(by_layer.iloc[0] - by_layer.iloc[-1]))
-    fall = 1.0 - runs["final_train_loss"].to_numpy(float) / runs["run"].map(first).to_numpy(float)
-    stuck = float((~(fall > STUCK)).mean())
-    evidence = {"first_over_last": ratio, "stuck": stuck, "runs": len(runs), "chance": majority(rows)}
+    largest = majority(rows)
+    if math.isfinite(largest):
+        learned = np.array([skill(end, largest) > AT_CHANCE for end in runs["final_val_accuracy"]])
+        stays = f"the accuracy stays at that of the largest class, {largest:.0%},"
+    else:
+        learned = 1.0 - runs["final_train_loss"].to_numpy(float) / runs["run"].map(first).to_numpy(float) > STUCK
+        stays = "the loss hardly falls"
+    stuck = float((~learned).mean())
+    evidence = {"first_over_last": ratio, "stuck": stuck, "runs": len(runs), "majority": largest}
     if ratio < LOST and stuck >= MANY:
         return [
             Finding(
                 "vanishing_gradients",
                 "error",
-                f"{settings['label']}: layer 1 gets {three_digits(ratio)} of the last hidden layer's gradient, and the loss "
-                f"hardly falls in {stuck:.0%} of the runs.",
+                f"{settings['label']}: layer 1 gets {three_digits(ratio)} of the last hidden layer's gradient, and "
+                f"{stays} in {stuck:.0%} of the runs.",
                 evidence,
                 "ReLU with He's initialization, residual blocks or a norm. "
-                f"See it work: {_link(settings, beside='relu_he,residual_blocks')}",
+                f"See it work: {_link(settings, beside='relu_he,batch_norm')}",
             )
         ]
     if ratio > 1.0 / LOST:
@@ -93,6 +101,4 @@ def _gradients(runs: pd.DataFrame, rows: pd.DataFrame, first: pd.Series, setting
 def _link(settings: pd.Series, beside: str) -> str:
     """The page that shows other remedies beside this one."""
     fields = {name: settings[name] for name in SHOWN if name in settings} | {"seeds": 5}
-    fields["remedy"] = f"{settings['remedy']},{beside}"
-    written = (f"{value:g}" if isinstance(value, float) else str(value).replace(" ", "") for value in fields.values())
-    return "/Remedies?" + "&".join(f"{name}={value}" for name, value in zip(fields, written, strict=True))
+    return page_link("Remedies", fields | {"remedy": f"{settings['remedy']},{beside}"})

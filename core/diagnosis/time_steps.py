@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 
 from core import profiles
-from core.diagnosis import Finding, Severity, check_numbers
+from core.diagnosis import Finding, Severity, check_numbers, page_link
 from core.experiments.through_time import NAMES, run_summary
 from core.experiments.through_time_words import share_of_first
 from core.words import three_digits
 
-PAGE = "/Through_time"
 FAINT, LOST = 1 / 30, 1 / 1000  # gradient of the first time step over that of the last: worth a warning, an error
 
 
@@ -82,7 +81,7 @@ def _fit_error(rows: pd.DataFrame, slope: float) -> float:
 def _compared(settings: pd.Series, **changes: object) -> str:
     fields = {name: settings[name] for name in ("model", "width", "gain", "init", "dataset")}
     fields |= {"seeds": 10, **changes}
-    return f"{PAGE}?" + "&".join(f"{name}={value}".replace(" ", "") for name, value in fields.items())
+    return page_link("Through_time", fields)
 
 
 def _vanishing_remedy(settings: pd.Series) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core import curves, profiles
-from core.diagnosis import Finding, check_numbers
+from core.diagnosis import Finding, check_numbers, page_link
 from core.experiments.trainings import Training
 from core.parts import schedulers
 from core.parts.clippers import CLIPPERS
@@ -210,13 +210,7 @@ def _looser(settings: pd.Series, clipper: str, threshold: float) -> str:
 
 def _link(settings: pd.Series, **changes: str) -> str:
     """The page that shows the remedy, with these settings but for the changes."""
-    page = "/Schedulers" if "scheduler" in settings else "/Clipping"
+    page = "Schedulers" if "scheduler" in settings else "Clipping"
     known = [name for name in (*Training.names(), "scheduler") if name in settings and not pd.isna(settings[name])]
     fields = {name: settings[name] for name in known} | {"seeds": 5} | changes
-    return f"{page}?" + "&".join(f"{name}={_plain(value)}" for name, value in fields.items())
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value).replace(" ", "").replace('"', "%22")
+    return page_link(page, fields)

@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 
 from core import curves, profiles, summaries
-from core.diagnosis import Finding, check_numbers
+from core.diagnosis import Finding, check_numbers, page_link
 from core.experiments.backprop import GRADIENTS, NAMES, run_summary
 from core.parts.datasets import TRUTH_TABLES
 from core.words import three_digits
 
-PAGE = "/Backprop_by_hand"
 MOVING = 0.02  # of its loss that a run still loses over the last tenth of its epochs: it is on its way
 CHANCE = {"xor": 0.6931, "and": 0.5623, "or": 0.5623}  # loss of who knows only how often the answer is 1
 WAITING = 0.85  # of it, above which a run has not begun to learn
@@ -126,8 +125,4 @@ def _losses_near_the_end(rows: pd.DataFrame, epochs: int) -> tuple[np.ndarray, n
 def _link(settings: pd.Series, **changes: object) -> str:
     """The page with these settings but for the changes, over twenty seeds."""
     fields = {name: settings[name] for name in NAMES} | {"seeds": 20} | changes
-    return f"{PAGE}?" + "&".join(f"{name}={_plain(value)}" for name, value in fields.items())
-
-
-def _plain(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value).replace(" ", "")
+    return page_link("Backprop_by_hand", fields)

@@ -256,20 +256,12 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
     return trainings.summary_of(run_summary(frame), NAMES)
 
 
-def skill(accuracy: float, guessing: float) -> float:
-    """Share of guessing's errors that a network does not make: 0 is guessing, 1 makes none; NaN where guessing is."""
-    return (accuracy - guessing) / (1.0 - guessing)
+def skill(accuracy: float, majority: float) -> float:
+    """Share of the errors of always answering the largest class that a network avoids: 0 as that, 1 makes none.
 
-
-def survivors(row: pd.Series) -> str:
-    """Whose mean a row of ``standing`` holds: ``10 runs``, or ``7 of 10 runs, the others diverged``."""
-    return (
-        f"{row['runs']} runs" if row["n"] == row["runs"] else f"{row['n']} of {row['runs']} runs, the others diverged"
-    )
-
-
-def _points(runs: pd.DataFrame) -> int:
-    return len(runs[list(NAMES)].drop_duplicates())
+    majority  the share of the largest class, below 1; NaN gives NaN
+    """
+    return (accuracy - majority) / (1.0 - majority)
 
 
 def standing(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
@@ -278,6 +270,13 @@ def standing(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
 
     table = curves.standing(runs, ["remedy"], measure)
     return curves.highest_first(table) if measure.endswith("accuracy") else table
+
+
+def survivors(row: pd.Series) -> str:
+    """Whose mean a row of ``standing`` holds: ``10 runs``, or ``7 of 10 runs, the others diverged``."""
+    if row["n"] < row["runs"]:
+        return f"{row['n']} of {row['runs']} runs, the others diverged"
+    return f"{row['n']} runs" if row["n"] != 1 else "one run"
 
 
 def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
@@ -300,13 +299,17 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
         return [(label, "–", "No run has come to the end of an epoch with a finite loss.") for label in labels]
     written = "{:.1%}".format if classifies else "{:.3g}".format
     bar = trainings.majority(frame) if classifies else math.nan
-    learns = [str(row["remedy"]) for _, row in table.iterrows() if skill(row["mean"], bar) >= LEARNS]
-    several = " Depths and other settings together: see the charts for each." if len(table) < _points(runs) else ""
+    remedies = table[table["remedy"] != "plain"]
+    whole = remedies[remedies["n"] == remedies["runs"]]
+    learns = [name for name, mean in zip(whole["remedy"], whole["mean"], strict=True) if skill(mean, bar) >= LEARNS]
+    points = len(runs[list(NAMES)].drop_duplicates())
+    several = " Depths and other settings together: see the charts for each." if len(table) < points else ""
+    label = REMEDIES.parse(best["remedy"]).entry.label
     return [
         (
             f"Best: {best['remedy']}",
             written(best["mean"]),
-            f"{REMEDIES.parse(best['remedy']).entry.label}: mean validation {'accuracy' if classifies else 'loss'} after "
+            f"{label[0].upper()}{label[1:]}: mean validation {'accuracy' if classifies else 'loss'} after "
             f"the last epoch of {survivors(best)}.{several}",
         ),
         (
@@ -316,9 +319,9 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
         ),
         (
             "Learn",
-            f"{len(learns)} of {len(table)}" if math.isfinite(bar) else "–",
-            f"Remedies that avoid at least half of the errors of always answering the largest class, which gets {bar:.1%}: "
-            f"{', '.join(learns) or 'none'}."
+            f"{len(learns)} of {len(remedies)}" if math.isfinite(bar) and len(remedies) else "–",
+            f"Remedies that avoid at least half of the errors of always answering the largest class, {bar:.1%} of the rows, "
+            f"in runs that all survive: {', '.join(learns) or 'none'}."
             if math.isfinite(bar)
             else "A target that is a number has no accuracy to compare with guessing.",
         ),

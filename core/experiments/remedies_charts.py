@@ -75,10 +75,20 @@ def _ranking(whole: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], meas
         return empty("No run has a finite value yet.")
     first = table.iloc[0]
     shown = f"{first['mean']:.1%}" if measure.endswith("accuracy") else three_digits(float(first["mean"]))
-    title = f"{first['label']} ends best: {shown}"
+    title = f"{first['label']} ends best: {shown}{_hedge(table, measure)}" if len(table) > 1 else f"It ends at {shown}"
     note = f"Dot: mean over seeds; line: 95 % bootstrap interval, n = {int(table['n'].max())}."
     scale = series_scale(whole, names, list(table["label"]))
     return interval_chart(table, "label", title, COLUMNS[measure].title, note, scale)
+
+
+def _hedge(table: pd.DataFrame, measure: str) -> str:
+    """What is to be said where the interval of the second of a ranking holds the first's."""
+    first, second = table.iloc[0], table.iloc[1]
+    if measure.endswith("accuracy"):
+        overlap = second["ci_high"] >= first["ci_low"]
+    else:
+        overlap = second["ci_low"] <= first["ci_high"]
+    return f", {second['label']} within the spread of the seeds" if overlap else ""
 
 
 def _depth_chart(whole: pd.DataFrame, runs: pd.DataFrame, measure: str) -> alt.Chart:
@@ -167,8 +177,12 @@ def _maps(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, alt.Chart]:
 
 def _map_words(data: pd.DataFrame) -> str:
     """What is left of the last hidden layer's gradient at the first, when training begins and when it ends."""
-    hidden, ends = data[data["layer"] <= data["depth"]], []
-    for step in (hidden["step"].min(), hidden["step"].max()):
-        own = hidden[hidden["step"] == step].set_index("layer")["log_grad"]
-        ends.append(three_digits(10.0 ** float(own.iloc[0] - own.iloc[-1])))
+    logs = data.set_index(["step", "layer"])["log_grad"]
+    depth, ends = int(data["depth"].iloc[0]), []
+    for step in (data["step"].min(), data["step"].max()):
+        first, last = logs.get((step, 1)), logs.get((step, depth))
+        if last is None:
+            ends.append("nothing, as that is zero too,")
+        else:
+            ends.append("nothing" if first is None else three_digits(10.0 ** float(first - last)))
     return f"layer 1 gets {ends[0]} of the last hidden layer's gradient at first, {ends[1]} at the end"

@@ -56,9 +56,10 @@ class Schedulers(Training):
     def contradiction(self) -> str | None:
         """The first reason why this can't be trained, or None."""
         impossible = super().contradiction()
-        return impossible or parts.problem(
-            SCHEDULERS.parse(self.scheduler), self.base_lr, self.epochs, self.steps_per_epoch
-        )
+        if impossible:
+            return impossible
+        wrong = parts.problem(SCHEDULERS.parse(self.scheduler), self.base_lr, self.epochs, self.steps_per_epoch)
+        return f"scheduler: {wrong}" if wrong else None
 
 
 NAMES = Schedulers.names()
@@ -213,7 +214,10 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     )
     if math.isnan(best["mean"]):
         return [*((label, "–", "No run ended with a finite loss.") for label in LABELS[:3]), failed]
-    own = runs[profiles.points(runs, NAMES)[0] == best["point"]]
+    own, tied = (
+        runs[profiles.points(runs, NAMES)[0] == best["point"]],
+        list(dict.fromkeys(curves.tied(ranked)["scheduler"])),
+    )
     accuracy = own["final_val_accuracy"].mean()
     interval = f"95 % interval {three_digits(best['ci_low'])} to {three_digits(best['ci_high'])}, n = {best['n']}"
     who = f"{draw.named_best(ranked)}: " if len(ranked) > 1 else ""
@@ -221,7 +225,7 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     return [
         (
             LABELS[0],
-            ", ".join(dict.fromkeys(curves.tied(ranked)["scheduler"])),
+            tied[0] if len(tied) == 1 else f"{len(tied)} tie",
             f"{who}lowest mean validation loss after the last epoch.",
         ),
         (LABELS[1], three_digits(float(best["mean"])), f"{where}{interval}."),

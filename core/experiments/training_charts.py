@@ -29,7 +29,7 @@ ORDERS = {
     "optimizer": "optimizers",
     "scheduler": "schedulers",
 }
-NOTHING = "Nothing has been trained yet: press Run."
+NOTHING = "Nothing has been trained yet."
 LOG_SPAN = 30.0  # a measure that spans more than this factor is drawn on a log axis
 
 
@@ -110,9 +110,9 @@ def curve_chart(
 
 
 def guessing_note(frame: pd.DataFrame, measure: str) -> str:
-    """What a measure is to be compared with: an accuracy with that of always answering the largest class."""
+    """What a measure is to be compared with: an accuracy with the share of the largest class, that of guessing."""
     share = trainings.majority(frame) if measure.endswith("accuracy") else math.nan
-    return f"Always answering the largest class gets {share:.1%}." if math.isfinite(share) else ""
+    return f"The largest class holds {share:.1%} of the rows." if math.isfinite(share) else ""
 
 
 def _spans_decades(values: pd.Series) -> bool:
@@ -180,8 +180,8 @@ def ending_title(table: pd.DataFrame, measure: str) -> str:
     first, last = ranked.iloc[0], ranked.iloc[-1]
     if len(table) == 1:
         return f"The {word} is {three_digits(first['mean'])}"
-    verb = "tie" if len(curves.tied(ranked)) > 1 else "is best"
-    beside = f", then {last['label']} {three_digits(last['mean'])}" if len(ranked) == 2 and verb == "is best" else ""
+    verb = "tie" if len(curves.tied(ranked)) > 1 else "ends lowest"
+    beside = f", then {last['label']} {three_digits(last['mean'])}" if len(ranked) == 2 and verb != "tie" else ""
     return f"{named_best(ranked)} {verb}: {word} {three_digits(first['mean'])}{beside}"
 
 
@@ -194,7 +194,8 @@ def ranking_title(table: pd.DataFrame, measure: str) -> str:
     if len(ranked) == 1:
         return f"{named_best(ranked)}: {COLUMNS[measure].label} {three_digits(first['mean'])}"
     if len(curves.tied(ranked)) > 1:
-        return f"{named_best(ranked)} tie: {COLUMNS[measure].label} {three_digits(first['mean'])}"
+        same = f"{COLUMNS[measure].label} {three_digits(first['mean'])}"
+        return f"{named_best(ranked)} tie, as they never differed: {same}"
     second = ranked.iloc[1]
     whole = bool((ranked["n"] == ranked["runs"]).iloc[:2].all())
     clear = "is clearly lowest" if first["ci_high"] < second["ci_low"] else "is lowest, within the spread of the seeds"

@@ -342,7 +342,7 @@ def majority(frame: pd.DataFrame) -> float:
     NaN too for a user's own table that is not here, or has changed: a frame can be read without its data.
     """
     names = frame["dataset"].unique()
-    if len(names) != 1:
+    if len(names) != 1 or not isinstance(names[0], str):
         return math.nan
     try:
         return shape_of(names[0]).majority

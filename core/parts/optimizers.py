@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.registry import Argument, Entry, Part, Registry
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 EPS = 1e-8  # as torch.optim.Adam, AdamW and RMSprop
@@ -36,17 +35,8 @@ class Optimizer(Entry):
     cycled: str
 
 
-def make(part: Part[Optimizer], parameters: Iterable[Tensor], lr: float) -> torch.optim.Optimizer:
-    """PyTorch's own optimizer for ``parameters``."""
-    import torch
-
-    name, arguments = part.entry.recipe(**part.arguments)
-    optimizer: torch.optim.Optimizer = getattr(torch.optim, name)(parameters, lr=lr, **arguments)
-    return optimizer
-
-
 def source(part: Part[Optimizer], lr: float) -> str:
-    """The Python expression for ``make``'s optimizer, where ``torch`` and ``model`` are in scope."""
+    """The Python expression for PyTorch's own optimizer, where ``torch`` and ``model`` are in scope."""
     name, arguments = part.entry.recipe(**part.arguments)
     written = ", ".join(f"{argument}={value}" for argument, value in {"lr": lr, **arguments}.items())
     return f"torch.optim.{name}(model.parameters(), {written})"

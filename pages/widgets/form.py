@@ -124,7 +124,10 @@ def _read(kind: Experiment) -> tuple[Sweep | None, str]:
         sweep = kind.sweep(given)
         refusal = core.too_large(sweep)
     except ValueError as error:
-        return None, str(error)
+        problem = str(error)
+        for text in st.session_state.get(f"{kind.name}:dataset", []):
+            problem = problem.replace(text, own_data.label(text))  # a table by its name, not by where it is kept
+        return None, problem
     return (None, refusal) if refusal else (sweep, "")
 
 

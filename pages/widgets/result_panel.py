@@ -84,7 +84,10 @@ def result_panel(
         result = _result(sweep, store, *key)
         pictures = _pictures(kind, result.frame, key, _filter(kind, result.frame))
         _above(pictures, result, _whole(sweep) - finished)
-        if middle is None or _whole(sweep) > 1:  # the middle draws a single run itself
+        if result.frame.empty:
+            begun = "The first runs are under way; their charts stand here as soon as they end."
+            st.info(begun if running and not ended else "Nothing has been computed yet: press Run.")
+        elif middle is None or _whole(sweep) > 1:  # the middle draws a single run itself
             _charts(kind, pictures, result)
         if middle is None:
             _take_away(kind, sweep, result, store, more)

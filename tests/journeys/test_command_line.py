@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 
 import core
+from core.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 90.0  # seconds after which a test gives up; none takes as long
@@ -385,6 +386,44 @@ def test_head_gets_its_line_of_a_long_table_and_nobody_complains(lab):
     done = subprocess.run(["bash", "-c", words], cwd=lab.folder, env=lab.environment, capture_output=True, text=True)
     assert done.stdout == ",".join(core.experiment("vanishing").columns) + "\n"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words", [["list"], ["code", "vanishing"], ["run", "vanishing", *SMALL, *INLINE, "--quiet"]])
+def test_an_output_that_is_full_gets_one_sentence(lab, words):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "core", *words],
+            cwd=lab.folder,
+            env=lab.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"the output could not be written (No space left on device)\n"
+
+
+class Hesitant(io.RawIOBase):
+    """An output that takes ten bytes at a time, as an unbuffered one may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data) -> int:
+        self.taken += bytes(data[:10])
+        return min(10, len(data))
+
+
+def test_an_unbuffered_output_gets_all_of_it(monkeypatch, tmp_path):
+    output = Hesitant()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(output, write_through=True))
+    monkeypatch.setenv("GRADIENT_LAB_STORE", str(tmp_path / "store.sqlite"))
+    assert main(["run", "vanishing", *SMALL, *INLINE, "--quiet"]) == 0
+    assert len(output.taken.splitlines()) == 1 + 3 * (2 + 3)
+    assert output.taken.endswith(b"\n")
 
 
 def test_the_default_store_lies_below_the_current_folder(lab):

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import math
+import urllib.parse
 
 import numpy as np
 import pandas as pd
@@ -143,7 +144,7 @@ def test_a_sick_run_is_named_with_a_remedy_whose_link_can_be_read(run, name, set
     found = core.findings(run(**settings))
     assert [(one.code, one.severity) for one in found] == [(code, severity)]
     link = found[0].remedy.split("See it work: /Backprop_by_hand?")[1]
-    assert KIND.sweep(dict(field.split("=", 1) for field in link.split("&"))).points
+    assert KIND.sweep(dict(urllib.parse.parse_qsl(link, strict_parsing=True))).points
 
 
 FRAMES = {

@@ -2,6 +2,7 @@
 
 import io
 import math
+import urllib.parse
 
 import numpy as np
 import pandas as pd
@@ -131,10 +132,13 @@ def test_who_learns_is_measured_against_the_largest_class():
     learned = {"plain": majority + 0.01, "relu_he": 0.95}
     told = frame.assign(val_accuracy=frame["remedy"].map(learned).where(frame["val_accuracy"].notna()))
     numbers = {label: (value, note) for label, value, note in KIND.headline(told)}
-    assert numbers["Learn"][0] == "1 of 2" and "gets 62.7%: relu_he." in numbers["Learn"][1]
+    assert (
+        numbers["Learn"][0] == "1 of 1"
+        and "62.7% of the rows, in runs that all survive: relu_he." in numbers["Learn"][1]
+    )
     chart = KIND.charts(told)["accuracy"].to_dict()
     assert " ".join(chart["title"]["text"]) == "relu_he gets 95% right; the plain network stays at chance, 64%"
-    assert "Always answering the largest class gets 62.7%." in " ".join(chart["title"]["subtitle"])
+    assert "The largest class holds 62.7% of the rows." in " ".join(chart["title"]["subtitle"])
 
 
 def test_a_remedy_that_lost_runs_is_praised_for_none_of_the_others():
@@ -147,6 +151,26 @@ def test_a_remedy_that_lost_runs_is_praised_for_none_of_the_others():
     assert title.startswith("plain has the lowest training loss")
     alone = told[told["remedy"] == "relu_he"]
     assert "(2 of 3 runs, the others diverged)" in " ".join(KIND.charts(alone)["loss"].to_dict()["title"]["text"])
+
+
+def test_a_deep_network_that_answers_the_largest_class_alone_is_found_out():
+    frame = frame_of({"remedy": "plain", "dataset": "breast_cancer", "epochs": 5, "seeds": 3})
+    (finding,) = core.findings(frame)
+    assert finding.code == "vanishing_gradients" and finding.evidence["stuck"] == 1.0
+    assert "the accuracy stays at that of the largest class, 63%, in 100% of the runs" in finding.message
+    query = finding.remedy.partition("See it work: /Remedies?")[2]
+    assert KIND.sweep(dict(urllib.parse.parse_qsl(query, strict_parsing=True))).points
+
+
+def test_a_gradient_that_reaches_no_hidden_layer_or_not_the_first_is_said():
+    frame = frame_of(SMALL | {"remedy": "relu", "depth": 4})
+    (name,) = (name for name in KIND.charts(frame) if name.startswith("gradients of"))
+    for zero, words in (
+        (frame["layer"] <= 2, "layer 1 gets nothing of the last hidden layer's gradient at first, nothing at the end"),
+        (frame["layer"] <= 4, "layer 1 gets nothing, as that is zero too, of the last hidden layer's gradient"),
+    ):
+        title = " ".join(KIND.charts(frame.assign(grad_rms=frame["grad_rms"].mask(zero, 0.0)))[name].title.text)
+        assert words in title
 
 
 def test_heatmap_and_finding_speak_of_the_same_ratio():

@@ -2,6 +2,7 @@
 
 import math
 import re
+import urllib.parse
 
 import numpy as np
 import pandas as pd
@@ -304,7 +305,7 @@ def test_a_fault_is_named_with_its_evidence_and_a_remedy_that_opens(run, name, g
     if link:
         page, _, query = link.partition("?")
         assert page == "/Schedulers"
-        fields = dict(field.split("=", 1) for field in query.replace("%22", '"').split("&"))
+        fields = dict(urllib.parse.parse_qsl(query, strict_parsing=True))
         assert KINDS[name].sweep(fields).points
 
 

@@ -1,5 +1,7 @@
 """Optimizers of a stack against torch.optim, one run at a time."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -44,6 +46,12 @@ def plain(parameter, optimizer, own):
     optimizer.step()
 
 
+def made(part, parameters, lr):
+    """The optimizer that a printed script makes."""
+    model = SimpleNamespace(parameters=lambda: parameters)
+    return eval(optimizers.source(part, lr), {"torch": torch, "model": model})
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize(("text", "rule", "arguments"), RULES)
 def test_optimizers_agree_with_torch_optim_over_twenty_steps(text, rule, arguments, shape):
@@ -68,7 +76,7 @@ def test_a_momentum_of_each_runs_own_agrees_with_torch_optim_given_it_at_each_st
     cycled = part.entry.cycled
     ours, lr = stack_of(shape)
     parameters = [nn.Parameter(run.clone()) for run in ours]
-    rules = [optimizers.make(part, [own], rate) for own, rate in zip(parameters, RATES, strict=True)]
+    rules = [made(part, [own], rate) for own, rate in zip(parameters, RATES, strict=True)]
     state = {}
     for step, gradient in enumerate(gradients(shape)):
         momenta = [0.95 - 0.005 * step, 0.4 + 0.02 * step, 0.8]
@@ -120,13 +128,12 @@ def test_an_update_of_one_run_is_the_same_alone_and_in_a_stack(text):
 
 
 @pytest.mark.parametrize(("text", "rule", "arguments"), RULES)
-def test_the_printed_optimizer_is_the_one_that_is_made(text, rule, arguments):
+def test_the_printed_optimizer_is_pytorchs(text, rule, arguments):
     part, model = OPTIMIZERS.parse(text), nn.Linear(2, 3)
-    printed = eval(optimizers.source(part, 0.0123), {"torch": torch, "model": model})
-    made = optimizers.make(part, model.parameters(), 0.0123)
+    printed = made(part, list(model.parameters()), 0.0123)
     byhand = rule(model.parameters(), lr=0.0123, **arguments)
-    assert type(printed) is type(made) is type(byhand)
-    assert printed.defaults == made.defaults == byhand.defaults
+    assert type(printed) is type(byhand)
+    assert printed.defaults == byhand.defaults
 
 
 def test_the_printed_adam_names_its_arguments():
