@@ -78,7 +78,7 @@ def _gradients(runs: pd.DataFrame, rows: pd.DataFrame, first: pd.Series, setting
             Finding(
                 "vanishing_gradients",
                 "error",
-                f"{settings['label']}: layer 1 gets {three_digits(ratio)} of the last hidden layer's gradient, and "
+                f"{settings['label']}: layer 1's gradient is {three_digits(ratio)}× the last hidden layer's, and "
                 f"{stays} in {stuck:.0%} of the runs.",
                 evidence,
                 "ReLU with He's initialization, residual blocks or a norm. "
@@ -90,7 +90,7 @@ def _gradients(runs: pd.DataFrame, rows: pd.DataFrame, first: pd.Series, setting
             Finding(
                 "exploding_gradients",
                 "warning",
-                f"{settings['label']}: before training, layer 1 gets {three_digits(ratio)} times the last hidden layer's gradient.",
+                f"{settings['label']}: before training, layer 1's gradient is {three_digits(ratio)}× the last hidden layer's.",
                 evidence,
                 f"Skips around the layers keep it even. See it work: {_link(settings, beside='together')}",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import altair as alt
@@ -176,13 +177,10 @@ def _maps(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, alt.Chart]:
 
 
 def _map_words(data: pd.DataFrame) -> str:
-    """What is left of the last hidden layer's gradient at the first, when training begins and when it ends."""
+    """The first layer's gradient over the last hidden layer's, when training begins and when it ends; 0 where it has none."""
     logs = data.set_index(["step", "layer"])["log_grad"]
     depth, ends = int(data["depth"].iloc[0]), []
     for step in (data["step"].min(), data["step"].max()):
-        first, last = logs.get((step, 1)), logs.get((step, depth))
-        if last is None:
-            ends.append("nothing, as that is zero too,")
-        else:
-            ends.append("nothing" if first is None else three_digits(10.0 ** float(first - last)))
-    return f"layer 1 gets {ends[0]} of the last hidden layer's gradient at first, {ends[1]} at the end"
+        first, last = logs.get((step, 1), -math.inf), logs.get((step, depth), -math.inf)
+        ends.append(f"{three_digits(10.0 ** (first - last) if np.isfinite(first) else 0.0)}×")
+    return f"layer 1's gradient is {ends[0]} the last hidden layer's at first, {ends[1]} at the end"

@@ -165,9 +165,15 @@ def test_a_deep_network_that_answers_the_largest_class_alone_is_found_out():
 def test_a_gradient_that_reaches_no_hidden_layer_or_not_the_first_is_said():
     frame = frame_of(SMALL | {"remedy": "relu", "depth": 4})
     (name,) = (name for name in KIND.charts(frame) if name.startswith("gradients of"))
+    last = frame["step"].max()
     for zero, words in (
-        (frame["layer"] <= 2, "layer 1 gets nothing of the last hidden layer's gradient at first, nothing at the end"),
-        (frame["layer"] <= 4, "layer 1 gets nothing, as that is zero too, of the last hidden layer's gradient"),
+        (frame["layer"] <= 2, "layer 1's gradient is 0× the last hidden layer's at first, 0× at the end"),
+        (frame["layer"] <= 4, "layer 1's gradient is 0× the last hidden layer's at first, 0× at the end"),
+        (
+            (frame["layer"] == 1) & (frame["step"] == last),
+            "× the last hidden layer's at first, 0× at the end",
+        ),
+        (frame["layer"] == 4, "layer 1's gradient is ∞× the last hidden layer's at first"),
     ):
         title = " ".join(KIND.charts(frame.assign(grad_rms=frame["grad_rms"].mask(zero, 0.0)))[name].title.text)
         assert words in title
@@ -176,7 +182,7 @@ def test_a_gradient_that_reaches_no_hidden_layer_or_not_the_first_is_said():
 def test_heatmap_and_finding_speak_of_the_same_ratio():
     frame = frame_of({"remedy": "plain", "depth": 12, "epochs": 1, "seeds": 2})
     (finding,) = core.findings(frame)
-    words = "layer 1 gets " + three_digits(finding.evidence["first_over_last"]) + " of the last hidden layer's gradient"
+    words = f"layer 1's gradient is {three_digits(finding.evidence['first_over_last'])}× the last hidden layer's"
     (title,) = (chart.title.text for name, chart in KIND.charts(frame).items() if name.startswith("gradients of"))
     assert words in finding.message and words in " ".join(title)
 
