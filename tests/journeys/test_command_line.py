@@ -214,6 +214,7 @@ def break_a_row(lab: Lab) -> str:
     return id
 
 
+@pytest.mark.slow
 def test_code_prints_a_script_that_prints_what_run_prints(lab):
     script, err = lab("code", "vanishing", "depth=5", "activation=tanh", "seed=3")
     assert err == ""

@@ -71,6 +71,7 @@ def test_the_three_losses_of_a_step():
     assert steps.losses(step) == pytest.approx(dict.fromkeys(("right", "naive", "lesson"), np.log(2)))
 
 
+@pytest.mark.slow
 def test_every_picture_draws_every_epoch_of_every_film(film):
     for epoch in (0, int(film.epochs[len(film.epochs) // 2]), int(film.epochs[-1])):
         step = closely.step_of(film.network(epoch), film.X, film.y)

@@ -30,6 +30,7 @@ def test_an_explanation_has_a_formula_what_to_try_next_and_a_source(name):
     assert "arXiv" in story or "Source" in story
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "number"), CASES)
 def test_an_answer_is_drawn_from_the_run(name, number, tmp_path):
     question = QUESTIONS[name][number]

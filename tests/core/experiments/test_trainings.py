@@ -309,6 +309,7 @@ def test_a_fault_is_named_with_its_evidence_and_a_remedy_that_opens(run, name, g
         assert KINDS[name].sweep(fields).points
 
 
+@pytest.mark.slow
 def test_clipping_rescues_the_transformer_at_a_high_rate(run):
     (preset,) = [own for own in KINDS["clipping"].presets if own.name == "A transformer at a high rate"]
     frame = run("clipping", **{**preset.settings, "epochs": "2", "batch_size": "64", "base_lr": "0.1"})
