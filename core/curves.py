@@ -106,7 +106,7 @@ def _in_order(table: pd.DataFrame, ascending: bool = True) -> pd.DataFrame:
     return ordered.drop(columns="lost").reset_index(drop=True)
 
 
-def paired(runs: pd.DataFrame, settings: Sequence[str], name: str, measure: str, reference: str) -> pd.DataFrame:
+def paired(runs: pd.DataFrame, settings: Sequence[str], name: str, measure: str, reference: object) -> pd.DataFrame:
     """``value n mean ci_low ci_high``: the measure of each value of setting ``name`` minus that of ``reference``.
 
     Pairs have the same seed and all other settings alike; pairs with a run that diverged are left out.

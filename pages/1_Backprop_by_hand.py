@@ -46,7 +46,7 @@ if sweep is None:
     st.caption("Change it in the form at the left (» on a narrow screen) or in the address; nothing was lost.")
 else:
     form.write_link(kind, sweep)
-    result_panel.result_panel(kind, sweep, partial(closely, sweep))
+    result_panel.result_panel(kind, sweep, partial(closely, sweep), alone=True)
 with st.expander("What this shows, with the formulas"):
     st.markdown(kind.story)
 with st.expander("The whole network in NumPy, to be read from top to bottom"):

@@ -12,10 +12,7 @@ def result(kind: Experiment, sweep: Sweep) -> None:
     """The result, the trainings that check it, and the curvature along descent."""
     check = partial(check_rate.check_rate, kind, sweep)
     charts = partial(check_rate.check_charts, kind, sweep)
-    several = len(sweep.points) * len(sweep.seeds) > 1  # of one run, the panel would leave its charts to the check
-    result_panel.result_panel(kind, sweep, check if several else None, charts)
-    if not several:
-        check()
+    result_panel.result_panel(kind, sweep, check, charts)
     edge.edge(kind, sweep)
 
 

@@ -254,6 +254,13 @@ def check_charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
     return draw.check_charts(frame)
 
 
+def checked_rate(frame: pd.DataFrame) -> float:
+    """The rate that the trainings of ``check_settings`` speak for: the suggestion, or one that is surely better."""
+    from core.experiments import range_test_charts as draw
+
+    return draw.checked_rate(frame)
+
+
 EDGE_STEPS, EDGE_EVERY = 400, 20
 
 

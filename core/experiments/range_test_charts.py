@@ -171,7 +171,8 @@ def _rules_chart(runs: pd.DataFrame) -> alt.Chart:
     )
     rules = table[table["rule"] != "stability limit"]["median"]
     title = f"The rules disagree by a factor of {three_digits(float(rules.max() / rules.min()))}"
-    note = f"Dot: median over n = {int(table['n'].max())} runs; line: 10th to 90th percentile; ticks: single runs."
+    note = f"Dot: median over n = {int(table['n'].max())} runs; line: 10th to 90th percentile; ticks: single runs. "
+    note += "We recommend valley, inside the longest fall: the others look at one point, on the flat beginning perhaps or at the edge."
     return titled(drawn, title, note, height=max(150, 40 * len(order)))
 
 
@@ -240,6 +241,19 @@ def _ends(frame: pd.DataFrame, measure: str) -> pd.Series:
     return pd.Series(ends)
 
 
+def checked_rate(frame: pd.DataFrame) -> float:
+    """The rate that the trainings speak for: the suggestion, the second of theirs, unless another is surely better.
+
+    Surely: its validation loss is lower, and the 95 % interval of the difference, seed by seed, holds no 0.
+    """
+    frame = curves.finite(frame)
+    rates = list(dict.fromkeys(frame["base_lr"]))
+    suggested, best = float(rates[1]), float(_ends(frame, "val_loss").idxmin())
+    runs = trainings.run_summary(frame, ["base_lr"])
+    pairs = curves.paired(runs, ["base_lr"], "base_lr", "final_val_loss", suggested).set_index("value")
+    return best if best in pairs.index and pairs.loc[best, "ci_high"] < 0 else suggested
+
+
 def _check_title(frame: pd.DataFrame) -> str:
     """How the suggestion, the second of the rates, fares among them on the validation rows."""
     ends = _ends(frame, "val_loss")
@@ -249,11 +263,8 @@ def _check_title(frame: pd.DataFrame) -> str:
     words = f"The suggested rate {suggested:g} ends at a validation loss of {three_digits(float(ends[suggested]))}"
     if best == suggested:
         return f"{words}, the lowest of these rates"
-    runs = trainings.run_summary(frame, ["base_lr"])
-    pairs = curves.paired(runs, ["base_lr"], "base_lr", "final_val_loss", suggested).set_index("value")
-    surely = best in pairs.index and pairs.loc[best, "ci_high"] < 0
     which = "a higher" if best > suggested else "a lower"
-    verdict = f"here {which} rate does better" if surely else "within the spread of the seeds"
+    verdict = f"here {which} rate does better" if checked_rate(frame) == best else "within the spread of the seeds"
     return f"{words}; {best:g} at {three_digits(float(ends[best]))}, {verdict}"
 
 

@@ -50,12 +50,12 @@ def _learns_title(frame: pd.DataFrame, runs: pd.DataFrame, measure: str) -> str:
     some = f" ({remedies.survivors(best)})" if best["n"] < best["runs"] else ""
     if measure.endswith("loss"):
         return f"{best['remedy']} ends at a validation loss of {three_digits(float(best['mean']))}{some}"
-    ends = f"{best['remedy']} gets {best['mean']:.0%} right{some}"
+    ends = f"{best['remedy']} gets {best['mean']:.0%} right on average{some}"
     if plain.empty or best["remedy"] == "plain" or not np.isfinite(plain["mean"].iloc[0]):
         return ends
     gets = float(plain["mean"].iloc[0])
     at_chance = remedies.skill(gets, trainings.majority(frame)) < remedies.AT_CHANCE
-    return f"{ends}; the plain network {'stays at chance' if at_chance else 'gets'}, {gets:.0%}"
+    return f"{ends}; the plain network {'does no better than guessing:' if at_chance else 'gets'} {gets:.0%}"
 
 
 def _loss_title(runs: pd.DataFrame) -> str:
@@ -63,7 +63,7 @@ def _loss_title(runs: pd.DataFrame) -> str:
     if not np.isfinite(best["mean"]):
         return "Training loss"
     some = f" ({remedies.survivors(best)})" if best["n"] < best["runs"] else ""
-    return f"{best['remedy']} has the lowest training loss: {three_digits(float(best['mean']))}{some}"
+    return f"{best['remedy']} has the lowest training loss on the last batch: mean {three_digits(float(best['mean']))}{some}"
 
 
 def _ranking(whole: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], measure: str) -> alt.Chart:

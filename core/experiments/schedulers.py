@@ -132,6 +132,8 @@ def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
     runs = run_summary(frame)
     per_epoch = int((frame["epoch"] == frame["epoch"].min()).groupby(frame["run"]).sum().max())
     note = f"An epoch has {per_epoch} updates."
+    if any(name.startswith("one_cycle") and "max_lr" not in name for name in runs["scheduler"]):
+        note += " one_cycle peaks at ten times its learning rate unless max_lr says otherwise."
     loss_title = draw.ending_title(curves.standing(runs, NAMES, "final_val_loss"), "final_val_loss")
     found = {
         "rate": draw.curve_chart(frame, NAMES, "lr", "step", _rate_title(frame), note),
@@ -173,7 +175,7 @@ def _train_title(runs: pd.DataFrame) -> str:
     from core.experiments import training_charts as draw
 
     title = draw.ending_title(curves.standing(runs, NAMES, "final_train_loss"), "final_train_loss")
-    return f"On the training rows, {title[0].lower() if title.startswith(('No ', 'The ')) else title[0]}{title[1:]}"
+    return f"On the last batch, {title[0].lower() if title.startswith(('No ', 'The ')) else title[0]}{title[1:]}"
 
 
 def _accuracy_title(runs: pd.DataFrame) -> str:
@@ -184,7 +186,7 @@ def _accuracy_title(runs: pd.DataFrame) -> str:
     table = curves.highest_first(curves.standing(lived, NAMES, "final_val_accuracy"))
     if np.isnan(table["mean"].iloc[0]):
         return "Validation accuracy"
-    right = f"{table['mean'].iloc[0]:.1%} of the validation rows in the right class"
+    right = f"on average {table['mean'].iloc[0]:.1%} of the validation rows in the right class"
     if len(table) == 1:
         return f"The training puts {right}"
     return f"{draw.named_best(table)} {'puts' if len(curves.tied(table)) == 1 else 'put'} {right}"

@@ -179,10 +179,10 @@ def ending_title(table: pd.DataFrame, measure: str) -> str:
         return f"No run ended with a finite {word}"
     first, last = ranked.iloc[0], ranked.iloc[-1]
     if len(table) == 1:
-        return f"The {word} is {three_digits(first['mean'])}"
+        return f"The mean {word} is {three_digits(first['mean'])}"
     verb = "tie" if len(curves.tied(ranked)) > 1 else "ends lowest"
     beside = f", then {last['label']} {three_digits(last['mean'])}" if len(ranked) == 2 and verb != "tie" else ""
-    return f"{named_best(ranked)} {verb}: {word} {three_digits(first['mean'])}{beside}"
+    return f"{named_best(ranked)} {verb}: mean {word} {three_digits(first['mean'])}{beside}"
 
 
 def ranking_title(table: pd.DataFrame, measure: str) -> str:

@@ -3,7 +3,8 @@
 The rules, with those of ``csv_files``, which are part of what a run means (raise the experiments' ``version`` when they
 change):
 
-- Between semicolons or tabs a comma is a decimal sign, in a column that has no point; 1,5 is 1.5 there.
+- Between semicolons or tabs a comma is a decimal sign, in a column where no point can be one: 1,5 is 1.5 there, and
+  1.234,5 is 1234.5.
 - Rows without a target are left out. A target of text is a class, and so are whole numbers with at most 20 different
   values and 5 rows for each on average; any other number is a number.
 - A column whose cells are all numbers is one number: gaps get the training part's median, then it is standardized. Any
@@ -38,8 +39,11 @@ CATEGORIES = 20  # features of one text column
 HASH_DIGITS = 16  # of the 64, in canonical text
 SHOWN_NAMES = 12  # in a sentence
 DECIMAL = re.compile(r"[+-]?(\d+(,\d*)?|,\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
+GROUPED = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?", re.ASCII)
 DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([T ].*)?", re.ASCII)
-AMOUNT = re.compile(r"[^\w]*([A-Z]{3})?[^\w]*\d{1,3}([.,' ]?\d{3})*([.,]\d+)?[^\w]*([A-Z]{3})?")  # $1,234.50
+AMOUNT = re.compile(
+    r"[^\w]*([A-Z]{3}|[Kk]r)?[^\w]*\d{1,3}([.,' ]?\d{3})*([.,]\d+)?[^\w]*([A-Z]{3}|[Kk]r)?"
+)  # $1,234.50
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}", re.ASCII)
 
 
@@ -62,7 +66,7 @@ class Sheet:
     classes         their names, in order; empty where the target is a number
     named           whether the classes are text, not whole numbers
     dropped_rows    rows without a target
-    commas          whether numbers are written with decimal commas, in some column at least
+    commas          places of the columns whose numbers are written with decimal commas
     """
 
     delimiter: str
@@ -75,7 +79,7 @@ class Sheet:
     classes: tuple[str, ...]
     named: bool
     dropped_rows: int
-    commas: bool
+    commas: tuple[int, ...]
     columns: tuple[Column, ...]
 
     @property
@@ -177,7 +181,7 @@ def sheet_of(path: str, cells: Cells, target: str) -> Sheet:
         classes,
         named,
         len(rows) - len(kept),
-        bool(commas),
+        tuple(sorted(commas)),
         tuple(columns),
     )
 
@@ -187,12 +191,16 @@ def _with_points(rows: list[tuple[int, list[str]]]) -> tuple[list[tuple[int, lis
     places = {
         place
         for place, cells in enumerate(zip(*(row for _, row in rows), strict=True))
-        if any("," in cell for cell in cells) and all(DECIMAL.fullmatch(cell) for cell in cells if cell)
+        if any("," in cell for cell in cells)
+        and all(DECIMAL.fullmatch(cell) or GROUPED.fullmatch(cell) for cell in cells if cell)
     }
     if not places:
         return rows, places
     replaced = [
-        (line, [cell.replace(",", ".") if place in places else cell for place, cell in enumerate(row)])
+        (
+            line,
+            [cell.replace(".", "").replace(",", ".") if place in places else cell for place, cell in enumerate(row)],
+        )
         for line, row in rows
     ]
     return replaced, places
@@ -202,8 +210,10 @@ def _advice(cells: Sequence[str]) -> str:
     """What to do about texts that are dates or numbers written for people; empty for all others."""
     if all(DATE.fullmatch(cell) for cell in cells):
         return "dates are not used as such: add their month or weekday as a column"
-    odd = [cell for cell in cells if AMOUNT.fullmatch(cell)]
-    return f"if they are numbers, write them as 1234.5 and not as {odd[0]}" if 10 * len(odd) > 9 * len(cells) else ""
+    if 10 * sum(AMOUNT.fullmatch(cell) is not None for cell in cells) < 9 * len(cells):
+        return ""
+    odd = next((cell for cell in cells if not DECIMAL.fullmatch(cell) and not cell.isdecimal()), cells[0])
+    return f"if they are numbers, write them as 1234.5 and not as {odd}"
 
 
 def _doubt(cells: Sequence[str], commas: bool) -> str:
@@ -322,8 +332,7 @@ def reading_code(path: str, target: str, sha256: str | None = None) -> str:
     """The lines of a plain script that set ``inputs`` and ``labels``."""
     own = sheet(path, target, sha256)
     separator = "" if own.delimiter == "," else f", delimiter={_source(own.delimiter)}"
-    point = '.replace(",", ".")' if own.commas else ""
-    measured = f'[[float(row[place]{point} or "nan") for place in NUMBERS] for row in rows]'
+    measured = '[[float(row[place] or "nan") for place in NUMBERS] for row in rows]'
     words = "np.array([[row[place] for place in TEXTS] for row in rows], dtype=object)"
     lines = [
         "import csv",
@@ -338,11 +347,20 @@ def reading_code(path: str, target: str, sha256: str | None = None) -> str:
         f'    rows = [row for row in csv.reader(file{separator}, skipinitialspace=True) if row not in ([], [""])]',
         'rows = [["" if cell.strip().lower() in MISSING else cell.strip() for cell in row] for row in rows[1:]]',
         "rows = [row for row in rows if row[TARGET]]  # those without a target are left out",
+        *(
+            [
+                f"for place in {list(own.commas)}:  # columns with decimal commas",
+                "    for row in rows:",
+                '        row[place] = row[place].replace(".", "").replace(",", ".")',
+            ]
+            if own.commas
+            else []
+        ),
         *([f"numbers = np.array({measured})"] if own.numbers else []),
         *([f"texts = {words}"] if own.texts else []),
         f"inputs = {'np.hstack([numbers, texts])' if own.numbers and own.texts else 'numbers' if own.numbers else 'texts'}",
     ]
-    goal = "[row[TARGET] for row in rows]" if own.named else f"[float(row[TARGET]{point}) for row in rows]"
+    goal = "[row[TARGET] for row in rows]" if own.named else "[float(row[TARGET]) for row in rows]"
     lines.append(f"labels = np.unique({goal}, return_inverse=True)[1]" if own.classes else f"labels = np.array({goal})")
     return "\n".join(lines)
 

@@ -49,7 +49,8 @@ def check_rate(kind: Experiment, sweep: Sweep) -> None:
 
     renewed()
     fields = check.link()
-    rate = fields["base_lr"].split(",")[1]
+    whole = store.count(list(check.run_ids())) == cost.runs
+    rate = f"{range_test.checked_rate(tables.to_frame(_table(check))):g}" if whole else fields["base_lr"].split(",")[1]
     st.download_button(
         "CSV of these trainings",
         lambda: tables.csv(_table(check)),

@@ -9,7 +9,7 @@ import streamlit as st
 import core
 from core.experiments import Experiment
 from core.settings import Sweep
-from pages.widgets import form, page, predict, result_panel
+from pages.widgets import form, own_data, page, predict, result_panel
 
 Result = Callable[[Experiment, Sweep], None]
 
@@ -28,6 +28,9 @@ def experiment_page(name: str, result: Result = result_panel.result_panel) -> No
         st.caption("Change it in the form at the left (» on a narrow screen) or in the address; nothing was lost.")
     else:
         form.write_link(kind, sweep)
+        tables = [text for text in sweep.axes.get("dataset", ()) if text.startswith("csv(")]
+        if tables:
+            st.caption(f"On your own data: {', '.join(own_data.label(text) for text in tables)}.")
         result(kind, sweep)
     with st.expander("What this shows, with the formulas"):
         st.markdown(kind.story)

@@ -55,13 +55,14 @@ def _uploaded(kind: Experiment, name: str, content: bytes) -> None:
         help="Text, or whole numbers of few different values, are classes; other numbers are predicted as numbers.",
     )
     if target is None:
-        st.caption("Choose what the network should learn to predict from all other columns.")
+        st.caption("Choose what the network should learn to predict from the other columns.")
         return
     own = _sheet(digest, target, name, content)
     part = Part(
         DATASETS["csv"], {"path": str(_place(name, digest)), "target": target, "sha256": digest[: own_data.HASH_DIGITS]}
     )
     used = st.session_state.get(f"{kind.name}:dataset") == [str(part)]
+    _summary(own, target)
     st.button(
         "In use" if used else "Use this data",
         type="primary",
@@ -71,7 +72,7 @@ def _uploaded(kind: Experiment, name: str, content: bytes) -> None:
         on_click=_use,
         args=(kind, part, content),
     )
-    _report(own, target)
+    _columns(own)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -90,12 +91,15 @@ def _in_use(chosen: list[str]) -> None:
     own = [text for text in chosen if text.startswith("csv(")]
     if own:
         given = DATASETS.parse(own[0]).completed().arguments
-        _report(own_data.sheet(**given), str(given["target"]))  # type: ignore[arg-type]
+        sheet = own_data.sheet(**given)  # type: ignore[arg-type]
+        _summary(sheet, str(given["target"]))
+        _columns(sheet)
     else:
         st.caption("Upload a CSV file to train on your own data: text, gaps and scales are taken care of.")
 
 
-def _report(own: own_data.Sheet, target: str) -> None:
+def _summary(own: own_data.Sheet, target: str) -> None:
+    """Rows, columns, target, and what is to be beaten."""
     dropped = f", {own.dropped_rows:,} left out (no target; words such as NA and None count as none)"
     if own.classes:
         shown = ", ".join(own.classes[:6]) + (" …" if len(own.classes) > 6 else "")
@@ -106,9 +110,13 @@ def _report(own: own_data.Sheet, target: str) -> None:
         goal = f"**{_plain(note)}**, standardized"
         baseline = "a loss of **1**, that of always answering the mean"
     st.caption(
-        f"**{own.rows:,} rows**{dropped if own.dropped_rows else ''}, {len(own.numbers) + len(own.texts)} columns used.  \n"
+        f"**{own.rows:,} rows**{dropped if own.dropped_rows else ''}, {len(own.numbers) + len(own.texts)} of {len(own.columns) - 1} columns used.  \n"
         f"Predicts {_plain(target)}: {goal}.  \nTo beat: {baseline}."
     )
+
+
+def _columns(own: own_data.Sheet) -> None:
+    """What became of every column."""
     for name, used_as in (("Numbers, standardized", "number"), ("Text, encoded", "text"), ("Left out", "left out")):
         found = [column for column in own.columns if column.kind == used_as]
         told = [_plain(column.name) + (f" ({_plain(column.note)})" if column.note else "") for column in found]

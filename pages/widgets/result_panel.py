@@ -60,11 +60,16 @@ def _table(sweep: Sweep, store: core.Store):  # type: ignore[no-untyped-def]  # 
 
 
 def result_panel(
-    kind: Experiment, sweep: Sweep, middle: Callable[[], None] | None = None, more: MoreCharts = dict
+    kind: Experiment,
+    sweep: Sweep,
+    middle: Callable[[], None] | None = None,
+    more: MoreCharts = dict,
+    alone: bool = False,
 ) -> None:
     """The job and all that it has found so far, renewed while it runs.
 
-    middle  draws what a page shows of its own between the charts and what can be taken away; of one run, in the charts' place
+    middle  draws what a page shows of its own between the charts and what can be taken away
+    alone   of one run, the middle stands in the charts' place
     more    the charts of that which belong into the report
     """
     store = page.store()
@@ -87,7 +92,7 @@ def result_panel(
         if result.frame.empty:
             begun = "The first runs are under way; their charts stand here as soon as they end."
             st.info(begun if running and not ended else "Nothing has been computed yet: press Run.")
-        elif middle is None or _whole(sweep) > 1:  # the middle draws a single run itself
+        elif not alone or _whole(sweep) > 1:
             _charts(kind, pictures, result)
         if middle is None:
             _take_away(kind, sweep, result, store, more)

@@ -85,9 +85,11 @@ def test_the_check_is_judged_on_rows_that_were_not_trained_on(check):
     assert title_of(charts["check_val_loss"]) == (
         f"The suggested rate {suggested:g} ends at a validation loss of 0.52; {high:g} at 0.32, here a higher rate does better"
     )
+    assert range_test.checked_rate(told) == high
     assert title_of(charts["check_train_loss"]) == f"On the batches themselves {highest:g} ends lowest: 0.1"
     spread = told["val_loss"].where(told["base_lr"] != high, 0.49 + 0.2 * ((told["seed"] % 2) - 0.5))
     spread = spread.where(check["val_loss"].notna())
+    assert range_test.checked_rate(told.assign(val_loss=spread)) == suggested
     title = title_of(range_test.check_charts(told.assign(val_loss=spread))["check_val_loss"])
     assert title.endswith(", within the spread of the seeds")
 

@@ -96,17 +96,19 @@ def test_decimal_commas_are_read_between_semicolons_and_tabs_and_only_there():
             own, usual = own_data.sheet("other.csv", target), own_data.sheet("houses.csv", target)
             assert [column[:2] for column in own.columns] == [column[:2] for column in usual.columns]
             notes = {column.name: column.note for column in own.columns}
-            assert own.commas == (decimal == ",") == notes["area"].endswith("; decimal commas")
+            assert bool(own.commas) == (decimal == ",") == notes["area"].endswith("; decimal commas")
             np.testing.assert_array_equal(own.labels, usual.labels)
             np.testing.assert_array_equal(own.inputs[:, 0].astype(float), usual.inputs[:, 0].astype(float))
-    frame["price"] = [f"1.{number:03},50" for number in range(len(frame))]  # a point for thousands: not ours to guess
+    frame["price"] = [f"{1 + n % 2}.{n:03},50" if n % 3 else f"{n},5" for n in range(len(frame))]
     frame.to_csv("thousands.csv", index=False, sep=";", decimal=",")
-    notes = {column.name: column.note for column in own_data.sheet("thousands.csv", "condition class").columns}
-    assert notes["price"].startswith(
-        "text that never repeats; if they are numbers, write them as 1234.5 and not as 1.0"
-    )
-    with pytest.raises(ValueError, match=r"if they are numbers, write them as 1234.5 and not as 1.000,50"):
-        own_data.sheet("thousands.csv", "price")
+    assert own_data.sheet("thousands.csv", "price").labels[:3].tolist() == [0.5, 2001.5, 1002.5]
+    frame["price"] = [f"{cell} kr" if n % 3 else cell for n, cell in enumerate(frame["price"])]
+    frame.to_csv("crowns.csv", index=False, sep=";", decimal=",")
+    advice = "if they are numbers, write them as 1234.5 and not as 2.001,50 kr"
+    notes = {column.name: column.note for column in own_data.sheet("crowns.csv", "condition class").columns}
+    assert notes["price"] == f"text that never repeats; {advice}"
+    with pytest.raises(ValueError, match=advice):
+        own_data.sheet("crowns.csv", "price")
 
 
 def test_what_looks_like_numbers_or_dates_and_is_read_as_text_is_said():
@@ -405,7 +407,8 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_printed_script_reads_the_same_file_and_agrees(name, tmp_path):
     houses()[["area", "rooms", "price"]].to_csv("numbers.csv", index=False, sep=";")
-    houses()[["area", "town", "price"]].to_csv("commas.csv", index=False, sep=";", decimal=",")
+    dear = houses()[["area", "town", "price"]].assign(rent=[f"{1 + n % 9}.{n:03},5" for n in range(len(houses()))])
+    dear.assign(points=[f"{n / 8}" for n in range(len(dear))]).to_csv("commas.csv", index=False, sep=";", decimal=",")
     houses()[["town", "condition class", "price"]].to_csv('the "text".csv', index=False)
     spreadsheet = houses()[["rooms", "town", "price"]].to_csv(index=False, sep=";")
     Path("spreadsheet.csv").write_text(f"sep=;\n{spreadsheet}", encoding="utf-8")
