@@ -155,7 +155,7 @@ def load(settings: Learner) -> stacks.Load:
         flops = 6.0 * data.length * weights * rows
         trace = float(data.length) * rows * itemsize * (inner + (blocks > 1) * 6 * units)
         calls = data.length * (6 if blocks == 1 else 40) * 4e-7
-        slow *= 1.5
+        seconds = 1.5 * slow * (flops / 70e9 + values * 0.5e-9 + weights * 4e-9 + calls)
     else:
         assert settings.depth is not None
         weights = float(units * (inputs + (settings.depth - 1) * units + 16))
@@ -164,9 +164,8 @@ def load(settings: Learner) -> stacks.Load:
         assert data.training_rows is not None
         validation = data.training_rows / 4 * (inputs + 3.0 * settings.depth * units)  # all rows at once
         trace = (3.0 * settings.depth * units * rows + validation) * itemsize
-        calls = (40 + 20 * settings.depth) * (6e-7 if settings.norm == "none" else 3e-6)
-        slow *= 1.2
-    seconds = slow * (flops / 70e9 + values * 0.5e-9 + weights * 4e-9 + calls)
+        calls = (40 + 20 * settings.depth) * (2e-7 if settings.norm == "none" else 1.5e-6)
+        seconds = 1.2 * slow * (flops / 140e9 + values * 0.3e-9 + weights * 1.5e-9 + calls)
     return stacks.Load(
         max(units * rows, weights) * itemsize, trace + 8.0 * weights * itemsize, settings.steps * seconds
     )
