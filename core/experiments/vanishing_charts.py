@@ -355,7 +355,7 @@ def share_chart(frame: pd.DataFrame, name: str) -> alt.Chart:
         )
     )
     title = "No unit output is saturated" if name == "saturated" else "No unit is dead"
-    if 0 < worst[name] < 0.005:
+    if 0 < worst[name] < 0.0095:  # what would be written as 0 %
         title = title.replace("No ", "Hardly any ")
     elif worst[name] > 0:
         title = f"Up to {worst[name]:.0%} of a layer's {meaning[0]} ({worst['label']}, layer {int(worst['layer'])})"

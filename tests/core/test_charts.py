@@ -122,6 +122,14 @@ def test_what_is_left_out_is_said_with_its_count(run):
     assert "8 of 200 settings are drawn" in " ".join(many["title"]["subtitle"])
 
 
+@pytest.mark.parametrize(
+    ("share", "words"), [(0.0, "No unit output is"), (0.005, "Hardly any"), (0.012, "Up to 1% of")]
+)
+def test_a_small_share_is_not_called_zero_per_cent(run, share, words):
+    title = vanishing_charts.charts(run(depth=3).assign(saturated=share))["saturated"].to_dict()["title"]["text"]
+    assert " ".join(title).startswith(words)
+
+
 def test_charts_of_a_filtered_frame_say_what_it_lacks(run):
     with pytest.raises(ValueError, match="the table lacks rows of some runs"):
         vanishing_charts.charts(run(depth=5, seeds=2).query("layer != 3"))
