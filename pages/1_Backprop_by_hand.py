@@ -5,16 +5,11 @@ from functools import partial
 
 import streamlit as st
 
-import core
 from core.engine import by_hand
+from core.experiments import Experiment
 from core.settings import Sweep
-from pages.widgets import film, form, microscope, page, predict, result_panel
-
-page.begin("Backprop by hand")
-kind = core.experiment("backprop")
-
-with st.sidebar:
-    sweep, problem = form.settings_form(kind, dict(st.query_params) or kind.presets[0].settings)
+from pages.widgets import film, microscope, result_panel
+from pages.widgets.experiment_page import experiment_page
 
 
 def closely(of: Sweep) -> None:
@@ -38,16 +33,11 @@ def closely(of: Sweep) -> None:
     renewed()
 
 
-st.title(kind.title)
-st.markdown(f"**{kind.question}**")
-predict.questions(kind)
-if sweep is None:
-    st.error(problem)
-    st.caption("Change it in the form at the left (» on a narrow screen) or in the address; nothing was lost.")
-else:
-    form.write_link(kind, sweep)
+def result(kind: Experiment, sweep: Sweep) -> None:
+    """The film of one run stands in the charts' place."""
     result_panel.result_panel(kind, sweep, partial(closely, sweep), alone=True)
-with st.expander("What this shows, with the formulas"):
-    st.markdown(kind.story)
+
+
+experiment_page("backprop", result)
 with st.expander("The whole network in NumPy, to be read from top to bottom"):
     st.code(inspect.getsource(by_hand), language="python")

@@ -47,7 +47,7 @@ def _learns_title(frame: pd.DataFrame, runs: pd.DataFrame, measure: str) -> str:
     best, plain = table.iloc[0], table[table["remedy"] == "plain"]
     if not np.isfinite(best["mean"]):
         return "No run has come to the end of an epoch with a finite loss"
-    some = f" ({remedies.survivors(best)})" if best["n"] < best["runs"] else ""
+    some = _some(best)
     if measure.endswith("loss"):
         return f"{best['remedy']} ends at a validation loss of {three_digits(float(best['mean']))}{some}"
     ends = f"{best['remedy']} gets {best['mean']:.0%} right on average{some}"
@@ -58,11 +58,16 @@ def _learns_title(frame: pd.DataFrame, runs: pd.DataFrame, measure: str) -> str:
     return f"{ends}; the plain network {'does no better than guessing:' if at_chance else 'gets'} {gets:.0%}"
 
 
+def _some(row: pd.Series) -> str:
+    """An aside on whose mean a row of ``standing`` holds, where runs were lost."""
+    return f" ({remedies.survivors(row)})" if row["n"] < row["runs"] else ""
+
+
 def _loss_title(runs: pd.DataFrame) -> str:
     best = remedies.standing(runs, "final_train_loss").iloc[0]
     if not np.isfinite(best["mean"]):
         return "Training loss"
-    some = f" ({remedies.survivors(best)})" if best["n"] < best["runs"] else ""
+    some = _some(best)
     return f"{best['remedy']} has the lowest training loss on the last batch: mean {three_digits(float(best['mean']))}{some}"
 
 

@@ -216,10 +216,8 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     )
     if math.isnan(best["mean"]):
         return [*((label, "–", "No run ended with a finite loss.") for label in LABELS[:3]), failed]
-    own, tied = (
-        runs[profiles.points(runs, NAMES)[0] == best["point"]],
-        list(dict.fromkeys(curves.tied(ranked)["scheduler"])),
-    )
+    own = runs[profiles.points(runs, NAMES)[0] == best["point"]]
+    tied = list(dict.fromkeys(curves.tied(ranked)["scheduler"]))
     accuracy = own["final_val_accuracy"].mean()
     interval = f"95 % interval {three_digits(best['ci_low'])} to {three_digits(best['ci_high'])}, n = {best['n']}"
     who = f"{draw.named_best(ranked)}: " if len(ranked) > 1 else ""

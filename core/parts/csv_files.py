@@ -18,9 +18,8 @@ from typing import NamedTuple
 
 MAXIMUM_BYTES = 10 * 2**20
 MAXIMUM_ROWS = 100_000
-DELIMITERS = (
-    "\t;,"  # of two that fit alike the first: a comma is a decimal sign sooner than a semicolon is part of a cell
-)
+# of two that fit alike the first is taken: a comma is a decimal sign sooner than a semicolon is part of a cell
+DELIMITERS = "\t;,"
 MISSING = ("", "?", "n/a", "na", "nan", "none", "null")
 LOOKED_AT = 20  # rows that tell the separator
 SEPARATOR_LINE = re.compile(r'"?sep=([\t;,])"?\r?\n', re.IGNORECASE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import altair as alt
 import streamlit as st
 
@@ -34,7 +36,7 @@ def check_rate(kind: Experiment, sweep: Sweep) -> None:
     @st.fragment(run_every=1.0 if running else None)
     def renewed() -> None:
         ended = running and job is not None and not job.running
-        drawn = _charts(check)
+        drawn = _outcome(check).charts
         if not drawn:
             st.caption("Training …")
         for place, (name, chart) in enumerate(drawn.items()):
@@ -48,9 +50,8 @@ def check_rate(kind: Experiment, sweep: Sweep) -> None:
             st.rerun()
 
     renewed()
-    fields = check.link()
-    whole = store.count(list(check.run_ids())) == cost.runs
-    rate = f"{range_test.checked_rate(tables.to_frame(_table(check))):g}" if whole else fields["base_lr"].split(",")[1]
+    fields, rate = check.link(), _outcome(check).rate
+    rate = fields["base_lr"].split(",")[1] if rate is None else rate
     st.download_button(
         "CSV of these trainings",
         lambda: tables.csv(_table(check)),
@@ -70,7 +71,7 @@ def check_rate(kind: Experiment, sweep: Sweep) -> None:
 def check_charts(kind: Experiment, sweep: Sweep) -> dict[str, alt.Chart]:
     """What ``check_rate`` has drawn of a finished sweep, by name."""
     check = _check(kind, sweep)
-    return {} if check is None else _charts(check)
+    return {} if check is None else _outcome(check).charts
 
 
 def _check(kind: Experiment, sweep: Sweep) -> Sweep | None:
@@ -82,10 +83,26 @@ def _check(kind: Experiment, sweep: Sweep) -> Sweep | None:
     return None if settings is None else core.experiment("schedulers").sweep(settings)
 
 
-def _charts(check: Sweep) -> dict[str, alt.Chart]:
-    """The chart of the trainings that are there; nothing while there are none."""
-    table = _table(check)
-    return range_test.check_charts(tables.to_frame(table)) if len(table) else {}
+class Outcome(NamedTuple):
+    """What the trainings say so far: charts by name, and the rate that they speak for once all are there."""
+
+    charts: dict[str, alt.Chart]
+    rate: str | None
+
+
+def _outcome(check: Sweep) -> Outcome:
+    store = page.store()
+    return _outcome_of(check, check.key, str(store.path), store.count(list(check.run_ids())))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _outcome_of(_check: Sweep, key: str, path: str, runs: int) -> Outcome:
+    """The outcome of so many runs, worked out once however often the page is renewed."""
+    if not runs:
+        return Outcome({}, None)
+    frame = tables.to_frame(_table(_check))
+    whole = runs == len(_check.points) * len(_check.seeds)
+    return Outcome(range_test.check_charts(frame), f"{range_test.checked_rate(frame):g}" if whole else None)
 
 
 def _table(check: Sweep):  # type: ignore[no-untyped-def]  # pyarrow has no types

@@ -28,7 +28,7 @@ def experiment_page(name: str, result: Result = result_panel.result_panel) -> No
         st.caption("Change it in the form at the left (» on a narrow screen) or in the address; nothing was lost.")
     else:
         form.write_link(kind, sweep)
-        tables = [text for text in sweep.axes.get("dataset", ()) if text.startswith("csv(")]
+        tables = own_data.tables_among(sweep.axes.get("dataset", ()))
         if tables:
             st.caption(f"On your own data: {', '.join(own_data.label(text) for text in tables)}.")
         result(kind, sweep)

@@ -172,7 +172,7 @@ def _field(prefix: str, name: str, limits: Limits) -> None:
     else:
         known, labels = list(limits.choices), {}
     chosen = [value for value in st.session_state.get(f"{prefix}{name}", []) if value not in known]
-    labels |= {value: own_data.label(value) for value in chosen if value.startswith("csv(")}
+    labels |= {value: own_data.label(value) for value in own_data.tables_among(chosen)}
     st.multiselect(
         label,
         known + chosen,

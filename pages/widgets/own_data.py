@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import streamlit as st
@@ -88,7 +89,7 @@ def _sheet(digest: str, target: str, _name: str, _content: bytes) -> own_data.Sh
 
 def _in_use(chosen: list[str]) -> None:
     """The report of the table that the form names already."""
-    own = [text for text in chosen if text.startswith("csv(")]
+    own = tables_among(chosen)
     if own:
         given = DATASETS.parse(own[0]).completed().arguments
         sheet = own_data.sheet(**given)  # type: ignore[arg-type]
@@ -100,7 +101,8 @@ def _in_use(chosen: list[str]) -> None:
 
 def _summary(own: own_data.Sheet, target: str) -> None:
     """Rows, columns, target, and what is to be beaten."""
-    dropped = f", {own.dropped_rows:,} left out (no target; words such as NA and None count as none)"
+    lost = f", {own.dropped_rows:,} left out (no target; words such as NA and None count as none)"
+    dropped = lost if own.dropped_rows else ""
     if own.classes:
         shown = ", ".join(own.classes[:6]) + (" …" if len(own.classes) > 6 else "")
         goal = f"**{len(own.classes)} classes**: {_plain(shown)}"
@@ -110,7 +112,7 @@ def _summary(own: own_data.Sheet, target: str) -> None:
         goal = f"**{_plain(note)}**, standardized"
         baseline = "a loss of **1**, that of always answering the mean"
     st.caption(
-        f"**{own.rows:,} rows**{dropped if own.dropped_rows else ''}, {len(own.numbers) + len(own.texts)} of {len(own.columns) - 1} columns used.  \n"
+        f"**{own.rows:,} rows**{dropped}, {len(own.numbers) + len(own.texts)} of {len(own.columns) - 1} columns used.  \n"
         f"Predicts {_plain(target)}: {goal}.  \nTo beat: {baseline}."
     )
 
@@ -165,6 +167,11 @@ def _fit_blocks(prefix: str, features: int) -> None:
         st.session_state[f"{prefix}width"] = str(features)
     else:
         st.session_state[f"{prefix}remedy"] = others or ["relu_he"]
+
+
+def tables_among(datasets: Iterable[str]) -> list[str]:
+    """Those of the datasets that are users' own tables."""
+    return [text for text in datasets if text.startswith("csv(")]
 
 
 def label(text: str) -> str:

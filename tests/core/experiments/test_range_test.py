@@ -1,12 +1,11 @@
 """The Learning rate experiment's summaries and charts: suggestions, spreads, the check."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
-import core
 from core import tables
 from core.experiments import experiment, range_test, range_test_charts
+from tests.core.experiments.odd_frames import assert_all_drawn_and_left_alone, cut_and_emptied
 
 KIND = experiment("range_test")
 SMALL = {"dataset": "wine", "width": 8, "steps": 40, "batch_size": 20}
@@ -23,22 +22,8 @@ def frame():
 
 
 def test_charts_and_summaries_survive_odd_frames(frame):
-    numbers = [name for name in KIND.measures if frame[name].dtype == float]
-    odd = [
-        frame,
-        frame[frame["seed"] == 0],
-        frame.iloc[:3],
-        frame.iloc[:0],
-        frame.assign(**dict.fromkeys(numbers, np.nan)),
-    ]
-    for each in odd:
-        before = each.copy()
-        for chart in KIND.charts(each).values():
-            chart.to_dict()
-        KIND.headline(each)
-        KIND.summary(each)
-        core.findings(each)
-        pd.testing.assert_frame_equal(each, before)
+    odd = cut_and_emptied(KIND, frame, rows=3)
+    assert_all_drawn_and_left_alone(KIND, odd)
 
 
 def test_rules_that_suggest_the_same_rate_are_all_to_be_seen(frame):

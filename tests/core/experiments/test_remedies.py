@@ -12,6 +12,7 @@ import core
 from core.experiments import experiment, remedies
 from core.parts.remedies import MEMBERS, REMEDIES
 from core.words import three_digits
+from tests.core.experiments.odd_frames import assert_all_drawn_and_left_alone, cut_and_emptied
 from tests.core.plain.interpreter import printed_by
 
 KIND, CLIPPING = experiment("remedies"), experiment("clipping")
@@ -192,22 +193,8 @@ def test_heatmap_and_finding_speak_of_the_same_ratio():
 
 def test_charts_and_summaries_survive_odd_frames():
     frame = frame_of(SMALL | {"remedy": "plain,relu_he", "depth": "2,4", "seeds": 2})
-    numbers = [name for name in KIND.measures if frame[name].dtype == float]
-    odd = [
-        frame,
-        frame[frame["seed"] == 0],
-        frame.iloc[:5],
-        frame.iloc[:0],
-        frame.assign(**dict.fromkeys(numbers, np.nan)),
-    ]
-    for each in [*odd, frame.assign(grad_rms=0.0)]:
-        before = each.copy()
-        for chart in KIND.charts(each).values():
-            chart.to_dict()
-        KIND.headline(each)
-        KIND.summary(each)
-        core.findings(each)
-        pd.testing.assert_frame_equal(each, before)
+    odd = cut_and_emptied(KIND, frame, rows=5)
+    assert_all_drawn_and_left_alone(KIND, [*odd, frame.assign(grad_rms=0.0)])
 
 
 def test_a_link_of_several_remedies_leads_back_to_them():
