@@ -28,7 +28,7 @@ _ROOMS = {
     "START_SECONDS": "core.jobs",
     "Estimate": "core.jobs",
     "Job": "core.jobs",
-    "Finding": "core.diagnosis",
+    "Finding": "core.diagnosis.finding",
     "InlineExecutor": "core.jobs",
     "Jobs": "core.jobs",
     "NAMES": "core.experiments",
@@ -41,7 +41,7 @@ _ROOMS = {
     "report": "core.reports",
     "estimate": "core.jobs",
     "experiment": "core.experiments",
-    "findings": "core.diagnosis",
+    "findings": "core.diagnosis.of_frames",
     "finished": "core.jobs",
     "local_executor": "core.jobs",
     "too_large": "core.jobs",
@@ -130,7 +130,7 @@ def code(name: str, /, **settings: object) -> str:
 
 def summary(frame: pd.DataFrame, runs: bool = False) -> pd.DataFrame:
     """The frame's summary: a row per setting and measure, or with ``runs`` a row per run."""
-    from core.diagnosis import experiment_of
+    from core.diagnosis.of_frames import experiment_of
     from core.experiments import experiment
 
     kind = experiment(experiment_of(frame))

@@ -277,7 +277,7 @@ def _diagnose(arguments: argparse.Namespace) -> None:
     for finding in found:
         print(f"{finding.severity}: {finding.message}\n  {finding.remedy}")
     if not found:
-        from core.diagnosis import SOUND, experiment_of
+        from core.diagnosis.of_frames import SOUND, experiment_of
 
         print(f"No fault found: {SOUND[experiment_of(frame)]}.")
     if arguments.findings is not None:

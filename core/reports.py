@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-    from core.diagnosis import Finding
+    from core.diagnosis.finding import Finding
     from core.experiments import Experiment
     from core.settings import Sweep
 

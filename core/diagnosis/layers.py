@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from core import profiles
-from core.diagnosis import Finding, Severity, check_numbers, page_link
+from core.diagnosis.finding import Finding, Severity
+from core.diagnosis.of_frames import check_numbers, page_link
 from core.experiments.vanishing import Vanishing
 from core.parts.activations import ACTIVATIONS
 from core.words import three_digits

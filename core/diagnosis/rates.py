@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from core import profiles
-from core.diagnosis import Finding, check_numbers
+from core.diagnosis.finding import Finding
+from core.diagnosis.of_frames import check_numbers
 from core.experiments.range_test import NAMES
 from core.words import three_digits
 

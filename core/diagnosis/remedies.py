@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from core import profiles
-from core.diagnosis import Finding, check_numbers, page_link
+from core.diagnosis.finding import Finding
 from core.diagnosis.layers import LOST
+from core.diagnosis.of_frames import check_numbers, page_link
 from core.experiments.remedies import AT_CHANCE, run_summary, skill
 from core.experiments.trainings import majority
 from core.words import three_digits

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from core import profiles
-from core.diagnosis import Finding, Severity, check_numbers, page_link
+from core.diagnosis.finding import Finding, Severity
+from core.diagnosis.of_frames import check_numbers, page_link
 from core.experiments.through_time import NAMES, run_summary
 from core.experiments.through_time_words import share_of_first
 from core.words import three_digits

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from core import curves, profiles
-from core.diagnosis import Finding, check_numbers, page_link
+from core.diagnosis.finding import Finding
+from core.diagnosis.of_frames import check_numbers, page_link
 from core.experiments.trainings import Training
 from core.parts import schedulers
 from core.parts.clippers import CLIPPERS

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from core import curves, profiles, summaries
-from core.diagnosis import Finding, check_numbers, page_link
+from core.diagnosis.finding import Finding
+from core.diagnosis.of_frames import check_numbers, page_link
 from core.experiments.backprop import GRADIENTS, NAMES, run_summary
 from core.parts.datasets import TRUTH_TABLES
 from core.words import three_digits

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import core
-from core import diagnosis
+from core.diagnosis import of_frames as diagnosis
 
 WIDE = {"width": 64, "batch_size": 32, "loss": "projection"}
 SOUND = {
@@ -67,7 +67,7 @@ def test_a_sick_network_is_named_by_code_and_severity(frame_of, name, settings, 
 def test_a_finding_is_a_sentence_with_evidence_and_a_mend_and_goes_into_json(frame_of, name, settings, code, severity):
     for finding in core.findings(frame_of(seeds=3, **settings)):
         written = json.loads(json.dumps(finding.as_dict(), allow_nan=False))
-        assert list(written) == ["code", "severity", "message", "evidence", "remedy"]
+        assert list(written) == ["code", "severity", "message", "evidence", "remedy", "link", "file", "run"]
         assert written["severity"] in ("error", "warning", "info")
         assert written["evidence"]
         for sentence in (finding.message, finding.remedy):

@@ -157,7 +157,7 @@ def test_diagnose_prints_sentences_and_writes_findings_as_json(filled):
     assert "gradients vanish" in out
     assert err == ""
     (finding,) = json.loads((filled.folder / "sick.json").read_text(encoding="utf-8"))
-    assert list(finding) == ["code", "severity", "message", "evidence", "remedy"]
+    assert list(finding) == ["code", "severity", "message", "evidence", "remedy", "link", "file", "run"]
     assert (finding["code"], finding["severity"]) == ("vanishing_gradients", "error")
     assert finding["message"] in out
     out, _ = filled("diagnose", "a.csv", "--findings", "sound.json")

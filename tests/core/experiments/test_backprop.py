@@ -11,7 +11,7 @@ import pytest
 
 import core
 from core import summaries
-from core.diagnosis import experiment_of
+from core.diagnosis.of_frames import experiment_of
 from core.experiments import backprop_charts
 
 KIND = core.experiment("backprop")

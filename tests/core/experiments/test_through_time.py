@@ -10,7 +10,7 @@ import torch
 
 import core
 from core import tables
-from core.diagnosis import experiment_of
+from core.diagnosis.of_frames import experiment_of
 from core.diagnosis.time_steps import diagnose
 from core.engine import draws
 from core.engine.recurrent import recurrent_layer
