@@ -17,45 +17,46 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import altair as alt
     import pandas as pd
 
-    from core.jobs import Job
+    from core.jobs.job import Job
 
 __version__ = "0.1.0"
 
-_ROOMS = {
+_EXPORTS = {
     "COLUMNS": "core.frames",
-    "START_SECONDS": "core.jobs",
-    "Estimate": "core.jobs",
-    "Job": "core.jobs",
+    "START_SECONDS": "core.jobs.estimates",
+    "Estimate": "core.jobs.estimates",
+    "Job": "core.jobs.job",
     "Finding": "core.diagnosis.finding",
-    "InlineExecutor": "core.jobs",
+    "InlineExecutor": "core.jobs.executors",
     "Jobs": "core.jobs",
     "NAMES": "core.experiments",
+    "Pool": "core.jobs.executors",
     "REGISTRIES": "core.parts",
     "Store": "core.store",
     "StoreError": "core.store",
-    "default_path": "core.store",
     "Sweep": "core.settings",
-    "Workers": "core.jobs",
-    "report": "core.reports",
-    "estimate": "core.jobs",
+    "Workers": "core.jobs.workers",
+    "default_path": "core.store",
+    "estimate": "core.jobs.estimates",
     "experiment": "core.experiments",
     "findings": "core.diagnosis.of_frames",
-    "finished": "core.jobs",
-    "local_executor": "core.jobs",
-    "too_large": "core.jobs",
+    "finished": "core.results",
+    "local_executor": "core.jobs.executors",
+    "pool": "core.jobs.executors",
+    "report": "core.reports",
+    "too_large": "core.jobs.estimates",
 }
 
-__all__ = [*_ROOMS, "charts", "code", "run", "run_job", "summary"]  # noqa: PLE0604  # names of strings, all
+__all__ = [*_EXPORTS, "charts", "code", "run", "run_job", "summary"]  # noqa: PLE0604  # names of strings, all
 
 
 def __getattr__(name: str) -> Any:
-    if name == "charts":  # a room that can be called: core.charts("vanishing", frame)
-        return importlib.import_module("core.charts")
-    if name not in _ROOMS:
+    if name not in _EXPORTS:
         raise AttributeError(f"module 'core' has no attribute {name!r}")
-    return getattr(importlib.import_module(_ROOMS[name]), name)
+    return getattr(importlib.import_module(_EXPORTS[name]), name)
 
 
 def run(
@@ -81,19 +82,22 @@ def run(
 
     Raises ValueError with a sentence per fault; nothing is computed then.
     """
-    from core import experiments, jobs, tables
+    from core import experiments, jobs, results, tables
+    from core.jobs.estimates import too_large
+    from core.jobs.executors import checked_device, pool
+    from core.jobs.workers import Workers
     from core.store import Store
 
     kind = experiments.experiment(name)
     sweep = kind.sweep(settings)
-    refusal = None if force else jobs.too_large(sweep, workers)
+    refusal = None if force else too_large(sweep, workers)
     if refusal:
         raise ValueError(refusal + "; or pass force=True")
-    crew = jobs.Workers(jobs.executor_maker(executor, workers))
-    with_store = Store(store, jobs.checked_device(device))
+    crew = Workers(pool(executor, workers))
+    with_store = Store(store, checked_device(device))
     try:
         run_job(jobs.Jobs(crew).submit(sweep, with_store, fresh))
-        runs, frames = jobs.finished(sweep, with_store)
+        runs, frames = results.finished(sweep, with_store)
     finally:
         crew.stop()
         with_store.close()
@@ -126,6 +130,13 @@ def code(name: str, /, **settings: object) -> str:
 
     kind = experiment(name)
     return kind.code(kind.one_run(settings))
+
+
+def charts(name: str, frame: pd.DataFrame) -> dict[str, alt.Chart]:
+    """The charts of a frame of the experiment ``name``, by their names."""
+    from core.experiments import experiment
+
+    return experiment(name).charts(frame)
 
 
 def summary(frame: pd.DataFrame, runs: bool = False) -> pd.DataFrame:

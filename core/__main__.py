@@ -20,7 +20,7 @@ from core.registry import unknown, value_text
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from core.jobs import Job
+    from core.jobs.job import Job
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -155,35 +155,38 @@ def _assignments(written: Sequence[str]) -> dict[str, str]:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from core import jobs, tables
+    from core import files, jobs, results, tables
+    from core.jobs import estimates
+    from core.jobs.executors import checked_device, pool
+    from core.jobs.workers import Workers
     from core.store import Store
 
     if arguments.summary not in (None, "settings", "runs"):
         raise ValueError(unknown("choice of --summary", arguments.summary, ["runs"]))
     kind = core.experiment(arguments.experiment)
     sweep = kind.sweep(_assignments(arguments.settings))
-    make = jobs.executor_maker(arguments.executor, arguments.workers)
-    refusal = None if arguments.yes else jobs.too_large(sweep, arguments.workers)
+    where = pool(arguments.executor, arguments.workers)
+    refusal = None if arguments.yes else estimates.too_large(sweep, arguments.workers)
     if refusal:
         raise ValueError(f"{refusal}; or run it all the same with --yes")
-    target = None if arguments.out == "-" else tables.check_output(arguments.out)
-    device = jobs.checked_device(arguments.device)
+    target = None if arguments.out == "-" else files.check_output(arguments.out)
+    device = checked_device(arguments.device)
     sweep.points  # noqa: B018  # an impossible combination is refused before anything is opened
     if arguments.dry_run:
-        cost = jobs.estimate(sweep, arguments.workers)
+        cost = estimates.estimate(sweep, arguments.workers)
         stored = _stored(sweep, arguments)
         there = f" ({stored:,} of them in the store)" if stored else ""
-        seconds = jobs.START_SECONDS + cost.computing(stored) if stored < cost.runs else 1.0
+        seconds = estimates.START_SECONDS + cost.computing(stored) if stored < cost.runs else 1.0
         print(
             f"{cost.runs:,} runs{there}, {cost.rows:,} rows, about {_duration(seconds)}, about {cost.bytes / 1e9:.1f} GB"
         )
         return
     store = Store(arguments.store, device)
-    workers = jobs.Workers(make)
+    workers = Workers(where)
     try:
         job = jobs.Jobs(workers).submit(sweep, store, arguments.fresh)  # workers start while it looks what is missing
         core.run_job(job, None if arguments.quiet else _Reporter())
-        runs, frames = jobs.finished(sweep, store)
+        runs, frames = results.finished(sweep, store)
         table = kind.table(runs, frames)
         if arguments.summary:
             summary = kind.run_summary if arguments.summary == "runs" else kind.summary
@@ -236,13 +239,13 @@ def _duration(seconds: float) -> str:
 
 
 def _deliver(table: pa.Table, target: Path | None) -> None:
-    from core import tables
+    from core import files
 
     if target is None:
         with _whole_output() as sink:
-            tables.write_csv(table, sink)
+            files.write_csv(table, sink)
     else:
-        tables.save(table, target)
+        files.save(table, target)
 
 
 @contextmanager
@@ -264,13 +267,13 @@ def _code(arguments: argparse.Namespace) -> None:
 
 
 def _diagnose(arguments: argparse.Namespace) -> None:
-    from core import tables
+    from core import files
 
     if arguments.findings is not None and Path(arguments.findings).suffix != ".json":
         raise ValueError(f"--findings: must end in .json, but got {arguments.findings}")
     if arguments.findings is not None and not Path(arguments.findings).parent.is_dir():
         raise ValueError(f"--findings: the folder {Path(arguments.findings).parent} does not exist")
-    frame = tables.read(arguments.file)
+    frame = files.read(arguments.file)
     found = core.findings(frame)
     if frame.empty:
         raise ValueError(f"{arguments.file}: the table has no rows, so there is nothing to diagnose")
@@ -282,7 +285,7 @@ def _diagnose(arguments: argparse.Namespace) -> None:
         print(f"No fault found: {SOUND[experiment_of(frame)]}.")
     if arguments.findings is not None:
         text = json.dumps([finding.as_dict() for finding in found], indent=2, ensure_ascii=False)
-        tables.write(text.encode(), Path(arguments.findings))
+        files.write(text.encode(), Path(arguments.findings))
 
 
 def _existing_store(path: str | None) -> core.Store:
@@ -306,12 +309,12 @@ def _store_list(arguments: argparse.Namespace) -> None:
 
 
 def _store_export(arguments: argparse.Namespace) -> None:
-    from core import jobs, tables
+    from core import files, results
 
     kind = core.experiment(arguments.experiment)
-    target = None if arguments.out == "-" else tables.check_output(arguments.out)
+    target = None if arguments.out == "-" else files.check_output(arguments.out)
     store = _existing_store(arguments.store)
-    runs, frames = jobs.stored_runs(kind.name, store, _assignments(arguments.settings))
+    runs, frames = results.stored_runs(kind.name, store, _assignments(arguments.settings))
     if not runs:
         raise ValueError(f"{store.path} holds no such runs of {kind.name}; see python -m core store list")
     _deliver(kind.table(runs, frames), target)
@@ -327,12 +330,12 @@ def _store_verify(arguments: argparse.Namespace) -> int:
 
 
 def _store_prune(arguments: argparse.Namespace) -> None:
-    from core import jobs
+    from core import results
 
     if arguments.older_than is not None and not arguments.older_than >= 0:
         raise ValueError(f"--older-than: must be 0 or more days, but got {arguments.older_than}")
     store = _existing_store(arguments.store)
-    doomed = {*store.damaged(), *store.stale(), *jobs.outdated(store)}
+    doomed = {*store.damaged(), *store.stale(), *results.outdated(store)}
     if arguments.older_than is not None or arguments.all:
         doomed |= set(store.older_than(0.0 if arguments.all else arguments.older_than))
     store.delete(sorted(doomed))

@@ -1,15 +1,9 @@
-"""Frames as Arrow tables: one run's bytes for the store, many runs as one tidy frame, CSV and Parquet."""
+"""Frames as Arrow tables: one run's bytes for the store, many runs as one tidy frame."""
 
 from __future__ import annotations
 
-import io
-import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +16,8 @@ if TYPE_CHECKING:
 
     from core.settings import Run
 
+
 TYPES = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
-FORMATS = (".csv", ".parquet")
-PIECE_ROWS = 20_000  # of a CSV, written by one thread
 END_BYTES = 8  # of an Arrow IPC stream: its end-of-stream mark
 
 
@@ -123,139 +116,6 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 def from_frame(frame: pd.DataFrame) -> pa.Table:
     """The frame as a table; NaN becomes missing."""
     return pa.Table.from_pandas(frame, preserve_index=False)
-
-
-def csv(table: pa.Table) -> bytes:
-    """CSV: header, ``.`` decimals, missing empty, ``true``/``false``, the shortest text that reads back the same."""
-    sink = io.BytesIO()
-    write_csv(table, sink)
-    return sink.getvalue()
-
-
-def write_csv(table: pa.Table, sink: IO[bytes]) -> None:
-    """Writes the same into an open file, piece by piece."""
-    from pyarrow import csv as writer
-
-    quoting = "needed" if any(_needs_quotes(column) for column in table.columns) else "none"
-    options = writer.WriteOptions(include_header=False, quoting_style=quoting)
-
-    def written(start: int) -> pa.Buffer:
-        lines = pa.BufferOutputStream()
-        writer.write_csv(table.slice(start, PIECE_ROWS), lines, options)
-        return lines.getvalue()
-
-    sink.write((",".join(table.column_names) + "\n").encode())
-    with ThreadPoolExecutor() as threads:  # Arrow works outside Python's lock
-        for piece in threads.map(written, range(0, len(table), PIECE_ROWS)):
-            sink.write(piece)
-
-
-def _needs_quotes(column: pa.ChunkedArray) -> bool:
-    import pyarrow.compute as pc
-
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return False
-    return bool(pc.any(pc.match_substring_regex(column.unique(), '[",\r\n]')).as_py())
-
-
-def parquet(table: pa.Table) -> bytes:
-    """The table as a Parquet file."""
-    sink = io.BytesIO()
-    write_parquet(table, sink)
-    return sink.getvalue()
-
-
-def write_parquet(table: pa.Table, sink: IO[bytes]) -> None:
-    """Writes the same into an open file, piece by piece."""
-    from pyarrow import parquet as writer
-
-    writer.write_table(table, sink)
-
-
-def check_output(path: str) -> Path:
-    """``path`` as a file that can be written; ValueError says why it can't, before anything is computed."""
-    target = Path(path)
-    if target.suffix.lower() not in FORMATS:
-        raise ValueError(f"--out: must end in {' or '.join(FORMATS)} (or be - for standard output), but got {path}")
-    if target.is_dir():
-        raise ValueError(f"--out: {path} is a folder; name a file in it")
-    folder = target.parent
-    if not folder.is_dir():
-        raise ValueError(f"--out: the folder {folder} does not exist")
-    try:
-        with tempfile.TemporaryFile(dir=folder):  # only trying tells, on every file system
-            writable = not target.exists() or os.access(target, os.W_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        raise ValueError(f"--out: {path} can't be written to; choose another place")
-    return target
-
-
-def save(table: pa.Table, target: Path) -> None:
-    """Writes the table as the kind of file that the target's suffix says, whole or not at all; ValueError why not."""
-    write = write_parquet if target.suffix.lower() == ".parquet" else write_csv
-    with _whole(target) as file:
-        write(table, file)
-
-
-def write(data: bytes, target: Path) -> None:
-    """Writes the file whole or not at all; ValueError says why it could not."""
-    with _whole(target) as file:
-        file.write(data)
-
-
-@contextmanager
-def _whole(target: Path) -> Iterator[IO[bytes]]:
-    """A new file beside the target, which takes its place in the end; OSError as a ValueError with a sentence."""
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            temporary = file.name
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(target)
-    except OSError as error:
-        raise ValueError(f"{target} could not be written ({error.strerror}); nothing was left there") from None
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def read(path: str) -> pd.DataFrame:
-    """A frame from a CSV or Parquet file that the lab wrote; ValueError says what is wrong with it."""
-    import pandas as pd
-
-    source = Path(path)
-    if not source.is_file():
-        raise ValueError(f"{path}: there is no such file")
-    if source.suffix.lower() not in FORMATS:
-        raise ValueError(f"{path}: must end in {' or '.join(FORMATS)}")
-    try:
-        frame = pd.read_parquet(source) if source.suffix.lower() == ".parquet" else pd.read_csv(source)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{path}: can't be read as {source.suffix[1:]} ({reason})") from None
-    if source.suffix.lower() == ".csv" and _cut_off(source):
-        raise ValueError(f"{path}: ends in the middle of a row; write or copy the file once more")
-    return frame
-
-
-def _cut_off(source: Path) -> bool:
-    """Whether a CSV's last line lacks its end and has fewer cells than the header."""
-    with source.open("rb") as file:
-        header, size = file.readline(), source.stat().st_size
-        file.seek(max(0, size - 65_536))
-        last = file.read().splitlines(keepends=True)[-1]
-    return not last.endswith((b"\n", b"\r")) and last.count(b",") < header.count(b",")
 
 
 def bytes_per_row(columns: Sequence[str]) -> int:

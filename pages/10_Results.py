@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 import core
-from core import tables
+from core import files
 from pages.widgets import page
 
 page.begin("Results")
@@ -75,7 +75,7 @@ def _export(selected: list[dict], as_parquet: bool) -> bytes:
         parts.update({run.id: (run, frame) for run, frame in zip(found, frames, strict=True)})
     kind = kinds[selected[0]["sweep"].experiment]
     table = kind.table([run for run, _ in parts.values()], [frame for _, frame in parts.values()])
-    return tables.parquet(table) if as_parquet else tables.csv(table)
+    return files.parquet(table) if as_parquet else files.csv(table)
 
 
 def _delete(selected: list[dict]) -> None:

@@ -10,7 +10,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from core import profiles
+from core.analysis.layers import decay_table
+from core.analysis.points import group_by_settings
 from core.diagnosis.finding import Finding, Severity
 from core.diagnosis.of_frames import check_numbers, page_link
 from core.experiments.vanishing import Vanishing
@@ -33,8 +34,8 @@ def diagnose(frame: pd.DataFrame) -> list[Finding]:
     check_numbers(frame, NUMBERS, WHOLE)
     names = Vanishing.names()
     found = []
-    decays = profiles.decay_table(frame, names)
-    number, table = profiles.points(frame, names)
+    decays = decay_table(frame, names)
+    number, table = group_by_settings(frame, names)
     first = frame["step"] == 0
     for point, settings in table.iterrows():
         label = settings["label"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from core import profiles
+from core.analysis.points import group_by_settings
 from core.diagnosis.finding import Finding
 from core.diagnosis.of_frames import check_numbers
 from core.experiments.range_test import NAMES
@@ -23,7 +23,7 @@ def diagnose(frame: pd.DataFrame) -> list[Finding]:
     if frame.empty:
         return []
     check_numbers(frame, NUMBERS, WHOLE)
-    number, table = profiles.points(frame, NAMES)
+    number, table = group_by_settings(frame, NAMES)
     found = []
     for point, settings in table.iterrows():
         rows = frame[number == point]

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from core import profiles
+from core.analysis.points import group_by_settings
 from core.diagnosis.finding import Finding
 from core.diagnosis.layers import LOST
 from core.diagnosis.of_frames import check_numbers, page_link
@@ -30,7 +30,7 @@ def diagnose(frame: pd.DataFrame) -> list[Finding]:
     if not frame["dataset"].map(lambda name: isinstance(name, str)).all():
         raise ValueError("dataset: must hold names of datasets, but a cell is empty or a number")
     runs = run_summary(frame)
-    number, table = profiles.points(frame, [name for name in SHOWN if name in frame])
+    number, table = group_by_settings(frame, [name for name in SHOWN if name in frame])
     first = frame[(frame["step"] == 0) & (frame["layer"] == 1)].set_index("run")["train_loss"]
     found = []
     for point, settings in table.iterrows():

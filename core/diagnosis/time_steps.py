@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from core import profiles
+from core.analysis.points import group_by_settings
 from core.diagnosis.finding import Finding, Severity
 from core.diagnosis.of_frames import check_numbers, page_link
 from core.experiments.through_time import NAMES, run_summary
@@ -23,7 +23,7 @@ def diagnose(frame: pd.DataFrame) -> list[Finding]:
         return []
     check_numbers(frame, ("grad_norm", "spectral_radius", "gain"), ("time", "width", "batch_size", "seed"))
     runs = run_summary(frame)
-    number, table = profiles.points(runs, NAMES)
+    number, table = group_by_settings(runs, NAMES)
     shares, found = share_of_first(frame), []
     for point, settings in table.iterrows():
         own = runs[number == point]

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from core import curves, profiles
+from core.analysis import curves
+from core.analysis.points import group_by_settings
 from core.diagnosis.finding import Finding
 from core.diagnosis.of_frames import check_numbers, page_link
 from core.experiments.trainings import Training
@@ -34,7 +35,7 @@ def diagnose(frame: pd.DataFrame) -> list[Finding]:
     frame = curves.finite(frame)
     settings = [name for name in (*Training.names(), "scheduler") if name in frame]
     found = []
-    number, table = profiles.points(frame, settings)
+    number, table = group_by_settings(frame, settings)
     for point, row in table.iterrows():
         rows = frame[number == point]
         found += _schedule(rows, row) + (_lost(rows, row) or _rate(rows, row)) + _clipping(rows, row)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from core import curves, profiles, summaries
+from core.analysis import curves, statistics
+from core.analysis.points import group_by_settings
 from core.diagnosis.finding import Finding
 from core.diagnosis.of_frames import check_numbers, page_link
 from core.experiments.backprop import GRADIENTS, NAMES, run_summary
@@ -24,7 +25,7 @@ def diagnose(frame: pd.DataFrame) -> list[Finding]:
     check_numbers(frame, ("train_loss", "accuracy", "base_lr", *GRADIENTS), ("epoch", "hidden", "epochs", "seed"))
     frame = curves.finite(frame)
     runs = run_summary(frame)
-    number, table = profiles.points(runs, NAMES)
+    number, table = group_by_settings(runs, NAMES)
     found = []
     for point, settings in table.iterrows():
         own = runs[number == point]
@@ -76,7 +77,7 @@ def _unsolved(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> li
     if str(settings["dataset"]) not in TRUTH_TABLES or failed.empty:
         return []
     n, hidden, lr = len(runs), int(settings["hidden"]), float(settings["base_lr"])
-    low, high = summaries.share_interval(n - len(failed), n)
+    low, high = statistics.share_interval(n - len(failed), n)
     ends, tenth = _losses_near_the_end(rows[rows["run"].isin(failed["run"])], int(settings["epochs"]))
     waiting = ends > WAITING * CHANCE[str(settings["dataset"])]
     moving = int((waiting | (ends < (1.0 - MOVING) * tenth)).sum())

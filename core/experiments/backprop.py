@@ -218,14 +218,15 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
     """A row per setting and measure: ``n mean median standard_error ci_low ci_high`` over seeds."""
     import pandas as pd
 
-    from core import profiles, summaries
+    from core.analysis import statistics
+    from core.analysis.points import group_by_settings
 
     runs = run_summary(frame)
     rows = []
-    number, _ = profiles.points(runs, NAMES)
+    number, _ = group_by_settings(runs, NAMES)
     for _, block in runs.groupby(number):
         settings = block.iloc[0][NAMES].to_dict()
-        rows += [{**settings, "measure": name, **summaries.over_seeds(block[name])} for name in SUMMARIZED]
+        rows += [{**settings, "measure": name, **statistics.over_seeds(block[name])} for name in SUMMARIZED]
     return pd.DataFrame(rows, columns=[*NAMES, "measure", "n", "mean", "median", "standard_error", "ci_low", "ci_high"])
 
 
@@ -245,7 +246,7 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
 
 def code(run: Run) -> str:
     """The run as a plain PyTorch script."""
-    from core.plain import backprop
+    from core.scripts import backprop
 
     return backprop.script(run, EXPERIMENT.question, (*EXPERIMENT.places, *MEASURES))
 

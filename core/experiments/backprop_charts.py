@@ -6,13 +6,16 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core import curves, profiles, summaries
-from core.charts import PALETTE, colours, empty, legend, log10, power_axis, setting_labels, titled
+from core.analysis import curves, statistics
+from core.analysis.points import group_by_settings, varying_settings
 from core.experiments.backprop import GRADIENTS, NAMES, PREDICTIONS, run_summary
 from core.experiments.training_charts import NOTHING, count_span, series_scale
 from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
 from core.parts.datasets import TRUTH_TABLES
+from core.plotting.axes import log10, power_axis
+from core.plotting.figure import empty, titled
+from core.plotting.style import PALETTE, colours, legend, setting_labels
 from core.words import three_digits
 
 RIGHT = "share of runs that end with every example right"
@@ -49,11 +52,11 @@ def _gate(dataset: object) -> bool:
 
 def shares(runs: pd.DataFrame) -> pd.DataFrame:
     """One row per point of ``run_summary``: its settings, ``label n solved share low high``; Wilson's 95 % interval."""
-    number, table = profiles.points(runs, NAMES)
+    number, table = group_by_settings(runs, NAMES)
     rows = []
     for point, block in runs.groupby(number):
         solved, n = int(block["solved"].sum()), len(block)
-        low, high = summaries.share_interval(solved, n)
+        low, high = statistics.share_interval(solved, n)
         rows.append({"point": point, "n": n, "solved": solved, "share": solved / n, "low": low, "high": high})
     return pd.DataFrame(rows).join(table, on="point")
 
@@ -87,7 +90,7 @@ def success_chart(runs: pd.DataFrame) -> alt.Chart:
         alt.Tooltip("low:Q", format=".1%", title="interval from"),
         alt.Tooltip("high:Q", format=".1%", title="to"),
     ]
-    others = [name for name in summaries.varying(runs, NAMES) if name != "hidden"]
+    others = [name for name in varying_settings(runs, NAMES) if name != "hidden"]
     if table["hidden"].nunique() < 2:
         labels, left_out = drawn_series(table)
         shown = table[table["label"].isin(labels)]
@@ -101,7 +104,7 @@ def success_chart(runs: pd.DataFrame) -> alt.Chart:
             base.mark_point(filled=True, size=90, opacity=1).encode(x=alt.X("share:Q", scale=scale, axis=format)),
         )
         return titled(drawn, success_title(table), f"{note} {left_out}".strip(), max(120, 34 * len(shown)))
-    number, names = profiles.points(table, others) if others else (pd.Series(0, index=table.index), None)
+    number, names = group_by_settings(table, others) if others else (pd.Series(0, index=table.index), None)
     table = table.assign(series=number.map(names["label"]) if names is not None else "all runs")
     lines, left_out = drawn_series(table.assign(label=table["series"]))
     shown = table[table["series"].isin(lines)]
@@ -129,7 +132,7 @@ def success_chart(runs: pd.DataFrame) -> alt.Chart:
 
 def loss_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> alt.Chart:
     """Training loss over epochs: a line per setting, the median over seeds, with a band over seeds."""
-    ends = runs.groupby(profiles.points(runs, NAMES)[0])["final_train_loss"].median().dropna()
+    ends = runs.groupby(group_by_settings(runs, NAMES)[0])["final_train_loss"].median().dropna()
     words = three_digits(ends.min()) if len(ends) else "–"
     title = (
         f"The loss ends at {words}"
@@ -178,7 +181,7 @@ def _course(frame: pd.DataFrame, measure: str, title: str, heading: str) -> alt.
         return empty(f"There is no finite {COLUMNS[measure].label} to draw.")
     labels, left_out = drawn_series(table)
     data = table[table["label"].isin(labels)]
-    varying = summaries.varying(frame, NAMES)
+    varying = varying_settings(frame, NAMES)
     color = alt.Color(
         "label:N",
         scale=series_scale(frame, NAMES, labels),
@@ -268,8 +271,8 @@ def predictions_chart(frame: pd.DataFrame) -> alt.Chart:
 
 def ends_chart(runs: pd.DataFrame) -> alt.Chart:
     """Where each single run ends: a tick per run, a row per setting."""
-    _, table = profiles.points(runs, NAMES)
-    number = profiles.points(runs, NAMES)[0]
+    _, table = group_by_settings(runs, NAMES)
+    number = group_by_settings(runs, NAMES)[0]
     data = runs.assign(label=number.map(table["label"]), state=np.where(runs["solved"] > 0, *ENDS))
     data = data[np.isfinite(data["final_train_loss"].to_numpy(float))][["label", "seed", "final_train_loss", "state"]]
     if data.empty:
@@ -304,7 +307,7 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
         return [(label, "–", "Press Run.") for label in ("Solved", "Final loss", "Epochs to solve", "Accuracy")]
     runs = run_summary(frame)
     solved, n = int(runs["solved"].sum()), len(runs)
-    low, high = summaries.share_interval(solved, n)
+    low, high = statistics.share_interval(solved, n)
     losses = runs["final_train_loss"][np.isfinite(runs["final_train_loss"])]
     waited, accuracy = runs["epochs_to_solve"].dropna(), runs["final_accuracy"].dropna()
     one = n == 1

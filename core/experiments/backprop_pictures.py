@@ -6,9 +6,11 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts import PALETTE, colours, empty, legend, log10, power_axis, titled
 from core.experiments.backprop import GRADIENTS, PREDICTIONS
 from core.experiments.backprop_film import Film, Step, parameter_names, prediction_map, ranked
+from core.plotting.axes import log10, power_axis
+from core.plotting.figure import empty, titled
+from core.plotting.style import PALETTE, colours, legend
 from core.words import three_digits
 
 UNITS, INPUTS = 8, 4  # of a layer that is drawn

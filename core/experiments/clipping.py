@@ -170,16 +170,16 @@ def suggested_threshold(frame: pd.DataFrame) -> float:
 
 def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
     """Who survives, what the loss does, the norms before and after, and how often clipping fires."""
-    from core import curves
-    from core.charts import empty
+    from core.analysis import curves, ranking
     from core.experiments import training_charts as draw
+    from core.plotting.figure import empty
 
     frame = curves.finite(frame)
     if frame.empty:
         return {"failed": empty(draw.NOTHING)}
     runs = run_summary(frame)
     factors = with_factor(frame)
-    loss_title = draw.ending_title(curves.standing(runs, NAMES, "final_val_loss"), "final_val_loss")
+    loss_title = draw.ending_title(ranking.standing(runs, NAMES, "final_val_loss"), "final_val_loss")
     live = frame["clipped"].astype(float).where(~frame["diverged"].astype(bool))
     return {
         "failed": draw.share_map(runs, "clipper", "failed"),
@@ -257,7 +257,7 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
 
 def code(run: Run) -> str:
     """The run as a plain PyTorch script."""
-    from core.plain import training
+    from core.scripts import training
 
     return training.script(run, EXPERIMENT.question, (*PLACES, *EXPERIMENT.measures))
 

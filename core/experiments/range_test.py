@@ -322,7 +322,7 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
 
 def code(run: Run) -> str:
     """The run as a plain PyTorch script."""
-    from core.plain.range_test import script
+    from core.scripts.range_test import script
 
     return script(run, EXPERIMENT.question, ("step", "lr", "train_loss", "smoothed_loss", "diverged"))
 

@@ -8,12 +8,15 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core import curves, profiles, summaries
-from core.charts import DASH, THEORY, colours, empty, legend, log10, power_axis, setting_labels, titled
+from core.analysis import curves, ranking
+from core.analysis.points import group_by_settings, varying_settings
 from core.experiments import trainings
 from core.experiments.training_charts import NOTHING, curve_chart, guessing_note, series_scale
 from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
+from core.plotting.axes import log10, power_axis
+from core.plotting.figure import empty, titled
+from core.plotting.style import DASH, THEORY, colours, legend, setting_labels
 from core.theory.suggestions import RULES
 from core.words import three_digits
 
@@ -31,7 +34,7 @@ def charts(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> dic
     frame = curves.finite(frame)
     if frame.empty or runs.empty or not frame["smoothed_loss"].notna().any():
         return {"curve": empty(NOTHING)}
-    varying = summaries.varying(runs, names)
+    varying = varying_settings(runs, names)
     found = {"curve": _curve_chart(frame, runs, names), "rules": _rules_chart(runs)}
     if varying:
         found["settings"] = _settings_chart(frame, runs, names)
@@ -43,7 +46,7 @@ def curve_table(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
     A run that has ended has no loss any more: a rate is drawn while at least half of a setting's runs are under way.
     """
-    number, table = profiles.points(frame, names)
+    number, table = group_by_settings(frame, names)
     runs = frame["run"].groupby(number).nunique()
     groups = frame.assign(point=number).groupby(["point", "lr"])["smoothed_loss"]
     found = pd.DataFrame(
@@ -85,7 +88,7 @@ def _curve_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) 
         else alt.Color(
             "label:N",
             scale=series_scale(frame, names, labels),
-            legend=legend(setting_labels(summaries.varying(frame, names)), labels),
+            legend=legend(setting_labels(varying_settings(frame, names)), labels),
         )
     )
     tooltip = [
@@ -178,7 +181,7 @@ def _rules_chart(runs: pd.DataFrame) -> alt.Chart:
 
 def _settings_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> alt.Chart:
     """The recommended rate of every setting."""
-    number, points = profiles.points(runs, names)
+    number, points = group_by_settings(runs, names)
     rows = []
     for point, block in runs.groupby(number):
         values = block["suggested_lr_valley"].dropna()
@@ -250,7 +253,7 @@ def checked_rate(frame: pd.DataFrame) -> float:
     rates = list(dict.fromkeys(frame["base_lr"]))
     suggested, best = float(rates[1]), float(_ends(frame, "val_loss").idxmin())
     runs = trainings.run_summary(frame, ["base_lr"])
-    pairs = curves.paired(runs, ["base_lr"], "base_lr", "final_val_loss", suggested).set_index("value")
+    pairs = ranking.paired(runs, ["base_lr"], "base_lr", "final_val_loss", suggested).set_index("value")
     return best if best in pairs.index and pairs.loc[best, "ci_high"] < 0 else suggested
 
 

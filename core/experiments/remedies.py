@@ -226,7 +226,7 @@ def run_summary(frame: pd.DataFrame) -> pd.DataFrame:
     """A row per run: how its training ended, and the decay factor of its gradient before and after."""
     import pandas as pd
 
-    from core import profiles
+    from core.analysis.layers import decay_table
 
     measures = ["final_train_loss", "final_val_loss", "best_val_loss", "final_val_accuracy", "diverged", "failed"]
     if frame.empty:
@@ -237,8 +237,8 @@ def run_summary(frame: pd.DataFrame) -> pd.DataFrame:
     runs = frame.loc[~frame["run"].duplicated(), ["run", *NAMES, "seed"]].reset_index(drop=True)
     at = runs["run"].map
     lost = last["train_loss"].isna()
-    decay = profiles.decay_table(frame, NAMES).set_index("run")["decay_factor"]
-    decay_last = profiles.decay_table(frame, NAMES, last=True).set_index("run")["decay_factor"]
+    decay = decay_table(frame, NAMES).set_index("run")["decay_factor"]
+    decay_last = decay_table(frame, NAMES, last=True).set_index("run")["decay_factor"]
     return runs.assign(
         final_train_loss=at(last["train_loss"]),
         final_val_loss=at(last["val_loss"]),
@@ -266,10 +266,10 @@ def skill(accuracy: float, majority: float) -> float:
 
 def standing(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
     """``remedy n runs mean`` of a measure, the best remedy first; remedies that lost runs stand last."""
-    from core import curves
+    from core.analysis import ranking
 
-    table = curves.standing(runs, ["remedy"], measure)
-    return curves.highest_first(table) if measure.endswith("accuracy") else table
+    table = ranking.standing(runs, ["remedy"], measure)
+    return ranking.highest_first(table) if measure.endswith("accuracy") else table
 
 
 def survivors(row: pd.Series) -> str:
@@ -331,7 +331,7 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
 
 def code(run: Run) -> str:
     """The run as a plain PyTorch script."""
-    from core.plain.remedies import script
+    from core.scripts.remedies import script
 
     measured = (name for name in MEASURES if name != "theory_grad_rms")
     return script(run, EXPERIMENT.question, ("step", "layer", *measured))

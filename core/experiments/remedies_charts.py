@@ -9,12 +9,15 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core import curves, profiles, summaries
-from core.charts import HEIGHT, empty, legend, log10, power_axis, titled
+from core.analysis import curves, ranking, statistics
+from core.analysis.points import group_by_settings
 from core.experiments import remedies, trainings
 from core.experiments.training_charts import NOTHING, curve_chart, guessing_note, interval_chart, series_scale
 from core.frames import COLUMNS
 from core.parts.remedies import MEMBERS
+from core.plotting.axes import log10, power_axis
+from core.plotting.figure import empty, titled
+from core.plotting.style import HEIGHT, legend
 from core.words import three_digits
 
 MAPS = 6  # heatmaps that are drawn
@@ -72,9 +75,9 @@ def _loss_title(runs: pd.DataFrame) -> str:
 
 
 def _ranking(whole: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], measure: str) -> alt.Chart:
-    table = curves.ranking(runs, names, measure)
+    table = ranking.ranking(runs, names, measure)
     if measure.endswith("accuracy"):
-        table = curves.highest_first(table)
+        table = ranking.highest_first(table)
         table = table[np.isfinite(table["mean"])]
     table = table.head(20)
     if table.empty:
@@ -100,7 +103,7 @@ def _hedge(table: pd.DataFrame, measure: str) -> str:
 def _depth_chart(whole: pd.DataFrame, runs: pd.DataFrame, measure: str) -> alt.Chart:
     """The final measure over depth, a line per remedy."""
     rows = [
-        {"remedy": remedy, "depth": depth, **summaries.over_seeds(block[measure])}
+        {"remedy": remedy, "depth": depth, **statistics.over_seeds(block[measure])}
         for (remedy, depth), block in runs.groupby(["remedy", "depth"], sort=False)
     ]
     table = pd.DataFrame(rows)
@@ -131,7 +134,7 @@ def gradient_map(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """``label step layer depth log_grad n``: log10 of grad_rms, mean over seeds, at ``DRAWN_STEPS`` steps at most."""
     steps = np.unique(np.linspace(0, int(frame["step"].max()), DRAWN_STEPS).round().astype(int))
     kept = frame[frame["step"].isin(steps)]
-    number, points = profiles.points(kept, names)
+    number, points = group_by_settings(kept, names)
     table = kept.assign(point=number, log_grad=log10(kept["grad_rms"]))
     groups = table[table["log_grad"].notna()].groupby(["point", "step", "layer"])["log_grad"]
     found = pd.DataFrame({"log_grad": groups.mean(), "n": groups.size()}).reset_index()

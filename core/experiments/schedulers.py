@@ -122,9 +122,9 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
 
 def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
     """The rate's course beside what training it buys, the ranking, and the race over base rates."""
-    from core import curves
-    from core.charts import empty
+    from core.analysis import curves, ranking
     from core.experiments import training_charts as draw
+    from core.plotting.figure import empty
 
     frame = curves.finite(frame)
     if frame.empty:
@@ -134,7 +134,7 @@ def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
     note = f"An epoch has {per_epoch} updates."
     if any(name.startswith("one_cycle") and "max_lr" not in name for name in runs["scheduler"]):
         note += " one_cycle peaks at ten times its learning rate unless max_lr says otherwise."
-    loss_title = draw.ending_title(curves.standing(runs, NAMES, "final_val_loss"), "final_val_loss")
+    loss_title = draw.ending_title(ranking.standing(runs, NAMES, "final_val_loss"), "final_val_loss")
     found = {
         "rate": draw.curve_chart(frame, NAMES, "lr", "step", _rate_title(frame), note),
         "loss": draw.curve_chart(frame, NAMES, "val_loss", "epoch", loss_title),
@@ -171,25 +171,25 @@ def _momentum_title(frame: pd.DataFrame) -> str:
 
 
 def _train_title(runs: pd.DataFrame) -> str:
-    from core import curves
+    from core.analysis import ranking
     from core.experiments import training_charts as draw
 
-    title = draw.ending_title(curves.standing(runs, NAMES, "final_train_loss"), "final_train_loss")
+    title = draw.ending_title(ranking.standing(runs, NAMES, "final_train_loss"), "final_train_loss")
     return f"On the last batch, {title[0].lower() if title.startswith(('No ', 'The ')) else title[0]}{title[1:]}"
 
 
 def _accuracy_title(runs: pd.DataFrame) -> str:
-    from core import curves
+    from core.analysis import ranking
     from core.experiments import training_charts as draw
 
     lived = runs.assign(final_val_accuracy=runs["final_val_accuracy"].where(runs["diverged"] == 0))
-    table = curves.highest_first(curves.standing(lived, NAMES, "final_val_accuracy"))
+    table = ranking.highest_first(ranking.standing(lived, NAMES, "final_val_accuracy"))
     if np.isnan(table["mean"].iloc[0]):
         return "Validation accuracy"
     right = f"on average {table['mean'].iloc[0]:.1%} of the validation rows in the right class"
     if len(table) == 1:
         return f"The training puts {right}"
-    return f"{draw.named_best(table)} {'puts' if len(curves.tied(table)) == 1 else 'put'} {right}"
+    return f"{draw.named_best(table)} {'puts' if len(ranking.tied(table)) == 1 else 'put'} {right}"
 
 
 LABELS = ("Best schedule", "Its validation loss", "Its accuracy", "Failed")
@@ -201,13 +201,14 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     A point is a schedule with its rate and all else; the best has the lowest mean loss of those whose runs all ended
     finite, if there are any. Schedules that tie are all named.
     """
-    from core import curves, profiles
+    from core.analysis import ranking
+    from core.analysis.points import group_by_settings
     from core.experiments import training_charts as draw
 
     runs = run_summary(frame)
     if runs.empty:
         return [(label, "–", "Press Run.") for label in LABELS]
-    ranked = curves.ranking(runs, NAMES, "final_val_loss")
+    ranked = ranking.ranking(runs, NAMES, "final_val_loss")
     best = ranked.iloc[0]
     failed = (
         LABELS[3],
@@ -216,8 +217,8 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     )
     if math.isnan(best["mean"]):
         return [*((label, "–", "No run ended with a finite loss.") for label in LABELS[:3]), failed]
-    own = runs[profiles.points(runs, NAMES)[0] == best["point"]]
-    tied = list(dict.fromkeys(curves.tied(ranked)["scheduler"]))
+    own = runs[group_by_settings(runs, NAMES)[0] == best["point"]]
+    tied = list(dict.fromkeys(ranking.tied(ranked)["scheduler"]))
     accuracy = own["final_val_accuracy"].mean()
     interval = f"95 % interval {three_digits(best['ci_low'])} to {three_digits(best['ci_high'])}, n = {best['n']}"
     who = f"{draw.named_best(ranked)}: " if len(ranked) > 1 else ""
@@ -240,7 +241,7 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
 
 def code(run: Run) -> str:
     """The run as a plain PyTorch script."""
-    from core.plain import training
+    from core.scripts import training
 
     return training.script(run, EXPERIMENT.question, (*PLACES, *EXPERIMENT.measures))
 

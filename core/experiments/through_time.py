@@ -206,12 +206,12 @@ def run_summary(frame: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from core import profiles
+    from core.analysis.layers import decay_factor
 
     rows = []
     for _, block in frame.groupby("run", sort=False):
         norms, times = block["grad_norm"].to_numpy(float), block["time"].to_numpy(float)
-        measured = {"decay_factor": float(profiles.decay_factor(times, norms))}
+        measured = {"decay_factor": float(decay_factor(times, norms))}
         measured["spectral_radius"] = block["spectral_radius"].iloc[0]
         rows.append(block.iloc[0][["run", *NAMES, "seed"]].to_dict() | measured)
     table = pd.DataFrame(rows, columns=["run", *NAMES, "seed", "decay_factor", "spectral_radius"])
@@ -222,15 +222,16 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
     """A row per setting and measure: ``n mean median standard_error ci_low ci_high`` over seeds."""
     import pandas as pd
 
-    from core import profiles, summaries
+    from core.analysis import statistics
+    from core.analysis.points import group_by_settings
 
     runs = run_summary(frame)
     rows = []
-    number, _ = profiles.points(runs, NAMES)
+    number, _ = group_by_settings(runs, NAMES)
     for _, block in runs.groupby(number):
         settings = block.iloc[0][NAMES].to_dict()
         for measure in ("decay_factor", "spectral_radius"):
-            rows.append({**settings, "measure": measure, **summaries.over_seeds(block[measure])})
+            rows.append({**settings, "measure": measure, **statistics.over_seeds(block[measure])})
     columns = [*NAMES, "measure", "n", "mean", "median", "standard_error", "ci_low", "ci_high"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -251,7 +252,7 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
 
 def code(run: Run) -> str:
     """The run as a plain PyTorch script."""
-    from core.plain import through_time
+    from core.scripts import through_time
 
     return through_time.script(run, EXPERIMENT.question, (*EXPERIMENT.places, *MEASURES))
 

@@ -6,14 +6,16 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core import profiles, summaries
-from core.charts import DASH, THEORY, TICKS, empty, legend, log10, power_axis, setting_labels, titled
-from core.curves import DRAWN_STEPS
+from core.analysis.curves import DRAWN_STEPS
+from core.analysis.points import group_by_settings, varying_settings
 from core.experiments.through_time import NAMES, run_summary
 from core.experiments.through_time_words import decay_table, decay_title, gradient_title, states_title
 from core.experiments.training_charts import series_scale
 from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
+from core.plotting.axes import log10, power_axis
+from core.plotting.figure import empty, titled
+from core.plotting.style import DASH, THEORY, TICKS, legend, setting_labels
 
 NOTHING = "No run has finished yet."
 TIME = "time step; the loss stands after the last"
@@ -25,7 +27,7 @@ def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
     if frame.empty:
         return {"gradient": empty(NOTHING)}
     decays = decay_table(run_summary(frame))
-    varying = summaries.varying(frame, NAMES)
+    varying = varying_settings(frame, NAMES)
     by_gain = decays["gain"].nunique() > 1
     return {
         "gradient": gradient_chart(frame, gradient_title(decays)),
@@ -40,7 +42,7 @@ def through_time(frame: pd.DataFrame, measure: str, geometric: bool) -> pd.DataF
     geometric  the mean is that of logs, over the positive values alone
     """
     first = frame[~frame["run"].duplicated()]
-    number, table = profiles.points(first, NAMES)
+    number, table = group_by_settings(first, NAMES)
     point = pd.Series(number.to_numpy(), index=first["run"])
     times = np.unique(np.linspace(1, int(frame["time"].max()), DRAWN_STEPS).round())
     rows = frame.loc[frame["time"].isin(times), ["run", "time", measure]]
@@ -68,7 +70,7 @@ def gradient_chart(frame: pd.DataFrame, title: str) -> alt.Chart:
     axis, scale = power_axis(GRADIENT, data[["log_mean", "log_low", "log_high"]].to_numpy(float))
     x = alt.X("time:Q", title=TIME, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False, zero=False))
     color = alt.Color(
-        "label:N", scale=series_scale(frame, NAMES, labels), legend=_legend(summaries.varying(frame, NAMES))
+        "label:N", scale=series_scale(frame, NAMES, labels), legend=_legend(varying_settings(frame, NAMES))
     )
     y, low = alt.Y("log_mean:Q", axis=axis, scale=scale), alt.Y("log_low:Q", axis=axis, scale=scale)
     base = alt.Chart(data).encode(x=x, color=color)
@@ -108,7 +110,7 @@ def states_chart(frame: pd.DataFrame) -> alt.Chart:
     labels, left_out = drawn_series(table)
     data = table[table["label"].isin(labels)]
     color = alt.Color(
-        "label:N", scale=series_scale(frame, NAMES, labels), legend=_legend(summaries.varying(frame, NAMES))
+        "label:N", scale=series_scale(frame, NAMES, labels), legend=_legend(varying_settings(frame, NAMES))
     )
     title = COLUMNS["state_rms"].title
     x = alt.X("time:Q", title=TIME, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False, zero=False))
@@ -205,7 +207,7 @@ def gain_chart(decays: pd.DataFrame, varying: list[str]) -> alt.Chart:
     shown = decays[np.isfinite(decays["mean"].to_numpy(float))]
     if shown.empty:
         return empty("No run has two gradients whose ratio could be taken.")
-    number, table = profiles.points(shown, others) if others else (pd.Series(0, index=shown.index), None)
+    number, table = group_by_settings(shown, others) if others else (pd.Series(0, index=shown.index), None)
     series = number.map(table["label"]) if table is not None else "all runs"
     lines, left_out = drawn_series(pd.DataFrame({"label": series}, index=shown.index))
     shown = shown.assign(series=series)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from core import profiles, summaries
+from core.analysis import statistics
+from core.analysis.points import group_by_settings
 from core.experiments.through_time import NAMES, run_summary
 from core.words import factor_words, span, three_digits
 
@@ -14,8 +15,8 @@ LABELS = ("Decay factor per step", "Left at the first step", "Spectral radius", 
 
 def decay_table(runs: pd.DataFrame) -> pd.DataFrame:
     """One row per point of ``run_summary``: its settings, ``label n mean median standard_error ci_low ci_high``."""
-    number, table = profiles.points(runs, NAMES)
-    rows = [{"point": point, **summaries.over_seeds(block["decay_factor"])} for point, block in runs.groupby(number)]
+    number, table = group_by_settings(runs, NAMES)
+    rows = [{"point": point, **statistics.over_seeds(block["decay_factor"])} for point, block in runs.groupby(number)]
     columns = ["point", "n", "mean", "median", "standard_error", "ci_low", "ci_high"]
     return pd.DataFrame(rows, columns=columns).join(table, on="point")
 
@@ -55,7 +56,7 @@ def states_title(frame: pd.DataFrame) -> str:
     ends = ends[np.isfinite(ends["state_rms"].to_numpy(float))]
     if ends.empty:
         return "The size of the states"
-    number, table = profiles.points(ends, NAMES)
+    number, table = group_by_settings(ends, NAMES)
     means = ends["state_rms"].groupby(number).mean().sort_values()
     named = f" ({table.loc[means.index[-1], 'label']})" if len(means) > 1 else ""
     return f"States end at {three_digits(means.iloc[-1])} of a possible 1{named}"
@@ -74,7 +75,7 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
         spread = f"95 % interval over seeds {three_digits(row['ci_low'])} to {three_digits(row['ci_high'])}"
     shares, radii = (
         share_of_first(frame).dropna(),
-        runs["spectral_radius"].groupby(profiles.points(runs, NAMES)[0]).mean(),
+        runs["spectral_radius"].groupby(group_by_settings(runs, NAMES)[0]).mean(),
     )
     return [
         (LABELS[0], span(known["mean"], "×"), f"Gradient per time step, towards the first; {spread}."),
@@ -99,5 +100,5 @@ def share_of_first(frame: pd.DataFrame) -> pd.Series:
     last = frame[~frame["run"].duplicated(keep="last")].set_index("run")
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(first["grad_norm"].astype(float)) - np.log(last["grad_norm"].astype(float))
-    number, _ = profiles.points(first.reset_index(), NAMES)
+    number, _ = group_by_settings(first.reset_index(), NAMES)
     return np.exp(logs.groupby(number.to_numpy()).mean())

@@ -10,12 +10,15 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core import curves, profiles, summaries
-from core.charts import HEIGHT, colours, empty, legend, log10, power_axis, setting_labels, titled
+from core.analysis import curves, ranking, statistics
+from core.analysis.points import group_by_settings, varying_settings
 from core.experiments import trainings
 from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
 from core.parts import REGISTRIES
+from core.plotting.axes import log10, power_axis
+from core.plotting.figure import empty, titled
+from core.plotting.style import HEIGHT, colours, legend, setting_labels
 from core.words import three_digits
 
 ORDERS = {
@@ -35,10 +38,10 @@ LOG_SPAN = 30.0  # a measure that spans more than this factor is drawn on a log 
 
 def series_scale(frame: pd.DataFrame, names: Sequence[str], labels: Sequence[str]) -> alt.Scale:
     """A colour per series, the same in every chart of the frame; where one kind of part varies, the part's own."""
-    varying = summaries.varying(frame, names)
+    varying = varying_settings(frame, names)
     if len(varying) == 1 and varying[0] in ORDERS:
         return colours(labels, [entry.name for entry in REGISTRIES[ORDERS[varying[0]]]])
-    every = list(profiles.points(frame.drop_duplicates(list(names)), names)[1]["label"]) if names else []
+    every = list(group_by_settings(frame.drop_duplicates(list(names)), names)[1]["label"]) if names else []
     return colours(labels, every)
 
 
@@ -81,7 +84,7 @@ def curve_chart(
     color = alt.Color(
         "label:N",
         scale=series_scale(frame, names, labels),
-        legend=legend(setting_labels(summaries.varying(frame, names)), labels),
+        legend=legend(setting_labels(varying_settings(frame, names)), labels),
     )
     base = alt.Chart(data).encode(
         x=alt.X(f"{place}:Q", title="epoch" if place == "epoch" else "update", axis=alt.Axis(tickMinStep=1)),
@@ -167,7 +170,7 @@ def interval_chart(
 def named_best(table: pd.DataFrame) -> str:
     """Who stands first in a ranking, ties and lost runs said: ``cosine``, ``plateau and constant``."""
     first = table.iloc[0]
-    names = " and ".join(curves.tied(table)["label"])
+    names = " and ".join(ranking.tied(table)["label"])
     return names if first["n"] == first["runs"] else f"{names} ({first['n']} of {first['runs']} runs ended finite)"
 
 
@@ -180,7 +183,7 @@ def ending_title(table: pd.DataFrame, measure: str) -> str:
     first, last = ranked.iloc[0], ranked.iloc[-1]
     if len(table) == 1:
         return f"The mean {word} is {three_digits(first['mean'])}"
-    verb = "tie" if len(curves.tied(ranked)) > 1 else "ends lowest"
+    verb = "tie" if len(ranking.tied(ranked)) > 1 else "ends lowest"
     beside = f", then {last['label']} {three_digits(last['mean'])}" if len(ranked) == 2 and verb != "tie" else ""
     return f"{named_best(ranked)} {verb}: mean {word} {three_digits(first['mean'])}{beside}"
 
@@ -193,7 +196,7 @@ def ranking_title(table: pd.DataFrame, measure: str) -> str:
     first = ranked.iloc[0]
     if len(ranked) == 1:
         return f"{named_best(ranked)}: {COLUMNS[measure].label} {three_digits(first['mean'])}"
-    if len(curves.tied(ranked)) > 1:
+    if len(ranking.tied(ranked)) > 1:
         same = f"{COLUMNS[measure].label} {three_digits(first['mean'])}"
         return f"{named_best(ranked)} tie, as they never differed: {same}"
     second = ranked.iloc[1]
@@ -213,7 +216,7 @@ def ranking_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str],
     """Every setting's final measure with its interval, the lowest of those whose runs all ended finite first."""
     if runs.empty:
         return empty(NOTHING)
-    table = curves.ranking(runs, names, measure).head(20)
+    table = ranking.ranking(runs, names, measure).head(20)
     return interval_chart(
         table,
         "label",
@@ -269,15 +272,15 @@ def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measur
     """A final measure over the base learning rate, a line per value of setting ``name``."""
     rows = []
     for (value, lr), block in runs.groupby([name, "base_lr"], sort=False):
-        rows.append({name: value, "base_lr": lr, **summaries.over_seeds(block[measure])})
+        rows.append({name: value, "base_lr": lr, **statistics.over_seeds(block[measure])})
     table = pd.DataFrame(rows)
     shown = table[np.isfinite(table["mean"])].copy()
     if shown.empty:
         return empty("No run has a finite value yet.")
-    best = curves.best_values(runs, name, "base_lr", measure)
+    best = ranking.best_values(runs, name, "base_lr", measure)
     first = best.iloc[0]
     who = named_best(best.assign(label=[f"{row[name]} at {row['base_lr']:g}" for _, row in best.iterrows()]))
-    verb = "ends" if len(curves.tied(best)) == 1 else "end"
+    verb = "ends" if len(ranking.tied(best)) == 1 else "end"
     title = f"Each at its own best learning rate: {who} {verb} lowest, {three_digits(first['mean'])}"
     labels = list(dict.fromkeys(shown[name]))
     x = alt.X("base_lr:Q", title=COLUMNS["base_lr"].title, scale=alt.Scale(type="log"), axis=alt.Axis(format="~g"))
@@ -309,7 +312,7 @@ def paired_chart(
     frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], name: str, measure: str, reference: str
 ) -> alt.Chart:
     """Differences to the reference, seed by seed."""
-    table = curves.paired(runs, names, name, measure, reference)
+    table = ranking.paired(runs, names, name, measure, reference)
     finite = table[np.isfinite(table["mean"].to_numpy(float))].sort_values("mean") if len(table) else table
     if finite.empty:
         return empty(f"No pair with {reference} has finished yet.")

@@ -263,7 +263,7 @@ def run_summary(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """A row per run: how its training ended."""
     import pandas as pd
 
-    from core import curves
+    from core.analysis import curves
 
     columns = ["run", *names, "seed"]
     measures = [
@@ -323,14 +323,15 @@ def summary_of(runs: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """The same from a table with a row per run: ``run``, the settings ``names``, ``seed``, then its measures."""
     import pandas as pd
 
-    from core import profiles, summaries
+    from core.analysis import statistics
+    from core.analysis.points import group_by_settings
 
     measures = [name for name in runs.columns if name not in ("run", "seed", *names)]
     rows = []
-    number, _ = profiles.points(runs, names)
+    number, _ = group_by_settings(runs, names)
     for _, block in runs.groupby(number):
         settings = block.iloc[0][list(names)].to_dict()
-        rows += [{**settings, "measure": name, **summaries.over_seeds(block[name])} for name in measures]
+        rows += [{**settings, "measure": name, **statistics.over_seeds(block[name])} for name in measures]
     columns = [*names, "measure", "n", "mean", "median", "standard_error", "ci_low", "ci_high"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -327,12 +327,12 @@ def expected(sweep: Sweep) -> pd.DataFrame:
 
 def run_summary(frame: pd.DataFrame) -> pd.DataFrame:
     """A row per run: its decay factor beside theory's, and where it trained, the last loss and decay factor."""
-    from core import profiles
+    from core.analysis.layers import decay_table
 
     names = Vanishing.names()
-    table = profiles.decay_table(frame, names).drop(columns="point")
+    table = decay_table(frame, names).drop(columns="point")
     if len(frame) and frame["steps"].max() > 0:
-        last = profiles.decay_table(frame, names, last=True).set_index("run")["decay_factor"]
+        last = decay_table(frame, names, last=True).set_index("run")["decay_factor"]
         ends = (
             frame.sort_values("step", kind="stable").drop_duplicates("run", keep="last").set_index("run")["train_loss"]
         )
@@ -344,18 +344,20 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
     """A row per setting and measure: ``n mean median standard_error ci_low ci_high`` over seeds."""
     import pandas as pd
 
-    from core import profiles, summaries
+    from core.analysis import statistics
+    from core.analysis.layers import pooled_decay
+    from core.analysis.points import group_by_settings
 
     names = Vanishing.names()
     runs = run_summary(frame)
     measures = [name for name in runs.columns if name not in ("run", "seed", *names)]
-    pooled = profiles.pooled_decay(frame, names).set_index("point")
+    pooled = pooled_decay(frame, names).set_index("point")
     rows = []
-    number, _ = profiles.points(runs, names)
+    number, _ = group_by_settings(runs, names)
     for point, block in runs.groupby(number):
         settings = block.iloc[0][names].to_dict()
         for measure in measures:
-            rows.append({**settings, "measure": measure, **summaries.over_seeds(block[measure])})
+            rows.append({**settings, "measure": measure, **statistics.over_seeds(block[measure])})
         whole_fit = pooled.loc[point]
         value = {
             "n": whole_fit["n"],
@@ -384,7 +386,7 @@ def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
 
 def code(run: Run) -> str:
     """The run as a plain PyTorch script."""
-    from core.plain import vanishing
+    from core.scripts import vanishing
 
     columns = (*EXPERIMENT.places, *(name for name in MEASURES if name != "theory_grad_rms"))
     return vanishing.script(run, EXPERIMENT.question, columns)

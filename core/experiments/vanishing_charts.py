@@ -12,27 +12,17 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core import profiles, summaries
-from core.charts import (
-    DASH,
-    HEIGHT,
-    THEORY,
-    TICKS,
-    colours,
-    diverging,
-    empty,
-    legend,
-    log10,
-    power_axis,
-    setting_labels,
-    titled,
-)
+from core.analysis.layers import layer_profile, pooled_decay
+from core.analysis.points import varying_settings
 from core.experiments.vanishing import Vanishing
 from core.experiments.vanishing_words import gradient_title, split_title
 from core.parts.activations import ACTIVATIONS
 from core.parts.inits import INITS
 from core.parts.norms import NORMS
 from core.parts.residuals import RESIDUALS
+from core.plotting.axes import log10, power_axis
+from core.plotting.figure import empty, titled
+from core.plotting.style import DASH, HEIGHT, THEORY, TICKS, colours, diverging, legend, setting_labels
 from core.registry import Registry
 from core.theory.mean_field import BATCHNORM_RELU_GROWTH
 from core.words import three_digits
@@ -54,7 +44,7 @@ def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
 
 def _decays(frame: pd.DataFrame) -> pd.DataFrame:
     """``pooled_decay`` at the first step; empty, with its columns, for an empty frame."""
-    return profiles.pooled_decay(frame[frame["step"] == 0], Vanishing.names())
+    return pooled_decay(frame[frame["step"] == 0], Vanishing.names())
 
 
 def drawn_series(table: pd.DataFrame) -> tuple[list[str], str]:
@@ -68,13 +58,13 @@ def drawn_series(table: pd.DataFrame) -> tuple[list[str], str]:
 
 def _scale(frame: pd.DataFrame, labels: Sequence[str]) -> alt.Scale:
     """A colour per series; where one kind of part varies, the part's own colour."""
-    names = summaries.varying(frame, Vanishing.names())
+    names = varying_settings(frame, Vanishing.names())
     order = [entry.name for entry in _PARTS[names[0]]] if len(names) == 1 and names[0] in _PARTS else []
     return colours(labels, order)
 
 
 def _series_title(frame: pd.DataFrame) -> str:
-    return setting_labels(summaries.varying(frame, Vanishing.names()))
+    return setting_labels(varying_settings(frame, Vanishing.names()))
 
 
 def _seeds(table: pd.DataFrame) -> str:
@@ -105,7 +95,7 @@ def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> alt.Chart:
     start = frame[frame["step"] == 0]
     if start.empty:
         return empty("No run has finished yet.")
-    profile = theory_lines(profiles.layer_profile(start, Vanishing.names()))
+    profile = theory_lines(layer_profile(start, Vanishing.names()))
     labels, left_out = drawn_series(profile)
     data = profile[profile["label"].isin(labels)].copy()
     for name in ("grad_rms", "grad_low", "grad_high", "theory"):
@@ -175,7 +165,7 @@ def decay_axes(decays: pd.DataFrame) -> tuple[str, str] | None:
 
     A third setting that varies is written beside the second, as a row of its own.
     """
-    names = summaries.varying(decays, Vanishing.names())
+    names = varying_settings(decays, Vanishing.names())
     if len(names) < 2:
         return None
     names = sorted(names, key=lambda name: -decays[name].nunique())
@@ -231,7 +221,7 @@ def _decay_points(decays: pd.DataFrame) -> alt.Chart:
 
 
 def _decay_heatmap(decays: pd.DataFrame, across: str, down: str) -> alt.Chart:
-    names = [name for name in summaries.varying(decays, Vanishing.names()) if name != across]
+    names = [name for name in varying_settings(decays, Vanishing.names()) if name != across]
     rows = [down, *(name for name in names if name != down)]
     data = decays.assign(
         across=decays[across].map(_value_text),
@@ -327,7 +317,7 @@ def split_chart(decays: pd.DataFrame) -> alt.Chart:
 def share_chart(frame: pd.DataFrame, name: str) -> alt.Chart:
     """The share of saturated outputs, or of dead units, layer by layer, mean over seeds."""
     start = frame[(frame["step"] == 0) & (frame["layer"] <= frame["depth"])]
-    profile = profiles.layer_profile(start, Vanishing.names()) if len(start) else pd.DataFrame(columns=[name, "n"])
+    profile = layer_profile(start, Vanishing.names()) if len(start) else pd.DataFrame(columns=[name, "n"])
     profile = profile[profile[name].notna()]
     if not len(profile):
         return empty(f"No run has measured its {name} units yet.")
@@ -367,7 +357,7 @@ def steps_chart(frame: pd.DataFrame) -> alt.Chart:
     trained = frame[frame["steps"] > 0]
     if trained.empty:
         return empty("Nothing was trained: set steps above 0.")
-    profile = profiles.layer_profile(trained, Vanishing.names())
+    profile = layer_profile(trained, Vanishing.names())
     labels = list(dict.fromkeys(profile["label"]))
     data = profile[profile["label"] == labels[0]].assign(log_grad=lambda table: log10(table["grad_rms"]))
     data = data[data["log_grad"].notna()]

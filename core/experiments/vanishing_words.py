@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from core import profiles
+from core.analysis.layers import pooled_decay
 from core.experiments.vanishing import Vanishing
 from core.words import factor_words, span, three_digits
 
@@ -45,7 +45,7 @@ def split_title(weights: float, slopes: float) -> str:
 
 def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     """(label, value, explanation): the decay factors, theory's, what φ' contributes, and the runs behind them."""
-    decays = profiles.pooled_decay(frame[frame["step"] == 0], Vanishing.names())
+    decays = pooled_decay(frame[frame["step"] == 0], Vanishing.names())
     measured = decays[np.isfinite(decays["decay"])].sort_values("decay")
     theory = decays[np.isfinite(decays["theory"])].sort_values("theory")
     runs = int(frame.loc[frame["run"] != "", "run"].nunique())

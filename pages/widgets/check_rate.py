@@ -8,7 +8,7 @@ import altair as alt
 import streamlit as st
 
 import core
-from core import tables
+from core import files, tables
 from core.experiments import Experiment, range_test
 from core.settings import Sweep
 from pages.widgets import job_panel, page
@@ -54,7 +54,7 @@ def check_rate(kind: Experiment, sweep: Sweep) -> None:
     rate = fields["base_lr"].split(",")[1] if rate is None else rate
     st.download_button(
         "CSV of these trainings",
-        lambda: tables.csv(_table(check)),
+        lambda: files.csv(_table(check)),
         f"check_{check.key[:8]}.csv",
         "text/csv",
         on_click="ignore",

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 import core
-from core import tables
+from core import files
 from core.experiments import Experiment
 from core.parts import csv_files, own_data
 from core.parts.datasets import DATASETS, Dataset, shape_of
@@ -143,7 +143,7 @@ def _use(kind: Experiment, part: Part[Dataset], content: bytes) -> None:
     prefix, path = f"{kind.name}:", Path(str(part.arguments["path"]))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        tables.write(content, path)
+        files.write(content, path)
     except (OSError, ValueError) as error:
         st.session_state[f"{prefix}not used"] = f"the table could not be kept beside the store: {error}"
         return

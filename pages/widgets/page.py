@@ -55,10 +55,8 @@ def page_of(kind: Experiment) -> str:
 @st.cache_resource(show_spinner=False)
 def jobs() -> core.Jobs:
     """The server's jobs; its workers start at once, so that nobody waits for them later."""
-    inline = os.environ.get("GRADIENT_LAB_EXECUTOR") == "inline"
-    workers = core.Workers(core.InlineExecutor if inline else core.local_executor)
-    if not inline:
-        workers.warm()
+    workers = core.Workers(core.pool(os.environ.get("GRADIENT_LAB_EXECUTOR") or "local"))
+    workers.prestart()
     atexit.register(workers.stop)
     gc.collect()
     gc.freeze()  # Streamlit collects all generations after every run of a page: leave it little to look at

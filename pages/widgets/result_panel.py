@@ -11,7 +11,9 @@ import pandas as pd
 import streamlit as st
 
 import core
-from core import summaries, tables
+from core import files, tables
+from core.analysis import statistics
+from core.analysis.points import varying_settings
 from core.experiments import Experiment, experiment
 from core.settings import Run, Sweep
 from pages.widgets import form, job_panel, page
@@ -44,7 +46,7 @@ def _result(_sweep: Sweep, _store: core.Store, key: str, path: str, runs: int) -
     if table is None or not len(table):
         return Result(kind.expected(_sweep), pd.DataFrame(), [], False)
     frame = tables.to_frame(table)
-    compared = summaries.comparison(kind.summary(frame), kind.settings.names()) if runs == _whole(_sweep) else None
+    compared = statistics.comparison(kind.summary(frame), kind.settings.names()) if runs == _whole(_sweep) else None
     return Result(frame, pd.DataFrame() if compared is None else compared, core.findings(frame), True)
 
 
@@ -151,7 +153,7 @@ def _charts(kind: Experiment, pictures: Pictures, result: Result) -> None:
 
 def _filter(kind: Experiment, frame: pd.DataFrame) -> Chosen:
     """The values that the reader wants to see, by setting; nothing where all are shown."""
-    names = summaries.varying(frame, kind.settings.names())
+    names = varying_settings(frame, kind.settings.names())
     if len(names) < 2:
         return ()
     shown = {}
@@ -195,11 +197,11 @@ def _take_away(kind: Experiment, sweep: Sweep, result: Result, store: core.Store
     name = f"{kind.name}_{sweep.key[:8]}"
     left, middle, third, right = st.columns([1, 1, 1, 3], vertical_alignment="center")
     left.download_button(
-        "CSV", lambda: tables.csv(_table(sweep, store)), f"{name}.csv", "text/csv", on_click="ignore", width="stretch"
+        "CSV", lambda: files.csv(_table(sweep, store)), f"{name}.csv", "text/csv", on_click="ignore", width="stretch"
     )
     middle.download_button(
         "Parquet",
-        lambda: tables.parquet(_table(sweep, store)),
+        lambda: files.parquet(_table(sweep, store)),
         f"{name}.parquet",
         "application/vnd.apache.parquet",
         on_click="ignore",

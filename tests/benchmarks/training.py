@@ -19,7 +19,7 @@ from concurrent.futures import Executor
 from types import ModuleType
 from typing import Any
 
-from core import jobs
+from core.jobs import executors
 from tests.benchmarks.vanishing import ROOT, naive_module, peak_memory, pooled, seconds
 
 CLIPS = {"none": "none", "value": "value", "norm": "norm", "norm_inf": "norm", "layer_norm": "per_parameter"}
@@ -220,7 +220,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    executor = jobs.local_executor(2)
+    executor = executors.local_executor(2)
     list(executor.map(peak_memory, range(4)))
     peak = gemm_peak()
     print(f"{'':46}{'plain loop':>12}{'ours':>10}{'ratio':>8}  (medians of {arguments.rounds} rounds)")

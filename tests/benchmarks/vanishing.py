@@ -21,7 +21,8 @@ from pathlib import Path
 from types import ModuleType
 
 import core
-from core import jobs, tables
+from core import tables
+from core.jobs import executors, workers
 from core.settings import Run
 
 W1 = {
@@ -118,7 +119,7 @@ def pooled(executor: Executor, act: Callable, tasks: list) -> float:
 
 def computed(runs: list[Run]) -> int:
     """The experiment with all its columns, encoded for the store."""
-    return len(jobs.compute(runs, "cpu"))
+    return len(workers.compute(runs, "cpu"))
 
 
 def whole_command(seeds: int) -> float:
@@ -160,7 +161,7 @@ def main() -> None:
     torch.set_num_threads(1)
     kind = core.experiment("vanishing")
     tasks = kind.tasks(kind.sweep({**W1, "seeds": "20"}).runs())
-    executor = jobs.local_executor(2)
+    executor = executors.local_executor(2)
     list(executor.map(computed, [tasks[-1]] * 4))  # workers are warm, as in a server
     rows: dict[str, list[tuple[float, float]]] = {}
     for _ in range(arguments.rounds):

@@ -17,8 +17,12 @@ import psutil
 import pytest
 
 import core
-from core.jobs import Job, Jobs, Progress, Workers, checked_device, executor_maker, run_sweep, stored_runs
-from core.jobs import compute as compute_task
+from core.jobs import Job, Jobs, Progress
+from core.jobs.executors import Pool, checked_device, pool
+from core.jobs.sweep_run import run_sweep
+from core.jobs.workers import Workers
+from core.jobs.workers import compute as compute_task
+from core.results import stored_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0  # seconds after which a test gives up; none takes as long
@@ -36,7 +40,7 @@ def store(tmp_path):
 
 def compute(asked, store, make=core.InlineExecutor, fresh=False) -> Progress:
     """The progress of the sweep's job, ended."""
-    crew = Workers(make)
+    crew = Workers(Pool(make, 2))
     try:
         job = Jobs(crew).submit(asked, store, fresh)
         core.run_job(job)
@@ -111,7 +115,7 @@ def test_a_cancelled_sweep_goes_on_where_it_stopped(store):
         if tasks == 2:
             jobs[0].cancel()
 
-    jobs.append(Jobs(Workers(lambda: Watched(cancel_at_the_third))).submit(asked, store))
+    jobs.append(Jobs(Workers(Pool(lambda: Watched(cancel_at_the_third), 2))).submit(asked, store))
     core.run_job(jobs[0])
     assert (jobs[0].progress.state, jobs[0].progress.computed) == ("cancelled", 9)
     assert len(frames(asked, store)) == 9
@@ -128,7 +132,7 @@ def test_a_sweep_has_one_job_however_many_submit(store):
         executors.append(Watched(lambda tasks: go.wait(PATIENCE)))
         return executors[-1]
 
-    jobs = Jobs(Workers(make))
+    jobs = Jobs(Workers(Pool(make, 2)))
     found: list[Job] = []
     threads = [threading.Thread(target=lambda: found.append(jobs.submit(asked, store))) for _ in range(8)]
     for thread in threads:
@@ -148,7 +152,7 @@ def test_a_sweep_has_one_job_however_many_submit(store):
 
 
 def test_an_ended_job_is_found_until_somebody_submits_again(store):
-    jobs = Jobs(Workers(core.InlineExecutor))
+    jobs = Jobs(Workers(Pool(core.InlineExecutor, 2)))
     first = jobs.submit(sweep(seeds="2"), store)
     core.run_job(first)
     assert jobs.find(sweep(seeds="2"), store) is first
@@ -167,7 +171,7 @@ def test_time_left_is_told_while_a_sweep_runs_from_the_first_task_on(store):
         until(lambda: jobs)
         told.append(jobs[0].progress.seconds_left)
 
-    jobs.append(Jobs(Workers(lambda: Watched(look))).submit(asked, store))
+    jobs.append(Jobs(Workers(Pool(lambda: Watched(look), 2))).submit(asked, store))
     core.run_job(jobs[0])
     assert len(told) == 8
     assert all(seconds is not None and seconds > 0 for seconds in told)
@@ -182,7 +186,7 @@ def test_a_task_that_breaks_every_worker_ends_the_job_with_a_sentence_and_keeps_
         made.append(Breaking())
         return made[-1]
 
-    job = Jobs(Workers(make)).submit(sweep(depth="2,3", seeds="2"), store)
+    job = Jobs(Workers(Pool(make, 2))).submit(sweep(depth="2,3", seeds="2"), store)
     with pytest.raises(ValueError, match=r"killed 3 times on the same task.* reduce width, depth or batch_size"):
         core.run_job(job)
     assert job.progress.state == "failed"
@@ -200,7 +204,7 @@ def test_an_error_of_ours_ends_the_job_with_its_name_and_is_not_swallowed(store)
 
     job = Job(sweep(depth="2"), store, "cpu", Progress(1))
     with pytest.raises(MemoryError, match="no room"):
-        run_sweep(job, Workers(Faulty))
+        run_sweep(job, Workers(Pool(Faulty, 2)))
     assert (job.progress.state, job.progress.error) == ("failed", "MemoryError: no room")
     with pytest.raises(ValueError, match="MemoryError: no room"):
         core.run_job(job)
@@ -270,12 +274,12 @@ def test_the_lessons_sweeps_are_not_too_large():
 @pytest.mark.parametrize("workers", [0, -1, 1025])
 def test_an_impossible_number_of_workers_is_refused(workers):
     with pytest.raises(ValueError, match=f"^workers: must be a whole number, 1 to 1024, but got {workers}$"):
-        executor_maker("local", workers)
+        pool("local", workers)
 
 
 def test_an_unknown_executor_or_device_is_answered_with_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'inline'"):
-        executor_maker("inlin", None)
+        pool("inlin", None)
     with pytest.raises(ValueError, match="did you mean 'cuda'"):
         checked_device("cudas")
 
@@ -310,7 +314,7 @@ def test_a_killed_worker_is_replaced_and_the_sweep_ends_whole(store):
         made.append(core.local_executor(2))
         return made[-1]
 
-    crew = Workers(make)
+    crew = Workers(Pool(make, 2))
     try:
         job = Jobs(crew).submit(asked, store)
         until(lambda: job.progress.computed > 0 or not job.running)

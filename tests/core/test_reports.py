@@ -6,7 +6,7 @@ import re
 import pytest
 
 import core
-from core import summaries
+from core.analysis import statistics
 
 CASES = {
     "backprop": {"hidden": "2,4", "epochs": "20", "seeds": "2"},
@@ -20,7 +20,7 @@ def report_of(name, tmp_path, given):
     kind = core.experiment(name)
     sweep = kind.sweep(given)
     frame = core.run(name, executor="inline", store=str(tmp_path / "store.sqlite"), **given)
-    comparison = summaries.comparison(kind.summary(frame), kind.settings.names())
+    comparison = statistics.comparison(kind.summary(frame), kind.settings.names())
     script = kind.code(next(iter(sweep.runs())))
     return kind, frame, core.report(kind, sweep, frame, core.findings(frame), comparison, script)
 

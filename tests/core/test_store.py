@@ -91,7 +91,7 @@ def test_a_damaged_row_is_reported_and_never_served(store, path, column):
 
 def test_a_damaged_row_is_computed_again_and_replaced(store, path):
     sweep = core.experiment("vanishing").sweep({"depth": "2", "width": "3", "seeds": "3"})
-    crew = core.Workers(core.InlineExecutor)
+    crew = core.Workers(core.pool("inline"))
     core.run_job(core.Jobs(crew).submit(sweep, store))
     whole = store.find(list(sweep.run_ids())).frames
     victim = list(sweep.run_ids())[1]
@@ -286,7 +286,7 @@ def test_a_full_disk_gets_a_sentence_and_loses_nothing(store):
 
 def test_a_sweep_that_meets_a_full_disk_fails_with_the_sentence_and_keeps_what_it_had(store):
     kind = core.experiment("vanishing")
-    crew = core.Workers(core.InlineExecutor)
+    crew = core.Workers(core.pool("inline"))
     first = kind.sweep({"depth": "2", "width": "3", "seeds": "3"})
     core.run_job(core.Jobs(crew).submit(first, store))
     pages = store._connection.execute("PRAGMA page_count").fetchone()[0]

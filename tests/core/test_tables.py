@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import tables
+from core import files, tables
 from core.experiments import experiment
 
 VANISHING = experiment("vanishing")
@@ -39,7 +39,7 @@ def assembled(blocks, **given):
 
 
 def csv_rows(table):
-    return list(csv.DictReader(io.StringIO(tables.csv(table).decode(), newline="")))
+    return list(csv.DictReader(io.StringIO(files.csv(table).decode(), newline="")))
 
 
 def test_a_run_decodes_to_what_was_encoded_with_nan_as_missing():
@@ -101,11 +101,11 @@ def test_csv_has_missing_empty_infinity_as_inf_and_truth_in_small_letters():
 
 def test_csv_of_a_frame_that_went_through_pandas_has_no_nan_either():
     table = assembled([block([math.nan, 1.0])])
-    assert tables.csv(tables.from_frame(tables.to_frame(table))) == tables.csv(table)
+    assert files.csv(tables.from_frame(tables.to_frame(table))) == files.csv(table)
 
 
 def test_csv_without_commas_has_no_quotes_and_ends_each_line_with_a_newline():
-    text = tables.csv(assembled([block([1.0, 2.0])])).decode()
+    text = files.csv(assembled([block([1.0, 2.0])])).decode()
     assert '"' not in text
     assert "\r" not in text
     assert text.count("\n") == 3
@@ -114,7 +114,7 @@ def test_csv_without_commas_has_no_quotes_and_ends_each_line_with_a_newline():
 
 def test_csv_quotes_parts_with_commas():
     table = assembled([block([1.0])], init="mean_field(sigma_w=1.5, sigma_b=0.3)")
-    assert '"mean_field(sigma_w=1.5, sigma_b=0.3)"' in tables.csv(table).decode()
+    assert '"mean_field(sigma_w=1.5, sigma_b=0.3)"' in files.csv(table).decode()
     (row,) = csv_rows(table)
     assert row["init"] == "mean_field(sigma_w=1.5, sigma_b=0.3)"
     assert row["optimizer"] == ""
@@ -125,13 +125,13 @@ def test_csv_quotes_parts_with_commas():
 def test_csv_carries_quotes_and_commas_of_parts(text, tmp_path):
     table = pa.table({"optimizer": pa.array([text, None, "adam"]), "step": pa.array([0, 1, 2])})
     assert [row["optimizer"] for row in csv_rows(table)] == [text, "", "adam"]
-    (tmp_path / "a.csv").write_bytes(tables.csv(table))
-    assert tables.read(str(tmp_path / "a.csv"))["optimizer"].tolist()[::2] == [text, "adam"]
+    (tmp_path / "a.csv").write_bytes(files.csv(table))
+    assert files.read(str(tmp_path / "a.csv"))["optimizer"].tolist()[::2] == [text, "adam"]
 
 
 def test_csv_of_an_empty_frame_is_its_header():
     empty = tables.assemble([], [], VANISHING.settings.names(), OWN)
-    assert tables.csv(empty).decode() == ",".join(VANISHING.columns) + "\n"
+    assert files.csv(empty).decode() == ",".join(VANISHING.columns) + "\n"
 
 
 @given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=20))
@@ -149,10 +149,10 @@ def test_floats_in_csv_are_the_shortest_text_that_reads_back():
 @pytest.mark.parametrize("name", ["frame.csv", "frame.parquet", "FRAME.CSV"])
 def test_a_written_file_reads_back_as_the_frame(tmp_path, name):
     table = assembled([block(AWKWARD), block([math.inf, math.nan], [True, False])], init="mean_field(sigma_b=0.3)")
-    tables.save(table, tmp_path / name)
-    written = tables.parquet(table) if name.endswith("parquet") else tables.csv(table)
+    files.save(table, tmp_path / name)
+    written = files.parquet(table) if name.endswith("parquet") else files.csv(table)
     assert (tmp_path / name).read_bytes() == written
-    frame = tables.read(str(tmp_path / name))
+    frame = files.read(str(tmp_path / name))
     assert list(frame.columns) == table.column_names
     for column in ("run", "seed", "init", "norm", "step", "underflow"):
         assert frame[column].tolist() == table[column].to_pylist()
@@ -163,28 +163,28 @@ def test_a_written_file_reads_back_as_the_frame(tmp_path, name):
 @given(st.lists(st.floats(1e-310, 1e-250), min_size=1, max_size=50))
 def test_small_gradients_read_back_exactly_from_a_csv_file(tmp_path_factory, values):
     path = tmp_path_factory.mktemp("csv") / "frame.csv"
-    tables.save(assembled([block(values)]), path)
-    assert tables.read(str(path))["train_loss"].tolist() == values
+    files.save(assembled([block(values)]), path)
+    assert files.read(str(path))["train_loss"].tolist() == values
 
 
 def test_parquet_keeps_types_and_missing_values():
     from pyarrow import parquet
 
     table = assembled([block([1.0, math.nan])])
-    assert parquet.read_table(io.BytesIO(tables.parquet(table))).equals(table)
+    assert parquet.read_table(io.BytesIO(files.parquet(table))).equals(table)
 
 
 def test_writing_replaces_a_file_and_leaves_nothing_beside_it(tmp_path):
     target = tmp_path / "frame.csv"
     target.write_text("old")
-    tables.write(b"new", target)
+    files.write(b"new", target)
     assert target.read_bytes() == b"new"
     assert [path.name for path in tmp_path.iterdir()] == ["frame.csv"]
 
 
 def test_a_written_file_has_the_permissions_of_any_new_file(tmp_path):
     (tmp_path / "plain").write_text("")
-    tables.write(b"", tmp_path / "frame.csv")
+    files.write(b"", tmp_path / "frame.csv")
     assert (tmp_path / "frame.csv").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
@@ -193,9 +193,9 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     target = tmp_path / "frame.csv"
     target.write_text("old")
     code = (
-        "import pathlib, resource, sys\nfrom core import tables\n"
+        "import pathlib, resource, sys\nfrom core import files\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "try:\n    tables.write(b'x' * 100_000, pathlib.Path(sys.argv[1]))\n"
+        "try:\n    files.write(b'x' * 100_000, pathlib.Path(sys.argv[1]))\n"
         "except ValueError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(target)], capture_output=True, text=True, check=True)
@@ -206,13 +206,13 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
 
 def test_writing_into_a_folder_that_has_gone_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(ValueError, match=r"could not be written \(No such file or directory\); nothing was left there"):
-        tables.write(b"x", tmp_path / "gone" / "frame.csv")
+        files.write(b"x", tmp_path / "gone" / "frame.csv")
 
 
 def test_writing_over_a_folder_is_refused_and_leaves_nothing(tmp_path):
     (tmp_path / "frame.csv").mkdir()
     with pytest.raises(ValueError, match="could not be written"):
-        tables.write(b"x", tmp_path / "frame.csv")
+        files.write(b"x", tmp_path / "frame.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["frame.csv"]
 
 
@@ -224,22 +224,22 @@ def refusal(function, path):
 
 
 def test_an_output_is_a_csv_or_parquet_file_in_a_folder_that_exists(tmp_path):
-    assert tables.check_output(str(tmp_path / "a.csv")) == tmp_path / "a.csv"
-    assert tables.check_output(str(tmp_path / "a.PARQUET")) == tmp_path / "a.PARQUET"
+    assert files.check_output(str(tmp_path / "a.csv")) == tmp_path / "a.csv"
+    assert files.check_output(str(tmp_path / "a.PARQUET")) == tmp_path / "a.PARQUET"
     (tmp_path / "folder.csv").mkdir()
-    assert "must end in .csv or .parquet" in refusal(tables.check_output, tmp_path / "a.txt")
-    assert "must end in .csv or .parquet" in refusal(tables.check_output, tmp_path / "a")
-    assert "is a folder; name a file in it" in refusal(tables.check_output, tmp_path / "folder.csv")
-    assert f"the folder {tmp_path / 'no'} does not exist" in refusal(tables.check_output, tmp_path / "no" / "a.csv")
+    assert "must end in .csv or .parquet" in refusal(files.check_output, tmp_path / "a.txt")
+    assert "must end in .csv or .parquet" in refusal(files.check_output, tmp_path / "a")
+    assert "is a folder; name a file in it" in refusal(files.check_output, tmp_path / "folder.csv")
+    assert f"the folder {tmp_path / 'no'} does not exist" in refusal(files.check_output, tmp_path / "no" / "a.csv")
     assert not (tmp_path / "a.csv").exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_an_output_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "old.csv").touch(mode=0o444)
-    assert "can't be written to" in refusal(tables.check_output, tmp_path / "old.csv")
+    assert "can't be written to" in refusal(files.check_output, tmp_path / "old.csv")
     tmp_path.chmod(0o555)
-    assert "can't be written to" in refusal(tables.check_output, tmp_path / "new.csv")
+    assert "can't be written to" in refusal(files.check_output, tmp_path / "new.csv")
 
 
 def test_what_cannot_be_read_is_refused_in_a_sentence(tmp_path):
@@ -249,11 +249,11 @@ def test_what_cannot_be_read_is_refused_in_a_sentence(tmp_path):
     (tmp_path / "torn.csv").write_text('a,b\n1,2\n1,2,3,4\n"')
     (tmp_path / "false.parquet").write_bytes(b"PAR1 this is none PAR1")
     (tmp_path / "empty.parquet").write_bytes(b"")
-    assert refusal(tables.read, tmp_path / "no.csv").endswith("no.csv: there is no such file")
-    assert refusal(tables.read, tmp_path).endswith("there is no such file")
-    assert refusal(tables.read, tmp_path / "a.txt").endswith("a.txt: must end in .csv or .parquet")
+    assert refusal(files.read, tmp_path / "no.csv").endswith("no.csv: there is no such file")
+    assert refusal(files.read, tmp_path).endswith("there is no such file")
+    assert refusal(files.read, tmp_path / "a.txt").endswith("a.txt: must end in .csv or .parquet")
     for name in ("empty.csv", "binary.csv", "torn.csv", "false.parquet", "empty.parquet"):
-        assert refusal(tables.read, tmp_path / name).startswith(f"{tmp_path / name}: can't be read as ")
+        assert refusal(files.read, tmp_path / name).startswith(f"{tmp_path / name}: can't be read as ")
 
 
 def test_bytes_per_row_grows_with_the_columns():

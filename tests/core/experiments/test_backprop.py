@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import core
-from core import summaries
+from core.analysis import statistics
 from core.diagnosis.of_frames import experiment_of
 from core.experiments import backprop_charts
 
@@ -191,4 +191,4 @@ def test_the_share_of_runs_and_its_interval_are_those_of_the_runs(run):
         z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + (z / 2 / n) ** 2),
     )
     assert table.loc[2, ["low", "high"]].tolist() == pytest.approx([middle - half, middle + half], rel=1e-6)
-    assert summaries.share_interval(0, 0) == pytest.approx((math.nan, math.nan), nan_ok=True)
+    assert statistics.share_interval(0, 0) == pytest.approx((math.nan, math.nan), nan_ok=True)

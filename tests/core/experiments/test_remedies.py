@@ -13,7 +13,7 @@ from core.experiments import experiment, remedies
 from core.parts.remedies import MEMBERS, REMEDIES
 from core.words import three_digits
 from tests.core.experiments.odd_frames import assert_all_drawn_and_left_alone, cut_and_emptied
-from tests.core.plain.interpreter import printed_by
+from tests.core.scripts.interpreter import printed_by
 
 KIND, CLIPPING = experiment("remedies"), experiment("clipping")
 SMALL = {"dataset": "wine", "width": 13, "depth": 4, "batch_size": 20, "epochs": 3, "dtype": "float64"}

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import core
-from core import tables
+from core import files, tables
 from core.diagnosis.of_frames import experiment_of
 from core.diagnosis.time_steps import diagnose
 from core.engine import draws
@@ -215,8 +215,8 @@ def test_a_summary_has_a_row_per_setting_and_measure():
 
 def test_a_summary_survives_a_file(tmp_path):
     frame = frame_of(**SMALL, model="rnn,lstm", seeds="2")
-    tables.save(tables.from_frame(frame), tmp_path / "frame.csv")
-    again = core.summary(tables.read(str(tmp_path / "frame.csv")))
+    files.save(tables.from_frame(frame), tmp_path / "frame.csv")
+    again = core.summary(files.read(str(tmp_path / "frame.csv")))
     np.testing.assert_allclose(again["mean"], KIND.summary(frame)["mean"])
 
 

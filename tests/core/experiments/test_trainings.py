@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 import core
-from core import curves, jobs
+from core.analysis import curves, ranking
 from core.experiments import clipping, experiment, training_charts
 from core.experiments.trainings import MEASURES
+from core.jobs import estimates
 from core.parts import REGISTRIES
 from core.words import three_digits
 
@@ -85,7 +86,7 @@ def test_presets_are_possible_small_and_their_links_read_back(name):
     for preset in kind.presets:
         sweep = kind.sweep(preset.settings)
         assert kind.sweep(sweep.link()).key == sweep.key
-        assert jobs.estimate(sweep).seconds < 60
+        assert estimates.estimate(sweep).seconds < 60
 
 
 def test_settings_that_a_recurrent_network_lacks_are_empty_and_stay_out_of_the_run_id(run):
@@ -97,7 +98,7 @@ def test_settings_that_a_recurrent_network_lacks_are_empty_and_stay_out_of_the_r
 
 def test_defaults_name_a_few_entries_by_hand():
     for kind in KINDS.values():
-        assert jobs.estimate(kind.sweep({})).runs == 1
+        assert estimates.estimate(kind.sweep({})).runs == 1
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -167,7 +168,7 @@ def test_differences_are_paired_by_seed_with_all_else_alike():
         for lr, level in ((0.1, 1.0), (0.2, 7.0))
         for seed, loss in enumerate(level + shift + np.array([0.0, 10.0, 20.0]))
     ]
-    table = curves.paired(
+    table = ranking.paired(
         pd.DataFrame(rows), ["scheduler", "base_lr", "depth"], "scheduler", "final_val_loss", "constant"
     )
     (row,) = table.to_dict("records")
@@ -182,7 +183,7 @@ def test_the_fair_race_takes_each_schedule_at_its_own_best_rate():
             ("constant", 0.1, 3.0), ("constant", 0.2, 2.0), ("cosine", 0.1, 1.0), ("cosine", 0.2, math.nan),
         )
     ]  # fmt: skip
-    best = curves.best_values(pd.DataFrame(rows), "scheduler", "base_lr", "final_val_loss")
+    best = ranking.best_values(pd.DataFrame(rows), "scheduler", "base_lr", "final_val_loss")
     assert best[["scheduler", "base_lr", "mean"]].to_numpy().tolist() == [["cosine", 0.1, 1.0], ["constant", 0.2, 2.0]]
 
 
@@ -198,19 +199,19 @@ def ends(**losses):
 
 def test_a_setting_that_loses_runs_is_ranked_behind_those_that_keep_all():
     runs = ends(cosine_1=[0.1, math.nan], constant_1=[2.0, 2.0], constant_2=[3.0, 1.5], cosine_2=[math.nan] * 2)
-    table = curves.ranking(runs, ["scheduler", "base_lr"], "loss")
+    table = ranking.ranking(runs, ["scheduler", "base_lr"], "loss")
     assert table["mean"].iloc[:3].tolist() == [2.0, 2.25, 0.1]
     assert table["n"].tolist() == [2, 2, 1, 0]
-    best = curves.best_values(runs, "scheduler", "base_lr", "loss")
+    best = ranking.best_values(runs, "scheduler", "base_lr", "loss")
     assert best["scheduler"].tolist() == ["constant", "cosine"]
-    highest = curves.highest_first(table)
+    highest = ranking.highest_first(table)
     assert highest["mean"].iloc[:3].tolist() == [2.25, 2.0, 0.1]
 
 
 def test_a_title_says_ties_and_lost_runs():
-    tie = curves.ranking(ends(cosine_1=[1.0, 2.0], constant_1=[2.0, 1.0], plateau_1=[3.0, 3.0]), ["scheduler"], "loss")
+    tie = ranking.ranking(ends(cosine_1=[1.0, 2.0], constant_1=[2.0, 1.0], plateau_1=[3.0, 3.0]), ["scheduler"], "loss")
     assert training_charts.named_best(tie) == "cosine and constant"
-    lost = curves.ranking(ends(cosine_1=[1.0, math.nan], constant_1=[math.nan] * 2), ["scheduler"], "loss")
+    lost = ranking.ranking(ends(cosine_1=[1.0, math.nan], constant_1=[math.nan] * 2), ["scheduler"], "loss")
     assert training_charts.named_best(lost) == "cosine (1 of 2 runs ended finite)"
 
 

@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from core import profiles, tables
+from core import files, tables
+from core.analysis.layers import pooled_decay
 from core.experiments import experiment
 from core.experiments.vanishing import PRESETS, TRAINED, Vanishing
 from core.theory import mean_field
@@ -140,15 +141,13 @@ def test_a_summary_has_a_row_per_setting_and_measure():
 
 def test_summaries_survive_a_file(tmp_path):
     frame = frame_of(depth="4", loss="projection", seeds="3")
-    tables.save(tables.from_frame(frame), tmp_path / "frame.csv")
-    again = KIND.summary(tables.read(str(tmp_path / "frame.csv")))
+    files.save(tables.from_frame(frame), tmp_path / "frame.csv")
+    again = KIND.summary(files.read(str(tmp_path / "frame.csv")))
     np.testing.assert_allclose(again["mean"], KIND.summary(frame)["mean"])
 
 
 def test_the_lessons_tanh_shrinks_as_theory_says_and_its_weights_cost_one_over_root_three():
-    (row,) = profiles.pooled_decay(frame_of(depth="20", width="64", loss="projection", seeds="20"), NAMES).to_dict(
-        "records"
-    )
+    (row,) = pooled_decay(frame_of(depth="20", width="64", loss="projection", seeds="20"), NAMES).to_dict("records")
     assert row["weights"] == pytest.approx(1 / math.sqrt(3), rel=0.01)
     assert row["theory"] < 0.65
     assert row["decay"] == pytest.approx(row["theory"], rel=0.03)

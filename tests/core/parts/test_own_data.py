@@ -18,7 +18,7 @@ from core.__main__ import main
 from core.experiments import experiment
 from core.parts import own_data
 from core.parts.datasets import DATASETS, table
-from tests.core.plain.interpreter import alone
+from tests.core.scripts.interpreter import alone
 
 SCHEDULERS, VANISHING = experiment("schedulers"), experiment("vanishing")
 SMALL = {"width": "8", "epochs": "2", "batch_size": "16"}

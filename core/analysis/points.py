@@ -1,0 +1,34 @@
+"""Runs grouped by their settings. A ``point`` is one combination of settings; its runs differ in their seed alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from core.frames import COLUMNS
+
+
+def group_by_settings(frame: pd.DataFrame, settings: Sequence[str]) -> tuple[pd.Series, pd.DataFrame]:
+    """Each row's point, by number in order of appearance, and the points' settings with a ``label`` for people."""
+    number = frame.groupby(list(settings), dropna=False, sort=False).ngroup()
+    first = ~number.duplicated()
+    table = frame.loc[first, list(settings)].set_axis(number[first]).sort_index()
+    names = varying_settings(table, settings)
+    table["label"] = [
+        " · ".join(_setting_label(name, row[name]) for name in names) or "all runs" for _, row in table.iterrows()
+    ]
+    return number, table
+
+
+def _setting_label(name: str, value: object) -> str:
+    if pd.isna(value):
+        return f"no {COLUMNS[name].label}"
+    if COLUMNS[name].dtype == "string":
+        return f"{name} none" if value == "none" else str(value)
+    return f"{COLUMNS[name].label} {value:g}"
+
+
+def varying_settings(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """The settings that take more than one value in the frame, the empty one counted."""
+    return [name for name in names if frame[name].nunique(dropna=False) > 1]

@@ -1,0 +1,86 @@
+"""Settings ranked by how their runs end, and compared in pairs of the same seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from core.analysis import statistics
+from core.analysis.points import group_by_settings
+
+
+def standing(runs: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.DataFrame:
+    """``point label n runs mean`` and the settings of every point; ``runs`` is a summary of runs.
+
+    Those whose runs all ended finite come first, the lowest mean before the others: survivors alone prove nothing.
+    """
+    number, table = group_by_settings(runs, settings)
+    values = runs[measure].astype(float).where(np.isfinite(runs[measure].astype(float)))
+    found = values.groupby(number).agg(["count", "size", "mean"]).set_axis(["n", "runs", "mean"], axis="columns")
+    return _in_order(found.join(table).rename_axis("point").reset_index())
+
+
+def ranking(runs: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.DataFrame:
+    """``standing`` with the interval of each mean over seeds, ``ci_low ci_high``."""
+    number, _ = group_by_settings(runs, settings)
+    ends = {point: statistics.over_seeds(block) for point, block in runs.groupby(number)[measure]}
+    table = standing(runs, settings, measure)
+    return table.assign(**{name: [ends[point][name] for point in table["point"]] for name in ("ci_low", "ci_high")})
+
+
+def highest_first(table: pd.DataFrame) -> pd.DataFrame:
+    """A ``ranking`` of a measure of which more is better, as an accuracy."""
+    return _in_order(table, ascending=False)
+
+
+def tied(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a ranking that share the first place: the same mean to the last digit, as of schedules that never act."""
+    first = table.iloc[0]
+    return table[(table["mean"] == first["mean"]) & ((table["n"] == table["runs"]) == (first["n"] == first["runs"]))]
+
+
+def _in_order(table: pd.DataFrame, ascending: bool = True) -> pd.DataFrame:
+    lost = table["n"] < table["runs"]
+    ordered = table.assign(lost=lost).sort_values(["lost", "mean"], ascending=[True, ascending], kind="stable")
+    return ordered.drop(columns="lost").reset_index(drop=True)
+
+
+def paired(runs: pd.DataFrame, settings: Sequence[str], name: str, measure: str, reference: object) -> pd.DataFrame:
+    """``value n mean ci_low ci_high``: the measure of each value of setting ``name`` minus that of ``reference``.
+
+    Pairs have the same seed and all other settings alike; pairs with a run that diverged are left out.
+    """
+    others = [setting for setting in settings if setting != name]
+    keyed = runs.assign(**{setting: runs[setting].astype(object).fillna("") for setting in others})
+    wide = keyed.pivot_table(index=[*others, "seed"], columns=name, values=measure, sort=False)
+    if reference not in wide:
+        return pd.DataFrame(columns=["value", "n", "mean", "ci_low", "ci_high"])
+    rows = [
+        {"value": value, **statistics.over_seeds((wide[value] - wide[reference]).dropna())}
+        for value in wide.columns
+        if value != reference
+    ]
+    return pd.DataFrame(rows)
+
+
+def best_values(runs: pd.DataFrame, name: str, over: str, measure: str) -> pd.DataFrame:
+    """``name over mean ci_low ci_high n runs`` of each value of ``name`` at its own best ``over``: the fair race.
+
+    The best has the lowest mean over seeds among those whose runs all ended finite, if there are any; such values
+    come first.
+    """
+    rows = []
+    for value, block in runs.groupby(name, sort=False):
+        scores = block.groupby(over)[measure].agg(["mean", "count", "size"])
+        whole = scores[scores["count"] == scores["size"]]
+        usable = whole if len(whole) else scores[scores["count"] > 0]
+        if not len(usable):
+            rows.append({name: value, over: math.nan, "runs": len(block), **statistics.over_seeds([])})
+            continue
+        best = usable["mean"].idxmin()
+        own = block.loc[block[over] == best, measure]
+        rows.append({name: value, over: best, "runs": len(own), **statistics.over_seeds(own)})
+    return _in_order(pd.DataFrame(rows))

@@ -1,0 +1,124 @@
+"""Where runs are computed: executors by name, each an entry with its size, how it starts, and what a lost worker raises."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import dataclass
+
+from core.registry import unknown
+
+# One thread a worker, for NumPy's products too. glibc would give a stack's scratch tensors back to the system and ask
+# for them again, page by small page; loky would take the tensors that are kept for a leak, and start another worker.
+WORKER_ENVIRONMENT = {
+    "MALLOC_TRIM_THRESHOLD_": "268435456",
+    "MALLOC_MMAP_THRESHOLD_": "268435456",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "LOKY_MAX_MEMORY_LEAK_SIZE": "1e9",
+}
+
+
+def _start_worker(parent: int) -> None:
+    """Readies a worker: one thread, deaf to Ctrl-C, gone within a second of its parent."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def local_executor(workers: int | None = None) -> Executor:
+    """Worker processes, one thread each, as many as cores unless told otherwise."""
+    from loky import ProcessPoolExecutor
+
+    return ProcessPoolExecutor(
+        workers or cores(), initializer=_start_worker, initargs=(os.getpid(),), timeout=None, env=WORKER_ENVIRONMENT
+    )
+
+
+class InlineExecutor(Executor):
+    """Computes in this process, at once: for few runs, for tests and for debugging."""
+
+    def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
+        """A future that is already done."""
+        import torch
+        from threadpoolctl import threadpool_limits
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # as the workers, so that the bits are theirs
+        future: Future = Future()
+        try:
+            with threadpool_limits(1, "blas"):
+                future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        finally:
+            torch.set_num_threads(threads)
+        return future
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Where tasks are computed, not started yet.
+
+    start  starts it: anything with the interface of ``concurrent.futures.Executor``
+    size   tasks that it computes at once
+    lost   exceptions of a future or a ``submit`` that mean a lost worker: the task is tried again, on a new executor
+    local  its workers are processes of this machine, worth starting before anyone asks
+    """
+
+    start: Callable[[], Executor]
+    size: int
+    lost: tuple[type[BaseException], ...] = (BrokenExecutor,)
+    local: bool = False
+
+
+def _local(workers: int | None, address: str) -> Pool:
+    return Pool(lambda: local_executor(workers), workers or cores(), local=True)
+
+
+def _inline(workers: int | None, address: str) -> Pool:
+    return Pool(InlineExecutor, 1)
+
+
+# what ``--executor`` takes: a name, or ``name://address``; each makes a pool of so many workers
+EXECUTORS: dict[str, Callable[[int | None, str], Pool]] = {"local": _local, "inline": _inline}
+
+
+def pool(text: str, workers: int | None = None) -> Pool:
+    """The pool that ``text`` names; ValueError for one that is not known, or an impossible number of workers."""
+    if workers is not None and not 1 <= workers <= 1024:
+        raise ValueError(f"workers: must be a whole number, 1 to 1024, but got {workers}")
+    name, _, address = text.partition("://")
+    if name not in EXECUTORS:
+        raise ValueError(unknown("executor", text, list(EXECUTORS)))
+    return EXECUTORS[name](workers, address)
+
+
+def checked_device(name: str) -> str:
+    """``cpu`` or ``cuda``; ValueError where this machine has no such device."""
+    if name not in ("cpu", "cuda"):
+        raise ValueError(unknown("device", name, ["cpu", "cuda"]))
+    if name == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ValueError("device: this machine has no CUDA device; use cpu")
+    return name

@@ -1,0 +1,153 @@
+"""One sweep from what the store lacks to what it holds."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from typing import NamedTuple
+
+from core.experiments import experiment
+from core.jobs.estimates import START_SECONDS
+from core.jobs.job import Job
+from core.jobs.workers import RETRIES, Workers, compute
+from core.settings import Run
+
+KILLED = (
+    f"a worker process was killed {RETRIES} times on the same task, perhaps for lack of memory; "
+    "what is finished is kept: reduce width, depth or batch_size and run again"
+)
+
+
+def run_sweep(job: Job, workers: Workers, fresh: bool = False, window: int | None = None) -> None:
+    """Computes what the store lacks of a sweep, to the end, until cancelled or until it fails; keeps ``job.progress``.
+
+    fresh   compute every run again
+    window  tasks that are under way at once; twice the pool's size unless told otherwise
+    """
+    progress = job.progress
+    started = time.monotonic()
+    try:
+        SweepRun(job, workers, window or 2 * workers.pool.size).run(fresh)
+        progress.state = "cancelled" if job.cancelled and progress.finished < progress.total else "done"
+    except ValueError as error:
+        progress.error, progress.state = str(error), "failed"
+    except BaseException as error:
+        progress.error, progress.state = f"{type(error).__name__}: {error}", "failed"
+        raise
+    finally:
+        progress.seconds = time.monotonic() - started
+        job.end()
+
+
+class Task(NamedTuple):
+    """Runs that are computed together, the seconds that they should take, and how often their worker was lost."""
+
+    runs: list[Run]
+    seconds: float
+    tries: int = 0
+
+
+class SweepRun:
+    """The steps of one sweep: what is missing, what is submitted, what comes back, how long the rest will take."""
+
+    def __init__(self, job: Job, workers: Workers, window: int) -> None:
+        self.job, self.workers, self.window = job, workers, window
+        self.waiting: deque[Task] = deque()
+        self.under_way: dict[Future, tuple[Task, Executor]] = {}
+        self.clock = Clock(workers.pool.size)
+
+    def run(self, fresh: bool) -> None:
+        """All steps, to the end or until cancelled; ValueError where a task's worker is lost again and again."""
+        self.plan(self.missing(fresh))
+        while (self.waiting and not self.job.cancelled) or self.under_way:
+            self.submit()
+            for future in wait(self.under_way, timeout=0.5, return_when=FIRST_COMPLETED).done:
+                self.collect(future)
+            if self.job.cancelled:
+                self.withdraw()
+
+    def missing(self, fresh: bool) -> list[Run]:
+        """The runs that the store lacks, or all of them; what it holds is checked, so that damage is mended now."""
+        sweep, store, progress = self.job.sweep, self.job.store, self.job.progress
+        store.remember(sweep.key, sweep.experiment, sweep.link(), progress.total)
+        ids = list(sweep.run_ids())
+        if fresh or store.count(ids) < len(ids):
+            self.workers.prestart()  # they start while this process looks what is missing
+        stored: set[str] = set()
+        if not fresh:
+            intact = store.find(ids)
+            stored, progress.damaged = set(intact.frames), len(intact.damaged)
+        progress.stored = len(stored)
+        return [run for run, id in zip(sweep.runs(), ids, strict=True) if id not in stored]
+
+    def plan(self, runs: Iterable[Run]) -> None:
+        """Puts the runs in tasks, which wait then."""
+        kind = experiment(self.job.sweep.experiment)
+        self.waiting.extend(
+            Task(runs, sum(kind.cost(run.settings).seconds for run in runs)) for runs in kind.tasks(runs)
+        )
+        self.clock.begin([task.seconds for task in self.waiting])
+        self.job.progress.seconds_left = self.clock.seconds_left()
+
+    def submit(self) -> None:
+        """Hands out waiting tasks, as many as the window takes."""
+        while self.waiting and len(self.under_way) < self.window and not self.job.cancelled:
+            task = self.waiting.popleft()
+            executor = self.workers.get()
+            try:
+                self.under_way[executor.submit(compute, task.runs, self.job.device)] = (task, executor)
+            except self.workers.pool.lost:
+                self.workers.discard(executor)
+                self.waiting.appendleft(task)
+
+    def collect(self, future: Future) -> None:
+        """Stores what a task computed; one whose worker was lost waits again."""
+        task, executor = self.under_way.pop(future)
+        try:
+            rows = future.result()
+        except self.workers.pool.lost:
+            self.workers.discard(executor)
+            if task.tries + 1 >= RETRIES:
+                raise ValueError(KILLED) from None
+            self.waiting.appendleft(task._replace(tries=task.tries + 1))
+            return
+        self.job.store.put(rows)
+        self.job.progress.computed += len(rows)
+        self.clock.done(task.seconds)
+        self.job.progress.seconds_left = self.clock.seconds_left()
+
+    def withdraw(self) -> None:
+        """Takes back the tasks that no worker has begun."""
+        for future in [future for future in self.under_way if future.cancel()]:
+            del self.under_way[future]
+
+
+class Clock:
+    """How long the rest of a sweep will take: its estimate, at the speed of what has been computed so far."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._left = self._measured = 0.0
+        self._first_tasks = 0
+        self._began: float | None = None
+
+    def begin(self, seconds: list[float]) -> None:
+        """Takes the tasks' estimates."""
+        self._left, self._first_tasks = sum(seconds), min(self._size, len(seconds))
+
+    def done(self, seconds: float) -> None:
+        """One task has come back. A worker's first task waited for it to start, and says nothing of its speed."""
+        self._left -= seconds
+        self._first_tasks -= 1
+        if self._began is not None:
+            self._measured += seconds
+        elif self._first_tasks <= 0:
+            self._began = time.monotonic()
+
+    def seconds_left(self) -> float:
+        """Seconds until all tasks are done."""
+        if self._began is None or not self._measured:
+            return START_SECONDS + self._left / self._size
+        return self._left * (time.monotonic() - self._began) / self._measured

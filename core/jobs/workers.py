@@ -1,0 +1,94 @@
+"""What workers do, and the executor that is started when first needed and again when a worker was killed."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import TypeVar
+
+from core.experiments import experiment
+from core.jobs.executors import Pool
+from core.settings import Run, ids_of
+from core.store import Row
+
+RETRIES = 3  # a task that broke its worker is tried again this often
+T = TypeVar("T")
+
+
+def compute(runs: list[Run], device: str) -> list[Row]:
+    """One task's finished runs; this is what a worker does."""
+    from core import tables
+
+    started = time.perf_counter()
+    frames = experiment(runs[0].experiment).compute(runs, device)
+    encoded = tables.encode(frames)
+    seconds = (time.perf_counter() - started) / len(runs)
+    points = {id(run.settings): run.settings for run in runs}
+    written = {point: json.dumps(settings.values(), sort_keys=True) for point, settings in points.items()}
+    return [
+        Row(own, run.experiment, written[id(run.settings)], run.seed, seconds, frame)
+        for run, own, frame in zip(runs, ids_of(runs), encoded, strict=True)
+    ]
+
+
+def ready() -> None:
+    """Loads what a worker's first task would load."""
+    import core.engine.flow
+    import core.tables  # noqa: F401
+
+
+class Workers:
+    """A pool whose executor is started when first needed, and again when a worker was lost."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self._lock = threading.Lock()
+        self._executor: Executor | None = None
+
+    def get(self) -> Executor:
+        """The executor, started if need be."""
+        with self._lock:
+            if self._executor is None:
+                self._executor = self.pool.start()
+            return self._executor
+
+    def discard(self, executor: Executor) -> None:
+        """Drops ``executor``, whose worker was lost; the next ``get`` starts another."""
+        with self._lock:
+            if self._executor is executor:
+                self._executor = None
+
+    def prestart(self) -> None:
+        """Starts workers of this machine now, so that nobody waits for them later."""
+        if not self.pool.local:
+            return
+        executor = self.get()
+        try:
+            for _ in range(self.pool.size):
+                executor.submit(ready)
+        except self.pool.lost:
+            self.discard(executor)
+
+    def call(self, function: Callable[..., T], *arguments: object) -> T:
+        """What a worker's ``function(*arguments)`` returns, waited for; asked again where the worker was lost."""
+        for _ in range(RETRIES - 1):
+            executor = self.get()
+            try:
+                return executor.submit(function, *arguments).result()
+            except self.pool.lost:
+                self.discard(executor)
+        return self.get().submit(function, *arguments).result()
+
+    def stop(self) -> None:
+        """Ends the workers."""
+        with self._lock:
+            executor, self._executor = self._executor, None
+        if executor is None:
+            return
+        try:
+            executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]  # loky's own
+        except TypeError:
+            executor.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,36 @@
+"""Axes. Values that span many decades are drawn as their log10 on a linear axis whose labels are powers: a zero on a true
+log axis would destroy the chart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core.words import SUPERSCRIPTS
+
+
+def log10(values: pd.Series) -> pd.Series:
+    """log10 of what is positive and finite, NaN elsewhere."""
+    numbers = values.to_numpy(dtype=float, na_value=math.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result = np.log10(numbers)
+    return pd.Series(np.where(np.isfinite(result), result, math.nan), index=values.index)
+
+
+def power_axis(title: str, values: Sequence[float] | np.ndarray, **named: object) -> tuple[alt.Axis, alt.Scale]:
+    """Axis and scale for log10 values: at most eight labels, written as powers of ten; ``named`` goes to the axis."""
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    low, high = (math.floor(finite.min()), math.ceil(finite.max())) if len(finite) else (-1, 0)
+    high = max(high, low + 1)
+    stride = max(1, math.ceil((high - low) / 7))
+    ticks = list(range(low - low % stride, high + stride, stride))
+    ticks = [tick for tick in ticks if low <= tick <= high] or [low, high]
+    names = ", ".join(f'"{tick}": "10{str(tick).translate(SUPERSCRIPTS)}"' for tick in ticks)
+    axis = alt.Axis(title=title, values=ticks, labelExpr=f"({{{names}}})[datum.value]", **named)  # type: ignore[arg-type]
+    return axis, alt.Scale(domain=[low, high], nice=False, zero=False)

@@ -1,0 +1,65 @@
+"""The house style: one palette, what theory looks like, scales of colour, legends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+
+from core.frames import COLUMNS
+
+# Okabe & Ito 2008, then Tol's muted set; both are safe for colour-blind readers. Red is kept for findings.
+PALETTE = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#332288",
+    "#44AA99",
+    "#999933",
+    "#AA4499",
+    "#882255",
+    "#DDCC77",
+)
+THEORY = "#888888"
+DASH = [6, 4]
+alt.data_transformers.disable_max_rows()  # our charts aggregate first; altair would refuse above 5,000 rows
+HEIGHT = 320
+TICKS = 5  # asked of a linear axis: Vega then draws eight at most
+
+
+def colours(names: Sequence[str], order: Sequence[str] = ()) -> alt.Scale:
+    """A colour per name: its place in ``order`` where it stands there, so that a part keeps its colour everywhere."""
+    taken = [list(order).index(name) if name in order else position for position, name in enumerate(names)]
+    if len({index % len(PALETTE) for index in taken}) < len(taken):
+        taken = list(range(len(names)))
+    return alt.Scale(domain=list(names), range=[PALETTE[index % len(PALETTE)] for index in taken])
+
+
+def setting_labels(names: Sequence[str]) -> str:
+    """What the settings ``names`` are called, as the title of a legend."""
+    return ", ".join(COLUMNS[name].label for name in names)
+
+
+def legend(title: str, labels: Sequence[str] = ()) -> alt.Legend:
+    """A legend below its chart, so that a narrow screen loses no width; long labels stand below one another.
+
+    Two columns from three labels on: a phone, 390 px wide, shows them whole.
+    """
+    longest = max((len(label) for label in labels), default=0)
+    return alt.Legend(
+        title=title or None,
+        orient="bottom",
+        columns=2 if longest <= 16 else 1,
+        labelLimit=300,
+        symbolType="stroke",
+        symbolStrokeWidth=3,
+        symbolOpacity=1,
+    )
+
+
+def diverging() -> alt.Scale:
+    """Colours for the log10 of a ratio per layer: blue shrinks, orange grows, pale in the middle, at 1."""
+    return alt.Scale(domain=[-0.7, 0, 0.7], range=["#0072B2", "#F4F1EA", "#C26A00"], clamp=True)

@@ -1,0 +1,88 @@
+"""Means, intervals and slopes on numbers small enough to check by hand."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.analysis import statistics
+from core.analysis.points import varying_settings
+
+
+def test_over_seeds_of_four_numbers():
+    found = statistics.over_seeds([1.0, 2.0, 3.0, 10.0])
+    assert (found["n"], found["mean"], found["median"]) == (4, 4.0, 2.5)
+    assert found["standard_error"] == pytest.approx(math.sqrt(50 / 3) / 2)
+    assert 1.0 <= found["ci_low"] < 4.0 < found["ci_high"] <= 10.0
+
+
+def test_what_is_not_finite_is_left_out():
+    assert statistics.over_seeds([1.0, math.nan, 3.0, math.inf]) == statistics.over_seeds([1.0, 3.0])
+
+
+def test_one_seed_has_a_mean_and_no_spread():
+    found = statistics.over_seeds([7.0])
+    assert (found["n"], found["mean"], found["median"]) == (1, 7.0, 7.0)
+    assert all(math.isnan(found[name]) for name in ("standard_error", "ci_low", "ci_high"))
+
+
+def test_no_seed_has_nothing():
+    found = statistics.over_seeds([math.nan])
+    assert found.pop("n") == 0
+    assert all(math.isnan(value) for value in found.values())
+
+
+def test_equal_seeds_have_an_interval_of_no_width():
+    found = statistics.over_seeds([2.0, 2.0, 2.0])
+    assert (found["ci_low"], found["ci_high"], found["standard_error"]) == (2.0, 2.0, 0.0)
+
+
+def test_the_same_numbers_have_the_same_interval():
+    values = np.random.default_rng(1).normal(size=30)
+    assert statistics.over_seeds(values) == statistics.over_seeds(values.copy())
+
+
+def test_the_interval_is_about_two_standard_errors_wide_on_either_side():
+    values = np.random.default_rng(2).normal(size=400)
+    found = statistics.over_seeds(values)
+    assert (found["ci_high"] - found["ci_low"]) / found["standard_error"] == pytest.approx(2 * 1.96, rel=0.1)
+
+
+def test_the_interval_does_not_depend_on_how_resamples_are_batched():
+    values = np.random.default_rng(3).normal(size=50)
+
+    def mean(indices):
+        return values[indices].mean(-1)
+
+    assert statistics.interval(50, mean) == statistics.interval(50, mean, width=10_000)
+
+
+def test_an_interval_of_fewer_than_two_seeds_is_empty():
+    assert all(math.isnan(end) for n in (0, 1) for end in statistics.interval(n, lambda indices: indices.mean(-1)))
+
+
+@given(st.floats(-5, 5), st.floats(-100, 100), st.integers(2, 12))
+def test_the_slope_of_a_straight_line_is_its_slope(steepness, offset, count):
+    x = np.arange(1.0, count + 1)
+    assert statistics.slope(x, steepness * x + offset) == pytest.approx(steepness, abs=1e-9)
+
+
+def test_the_slope_is_that_of_numpys_fit():
+    x, y = np.arange(6.0), np.random.default_rng(4).normal(size=(3, 6))
+    np.testing.assert_allclose(statistics.slope(x, y), [np.polyfit(x, row, 1)[0] for row in y])
+
+
+def test_the_slope_leaves_out_what_is_not_finite_and_needs_two_points():
+    x = np.array([1.0, 2.0, 3.0])
+    y = np.array([[1.0, math.nan, 5.0], [1.0, math.nan, math.inf], [math.nan] * 3])
+    found = statistics.slope(x, y)
+    assert found[0] == pytest.approx(2.0)
+    assert np.isnan(found[1:]).all()
+
+
+def test_varying_settings_are_those_of_more_than_one_value_the_empty_one_counted():
+    frame = pd.DataFrame({"a": [1, 1], "b": [1, 2], "c": [None, "x"], "d": [None, None]})
+    assert varying_settings(frame, ["a", "b", "c", "d"]) == ["b", "c"]
