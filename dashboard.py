@@ -2,7 +2,6 @@
 
 import time
 
-import altair as alt
 import streamlit as st
 
 import core
@@ -35,18 +34,18 @@ def starts() -> backprop_film.Starts:
     return page.jobs().workers.call(backprop_film.many_starts)
 
 
-def of_starts() -> alt.Chart:
+def of_starts() -> core.Figure:
     """Where twenty networks end that are alike but for their first weights."""
     return backprop_charts.every_run_chart(starts().frame)
 
 
-def of_layers() -> alt.Chart:
+def of_layers() -> core.Figure:
     """What theory says of the gradient in twenty layers."""
     frame = vanishing.expected(vanishing.sweep({"depth": "20", "activation": "tanh,sigmoid", "width": "32"}))
     return vanishing.charts(frame)["gradient"]
 
 
-def of_shares() -> alt.Chart:
+def of_shares() -> core.Figure:
     """How often networks of different size learn XOR."""
     return backprop_charts.success_chart(starts().runs)
 
@@ -127,8 +126,8 @@ for stored in recent:
 # at the end, since a worker may have to start first: the page stands by then
 for place, picture, name in sorted(pictures, key=lambda entry: entry[1] is not of_layers):
     drawn = picture()
-    title, drawn.title, drawn.height = " ".join(drawn.title.text), alt.Undefined, CHART_HEIGHT
-    drawn = drawn.configure_axisY(titleFontSize=0, titlePadding=0)  # said above, where there is room for it
+    chart = drawn.chart.properties(height=CHART_HEIGHT)
+    chart = chart.configure_axisY(titleFontSize=0, titlePadding=0)  # said above, where there is room for it
     with place:
-        st.markdown(f"**{MEASURED[name]}.** {title}")
-        st.altair_chart(drawn, width="stretch", key=f"home {name}")
+        st.markdown(f"**{MEASURED[name]}.** {drawn.title}")
+        st.altair_chart(chart, width="stretch", key=f"home {name}")

@@ -29,6 +29,7 @@ _EXPORTS = {
     "START_SECONDS": "core.jobs.estimates",
     "Estimate": "core.jobs.estimates",
     "Job": "core.jobs.job",
+    "Figure": "core.plotting.figure",
     "Finding": "core.diagnosis.finding",
     "InlineExecutor": "core.jobs.executors",
     "Jobs": "core.jobs",
@@ -136,7 +137,7 @@ def charts(name: str, frame: pd.DataFrame) -> dict[str, alt.Chart]:
     """The charts of a frame of the experiment ``name``, by their names."""
     from core.experiments import experiment
 
-    return experiment(name).charts(frame)
+    return {label: figure.titled() for label, figure in experiment(name).charts(frame).items()}
 
 
 def summary(frame: pd.DataFrame, runs: bool = False) -> pd.DataFrame:

@@ -16,11 +16,11 @@ from core.frames import COLUMNS
 from core.words import three_digits
 
 if TYPE_CHECKING:
-    import altair as alt
     import pandas as pd
 
     from core.diagnosis.finding import Finding
     from core.experiments import Experiment
+    from core.plotting.figure import Figure
     from core.settings import Sweep
 
 SHOWN_ROWS = 200  # of the comparison
@@ -60,7 +60,7 @@ def report(
     found: Sequence[Finding],
     comparison: pd.DataFrame,
     script: str,
-    more: Mapping[str, alt.Chart] = MappingProxyType({}),
+    more: Mapping[str, Figure] = MappingProxyType({}),
 ) -> str:
     """The report of a finished sweep as the text of an HTML file.
 
@@ -128,17 +128,12 @@ def _findings(found: Sequence[Finding]) -> str:
     return f"<ul>{''.join(lines)}</ul>"
 
 
-def _chart(name: str, chart: alt.Chart) -> str:
-    """A chart with its title and subtitle as text, which wraps; its specification stands beside it."""
-    import altair as alt
-
-    title, subtitle = " ".join(chart.title.text), " ".join(chart.title.subtitle)
-    bare = chart.copy()
-    bare.title = alt.Undefined
-    specification = json.dumps(bare.to_dict(), allow_nan=False).replace("<", "\\u003c")
+def _chart(name: str, figure: Figure) -> str:
+    """A chart with its title and note as text, which wraps; its specification stands beside it."""
+    specification = json.dumps(figure.chart.to_dict(), allow_nan=False).replace("<", "\\u003c")
     return (
-        f'<div class="chart"><h3>{_text(title)}</h3><div data-chart="chart-{name}"></div>'
-        f'<p class="note">{_text(subtitle)}</p></div>'
+        f'<div class="chart"><h3>{_text(figure.title)}</h3><div data-chart="chart-{name}"></div>'
+        f'<p class="note">{_text(figure.note)}</p></div>'
         f'<script type="application/json" id="chart-{name}">{specification}</script>'
     )
 

@@ -11,10 +11,11 @@ from core.registry import unknown
 from core.settings import Run, Settings, Sweep, axis_text, range_length, read_seed
 
 if TYPE_CHECKING:
-    import altair as alt
     import numpy as np
     import pandas as pd
     import pyarrow as pa
+
+    from core.plotting.figure import Figure
 
 NAMES = ("backprop", "vanishing", "through_time", "remedies", "clipping", "range_test", "schedulers")
 
@@ -72,7 +73,7 @@ class Experiment:
     expected: Callable[[Sweep], pd.DataFrame]
     summary: Callable[[pd.DataFrame], pd.DataFrame]
     run_summary: Callable[[pd.DataFrame], pd.DataFrame]
-    charts: Callable[[pd.DataFrame], dict[str, alt.Chart]]
+    charts: Callable[[pd.DataFrame], dict[str, Figure]]
     wide_charts: tuple[str, ...]
     headline: Callable[[pd.DataFrame], list[tuple[str, str, str]]]
     code: Callable[[Run], str]

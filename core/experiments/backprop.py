@@ -58,8 +58,9 @@ from core.parts.inits import INITS
 from core.settings import Run, Settings, Sweep, part, positive, whole
 
 if TYPE_CHECKING:
-    import altair as alt
     import pandas as pd
+
+    from core.plotting.figure import Figure
 
 OWN = ("init", "base_lr")  # what runs of one stack may have for themselves
 
@@ -230,7 +231,7 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*NAMES, "measure", "n", "mean", "median", "standard_error", "ci_low", "ci_high"])
 
 
-def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+def charts(frame: pd.DataFrame) -> dict[str, Figure]:
     """The experiment's charts, by name."""
     from core.experiments import backprop_charts
 

@@ -14,7 +14,7 @@ from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
 from core.parts.datasets import TRUTH_TABLES
 from core.plotting.axes import log10, power_axis
-from core.plotting.figure import empty, titled
+from core.plotting.figure import Figure, empty, figure
 from core.plotting.style import PALETTE, colours, legend, setting_labels
 from core.words import three_digits
 
@@ -23,7 +23,7 @@ ENDS = ("every example right", "not solved")
 SETTINGS = 12  # of a chart with a row each
 
 
-def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+def charts(frame: pd.DataFrame) -> dict[str, Figure]:
     """The share of runs that solve it, where they end, and the course of loss, gradients and predictions, by name."""
     frame = curves.finite(frame)
     if frame.empty:
@@ -75,7 +75,7 @@ def success_title(table: pd.DataFrame) -> str:
     return f"{low['label']}: solved in {low['share']:.0%} of the runs; {high['label']}: in {high['share']:.0%}"
 
 
-def success_chart(runs: pd.DataFrame) -> alt.Chart:
+def success_chart(runs: pd.DataFrame) -> Figure:
     """The share of runs that solve it, with its interval: over hidden units where they vary, else a row per setting."""
     table = shares(runs)
     note = (
@@ -103,7 +103,7 @@ def success_chart(runs: pd.DataFrame) -> alt.Chart:
             base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", scale=scale, axis=format), x2="high:Q"),
             base.mark_point(filled=True, size=90, opacity=1).encode(x=alt.X("share:Q", scale=scale, axis=format)),
         )
-        return titled(drawn, success_title(table), f"{note} {left_out}".strip(), max(120, 34 * len(shown)))
+        return figure(drawn, success_title(table), f"{note} {left_out}".strip(), max(120, 34 * len(shown)))
     number, names = group_by_settings(table, others) if others else (pd.Series(0, index=table.index), None)
     table = table.assign(series=number.map(names["label"]) if names is not None else "all runs")
     lines, left_out = drawn_series(table.assign(label=table["series"]))
@@ -127,10 +127,10 @@ def success_chart(runs: pd.DataFrame) -> alt.Chart:
         base.mark_line().encode(y=alt.Y("share:Q", scale=scale, axis=format)),
         base.mark_point(filled=True, size=80, opacity=1).encode(y=alt.Y("share:Q", scale=scale, axis=format)),
     )
-    return titled(drawn, success_title(table), f"{note} {left_out}".strip())
+    return figure(drawn, success_title(table), f"{note} {left_out}".strip())
 
 
-def loss_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> alt.Chart:
+def loss_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     """Training loss over epochs: a line per setting, the median over seeds, with a band over seeds."""
     ends = runs.groupby(group_by_settings(runs, NAMES)[0])["final_train_loss"].median().dropna()
     words = three_digits(ends.min()) if len(ends) else "–"
@@ -142,7 +142,7 @@ def loss_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> alt.Chart:
     return _course(frame, "train_loss", title if len(ends) else "No loss is a finite number", "L, binary cross-entropy")
 
 
-def every_run_chart(frame: pd.DataFrame) -> alt.Chart:
+def every_run_chart(frame: pd.DataFrame) -> Figure:
     """The loss of every single run over epochs: a thin line each, coloured by how it ends."""
     frame = curves.finite(frame)
     runs = run_summary(frame).set_index("run")
@@ -162,19 +162,19 @@ def every_run_chart(frame: pd.DataFrame) -> alt.Chart:
         )
     )
     count = int(runs["solved"].sum())
-    return titled(
+    return figure(
         drawn, f"{count} of {len(runs)} networks learn it, {len(runs) - count} (orange) get stuck", "A line is one run."
     )
 
 
-def accuracy_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> alt.Chart:
+def accuracy_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     """Share of rows in the right class over epochs."""
     best = runs["final_accuracy"].max()
     title = f"At best, {best:.1%} of the examples end in the right class" if np.isfinite(best) else "Accuracy"
     return _course(frame, "accuracy", title, COLUMNS["accuracy"].title)
 
 
-def _course(frame: pd.DataFrame, measure: str, title: str, heading: str) -> alt.Chart:
+def _course(frame: pd.DataFrame, measure: str, title: str, heading: str) -> Figure:
     """A measure over epochs, a line per setting, with a band over seeds."""
     table = curves.by_step(frame.assign(step=frame["epoch"]), NAMES, measure)
     if table.empty:
@@ -194,7 +194,7 @@ def _course(frame: pd.DataFrame, measure: str, title: str, heading: str) -> alt.
     if data["n"].max() > 1:
         layers.insert(0, base.mark_area(opacity=0.16).encode(y=alt.Y("low:Q", title=heading), y2="high:Q"))
         note = f"Line: median over seeds, n = {count_span(data['n'])}; band: 10th to 90th percentile of the seeds."
-    return titled(alt.layer(*layers), title, f"{note} {left_out}".strip())
+    return figure(alt.layer(*layers), title, f"{note} {left_out}".strip())
 
 
 def _epochs(name: str) -> alt.X:
@@ -222,7 +222,7 @@ def _of_one_setting(frame: pd.DataFrame, measures: tuple[str, ...]) -> pd.DataFr
     return pd.concat(tables, ignore_index=True)
 
 
-def gradients_chart(frame: pd.DataFrame) -> alt.Chart:
+def gradients_chart(frame: pd.DataFrame) -> Figure:
     """The gradient of each of the four parameters over epochs, on a log axis."""
     table = _of_one_setting(frame, GRADIENTS)
     shown = table[table["median"] > 0].assign(log_median=lambda rows: log10(rows["median"]))
@@ -244,10 +244,10 @@ def gradients_chart(frame: pd.DataFrame) -> alt.Chart:
         title = f"At first the hidden layer's weights get {three_digits(ratio)} of the gradient of the output's"
     lost = len(table) - len(shown)
     note = "Median over seeds." if shown["n"].max() > 1 else "One seed."
-    return titled(drawn, title, note + (f" {lost} points of a zero gradient are left out." if lost else ""))
+    return figure(drawn, title, note + (f" {lost} points of a zero gradient are left out." if lost else ""))
 
 
-def predictions_chart(frame: pd.DataFrame) -> alt.Chart:
+def predictions_chart(frame: pd.DataFrame) -> Figure:
     """The four predictions over epochs, and the line that divides the classes."""
     table = _of_one_setting(frame, PREDICTIONS)
     names = [COLUMNS[name].label for name in PREDICTIONS]
@@ -266,10 +266,10 @@ def predictions_chart(frame: pd.DataFrame) -> alt.Chart:
     ends = data[data["step"] == data["step"].max()].set_index("label")["median"]
     title = "Predictions end at " + ", ".join(three_digits(ends.get(name, np.nan)) for name in names)
     note = "Line: median over seeds; band: 10th to 90th percentile." if data["n"].max() > 1 else "One seed."
-    return titled(alt.layer(half, *layers), title, f"{note} Above the dotted line the network says 1, below it 0.")
+    return figure(alt.layer(half, *layers), title, f"{note} Above the dotted line the network says 1, below it 0.")
 
 
-def ends_chart(runs: pd.DataFrame) -> alt.Chart:
+def ends_chart(runs: pd.DataFrame) -> Figure:
     """Where each single run ends: a tick per run, a row per setting."""
     _, table = group_by_settings(runs, NAMES)
     number = group_by_settings(runs, NAMES)[0]
@@ -298,7 +298,7 @@ def ends_chart(runs: pd.DataFrame) -> alt.Chart:
     title = f"Each run ends somewhere else: losses from {three_digits(low)} to {three_digits(high)}"
     if low == high:
         title = f"Every run ends at the same loss, {three_digits(low)}"
-    return titled(drawn, title, f"A tick is one run.{left}", max(120, 34 * min(len(order), SETTINGS)))
+    return figure(drawn, title, f"A tick is one run.{left}", max(120, 34 * min(len(order), SETTINGS)))
 
 
 def headline(frame: pd.DataFrame) -> list[tuple[str, str, str]]:

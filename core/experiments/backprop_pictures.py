@@ -9,7 +9,7 @@ import pandas as pd
 from core.experiments.backprop import GRADIENTS, PREDICTIONS
 from core.experiments.backprop_film import Film, Step, parameter_names, prediction_map, ranked
 from core.plotting.axes import log10, power_axis
-from core.plotting.figure import empty, titled
+from core.plotting.figure import Figure, empty, figure
 from core.plotting.style import PALETTE, colours, legend
 from core.words import three_digits
 
@@ -68,7 +68,7 @@ def drawn_network(step: Step) -> tuple[pd.DataFrame, pd.DataFrame]:
     return table, drawn
 
 
-def network_chart(step: Step) -> alt.Chart:
+def network_chart(step: Step) -> Figure:
     """The network: weights as width and dash, gradients as colour, activations in the nodes."""
     nodes, edges = drawn_network(step)
     if not np.isfinite(edges[["weight", "gradient"]].to_numpy(float)).all():
@@ -119,7 +119,7 @@ def network_chart(step: Step) -> alt.Chart:
     D, H = step.network.W1.shape
     if D > INPUTS or H > UNITS:
         notes.append(f"Drawn: {min(D, INPUTS)} of {D} inputs, {min(H, UNITS)} of {H} hidden units.")
-    return titled(drawn, network_title(step), " ".join(notes), height=max(300, 62 * (min(H, UNITS) + 1)))
+    return figure(drawn, network_title(step), " ".join(notes), height=max(300, 62 * (min(H, UNITS) + 1)))
 
 
 def network_title(step: Step) -> str:
@@ -134,7 +134,7 @@ def network_title(step: Step) -> str:
     return f"The loss asks most of “{first['name']}”: turn it {wants}"
 
 
-def ranked_chart(step: Step) -> alt.Chart:
+def ranked_chart(step: Step) -> Figure:
     """The parameters by the size of their gradient, the first ten."""
     table = ranked(step).head(10)
     if table.empty or table["size"].iloc[0] < STEEP:
@@ -159,10 +159,10 @@ def ranked_chart(step: Step) -> alt.Chart:
         )
     )
     title = f"“{first['name']}” matters most: 0.1 more of it {verb} the loss by about {three_digits(abs(first['gradient']) * 0.1)}"
-    return titled(drawn, title, "", height=max(120, 40 + 24 * len(table)))
+    return figure(drawn, title, "", height=max(120, 40 + 24 * len(table)))
 
 
-def boundary_chart(film: Film, epoch: int) -> alt.Chart:
+def boundary_chart(film: Film, epoch: int) -> Figure:
     """What the network predicts everywhere in the plane, with the examples on it."""
     if film.X.shape[1] != 2:
         return empty(f"The examples have {film.X.shape[1]} inputs: a plane has room for two.")
@@ -217,7 +217,7 @@ def boundary_chart(film: Film, epoch: int) -> alt.Chart:
     note = "Colour: what the network would predict there. Dots: the examples, blue for answer 0, orange for answer 1."
     left = f" {POINTS:,} of {len(film.X):,} examples are drawn." if len(film.X) > POINTS else ""
     title = f"At epoch {epoch:,}, {right:,} of {len(film.X):,} examples are right"
-    return titled(alt.layer(heat, dots), title, note + left, height=340)
+    return figure(alt.layer(heat, dots), title, note + left, height=340)
 
 
 def course(film: Film, measures: tuple[str, ...]) -> pd.DataFrame:
@@ -239,7 +239,7 @@ def _epochs() -> alt.X:
     return alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickCount=5, format="d"), scale=alt.Scale(nice=False))
 
 
-def loss_course(film: Film, epoch: int) -> alt.Chart:
+def loss_course(film: Film, epoch: int) -> Figure:
     """The loss over epochs, and where the slider stands."""
     table = course(film, ("train_loss",))
     if table.empty:
@@ -249,10 +249,10 @@ def loss_course(film: Film, epoch: int) -> alt.Chart:
     drawn = line.encode(
         x=_epochs(), y=alt.Y("value:Q", title="loss"), tooltip=["epoch:Q", alt.Tooltip("value:Q", format=".4g")]
     )
-    return titled(alt.layer(drawn, _here(epoch)), f"The loss is {three_digits(here)} here", "", height=190)
+    return figure(alt.layer(drawn, _here(epoch)), f"The loss is {three_digits(here)} here", "", height=190)
 
 
-def gradients_course(film: Film, epoch: int) -> alt.Chart:
+def gradients_course(film: Film, epoch: int) -> Figure:
     """The gradient of each of the four parameters over epochs, on a log axis."""
     table = course(film, GRADIENTS)
     shown = table[table["value"] > 0].assign(log=lambda rows: log10(rows["value"]))
@@ -271,10 +271,10 @@ def gradients_course(film: Film, epoch: int) -> alt.Chart:
     title = "Gradients per layer"
     if second > 0 and np.isfinite(first / second):
         title = f"W₁ gets {three_digits(first / second)}× the gradient of W₂"
-    return titled(alt.layer(drawn, _here(epoch)), title, "", height=190)
+    return figure(alt.layer(drawn, _here(epoch)), title, "", height=190)
 
 
-def predictions_course(film: Film, epoch: int) -> alt.Chart:
+def predictions_course(film: Film, epoch: int) -> Figure:
     """The four predictions over epochs; of other data the share of right ones."""
     if np.isfinite(film.measured[PREDICTIONS[0]]).any():
         table, names, heading = course(film, PREDICTIONS), [SHORT[name] for name in PREDICTIONS], "prediction"
@@ -297,10 +297,10 @@ def predictions_course(film: Film, epoch: int) -> alt.Chart:
         ),
         tooltip=["label:N", "epoch:Q", alt.Tooltip("value:Q", format=".3f")],
     )
-    return titled(alt.layer(drawn, _here(epoch)), title, "", height=190)
+    return figure(alt.layer(drawn, _here(epoch)), title, "", height=190)
 
 
-def losses_chart(film: Film) -> alt.Chart:
+def losses_chart(film: Film) -> Figure:
     """The right loss beside the number that the lesson's code prints, over the film's epochs."""
     from core.engine.by_hand import lesson_loss
 
@@ -323,6 +323,6 @@ def losses_chart(film: Film) -> alt.Chart:
         tooltip=["label:N", "epoch:Q", alt.Tooltip("value:Q", format=".4g")],
     )
     right, wrong = (table[table["label"] == name]["value"].iloc[-1] for name in names)
-    return titled(
+    return figure(
         drawn, f"At the end the loss is {three_digits(right)}; the lesson prints {three_digits(wrong)}", "", height=220
     )

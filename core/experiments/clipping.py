@@ -41,8 +41,9 @@ from core.settings import Run, Sweep, part, positive, whole
 from core.words import three_digits
 
 if TYPE_CHECKING:
-    import altair as alt
     import pandas as pd
+
+    from core.plotting.figure import Figure
 
 SUGGESTED = 0.9  # quantile of the norms before clipping that is suggested as a threshold
 
@@ -168,7 +169,7 @@ def suggested_threshold(frame: pd.DataFrame) -> float:
     return float(norms.quantile(SUGGESTED)) if len(norms) else float("nan")
 
 
-def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+def charts(frame: pd.DataFrame) -> dict[str, Figure]:
     """Who survives, what the loss does, the norms before and after, and how often clipping fires."""
     from core.analysis import curves, ranking
     from core.experiments import training_charts as draw

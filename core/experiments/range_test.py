@@ -49,8 +49,9 @@ from core.theory.curvature import ITERATIONS, max_stable_lr
 from core.theory.suggestions import RULES
 
 if TYPE_CHECKING:
-    import altair as alt
     import pandas as pd
+
+    from core.plotting.figure import Figure
 
 OWN = ("init", "clipper", "optimizer", "min_lr", "max_lr", "smoothing", "stop_factor")  # of a run of a stack
 
@@ -222,7 +223,7 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
     return trainings.summary_of(run_summary(frame), NAMES)
 
 
-def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+def charts(frame: pd.DataFrame) -> dict[str, Figure]:
     """The curve with every suggestion marked, and how far the suggestions spread over seeds."""
     from core.experiments import range_test_charts as draw
 
@@ -247,7 +248,7 @@ def check_settings(frame: pd.DataFrame) -> dict[str, str] | None:
     return same | {"scheduler": "constant", "base_lr": rates, "epochs": "10", "seeds": "5"}
 
 
-def check_charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+def check_charts(frame: pd.DataFrame) -> dict[str, Figure]:
     """What the trainings of ``check_settings`` do, the verdict first."""
     from core.experiments import range_test_charts as draw
 
@@ -277,7 +278,7 @@ def edge(run: Run, lr: float) -> dict[str, np.ndarray]:
     return {"loss": found.loss[0], "sharpness": found.sharpness[0]}
 
 
-def edge_chart(found: Mapping[str, np.ndarray], lr: float, limit: float) -> alt.Chart:
+def edge_chart(found: Mapping[str, np.ndarray], lr: float, limit: float) -> Figure:
     """The curvature along that descent, beside ``limit``, the largest for which the rate is stable."""
     from core.experiments import range_test_charts as draw
 

@@ -15,7 +15,7 @@ from core.experiments.training_charts import NOTHING, curve_chart, guessing_note
 from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
 from core.plotting.axes import log10, power_axis
-from core.plotting.figure import empty, titled
+from core.plotting.figure import Figure, empty, figure
 from core.plotting.style import DASH, THEORY, colours, legend, setting_labels
 from core.theory.suggestions import RULES
 from core.words import three_digits
@@ -29,7 +29,7 @@ LABELS = {
 CEILING = 3.0  # the curve is drawn up to so many times its first loss: behind the edge there is nothing to read
 
 
-def charts(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> dict[str, alt.Chart]:
+def charts(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> dict[str, Figure]:
     """The curve over the rate, and the suggestions over seeds."""
     frame = curves.finite(frame)
     if frame.empty or runs.empty or not frame["smoothed_loss"].notna().any():
@@ -68,7 +68,7 @@ def suggestion_table(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["rule", "n", "median", "low", "high"])
 
 
-def _curve_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> alt.Chart:
+def _curve_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> Figure:
     table = curve_table(frame, names)
     labels, left_out = drawn_series(table)
     data = table[table["label"].isin(labels)].copy()
@@ -108,7 +108,7 @@ def _curve_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) 
         note.append("Rules: each suggestion's median over seeds.")
     if cut:
         note.append(f"What is above {three_digits(ceiling)} is drawn there.")
-    return titled(
+    return figure(
         alt.layer(*layers).resolve_scale(color="independent"),
         _curve_title(runs, single),
         " ".join([*note, left_out]).strip(),
@@ -145,7 +145,7 @@ def _curve_title(runs: pd.DataFrame, single: bool) -> str:
     return "Where the loss falls, the rate works; where it rises, it is too high"
 
 
-def _rules_chart(runs: pd.DataFrame) -> alt.Chart:
+def _rules_chart(runs: pd.DataFrame) -> Figure:
     """Every run's suggestion by rule: how far rules and seeds disagree."""
     table = suggestion_table(runs)
     if table.empty:
@@ -176,10 +176,10 @@ def _rules_chart(runs: pd.DataFrame) -> alt.Chart:
     title = f"The rules disagree by a factor of {three_digits(float(rules.max() / rules.min()))}"
     note = f"Dot: median over n = {int(table['n'].max())} runs; line: 10th to 90th percentile; ticks: single runs. "
     note += "We recommend valley, inside the longest fall: the others look at one point, on the flat beginning perhaps or at the edge."
-    return titled(drawn, title, note, height=max(150, 40 * len(order)))
+    return figure(drawn, title, note, height=max(150, 40 * len(order)))
 
 
-def _settings_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> alt.Chart:
+def _settings_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> Figure:
     """The recommended rate of every setting."""
     number, points = group_by_settings(runs, names)
     rows = []
@@ -210,12 +210,12 @@ def _settings_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str
     title = (
         f"{high['label']} takes {three_digits(float(high['median'] / low['median']))} times the rate of {low['label']}"
     )
-    return titled(
+    return figure(
         drawn, title, "Dot: median over seeds; line: 10th to 90th percentile.", height=max(120, 36 * len(table))
     )
 
 
-def check_charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+def check_charts(frame: pd.DataFrame) -> dict[str, Figure]:
     """Trainings at the suggested rate, the second of the frame's, below and above it: loss, and accuracy of classes."""
     frame = curves.finite(frame)
     ceiling = CEILING * float(frame[frame["step"] == 0]["train_loss"].median())
@@ -271,7 +271,7 @@ def _check_title(frame: pd.DataFrame) -> str:
     return f"{words}; {best:g} at {three_digits(float(ends[best]))}, {verdict}"
 
 
-def edge_chart(sharpness: np.ndarray, every: int, lr: float, limit: float) -> alt.Chart:
+def edge_chart(sharpness: np.ndarray, every: int, lr: float, limit: float) -> Figure:
     """λ_max over the updates of full-batch descent, and the line above which its rate is unstable."""
     finite = np.isfinite(sharpness)
     if not finite.any():
@@ -292,4 +292,4 @@ def edge_chart(sharpness: np.ndarray, every: int, lr: float, limit: float) -> al
     where = "starts above" if first > limit else "reaches" if highest > 0.9 * limit else "stays below"
     title = f"At a rate of {three_digits(lr)} the curvature {where} the limit of {three_digits(limit)} and ends at {three_digits(last)}"
     note = "Dashed grey: the curvature from which this rate is unstable, for full batches and a parabola alone."
-    return titled(drawn, title, note, 260)
+    return figure(drawn, title, note, 260)

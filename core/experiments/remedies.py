@@ -47,8 +47,9 @@ from core.parts.residuals import RESIDUALS
 from core.settings import Run, Settings, Sweep, choice, part, positive, whole
 
 if TYPE_CHECKING:
-    import altair as alt
     import pandas as pd
+
+    from core.plotting.figure import Figure
 
 FIRST = "plain,relu_he,residual_blocks,batch_norm"
 OWN = ("remedy", "init", "clipper", "base_lr")  # what runs of one stack may have for themselves
@@ -279,7 +280,7 @@ def survivors(row: pd.Series) -> str:
     return f"{row['n']} runs" if row["n"] != 1 else "one run"
 
 
-def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+def charts(frame: pd.DataFrame) -> dict[str, Figure]:
     """Who learns, what the gradients do meanwhile, and at which depth a remedy stops helping."""
     from core.experiments import remedies_charts as draw
 

@@ -16,7 +16,7 @@ from core.experiments.training_charts import NOTHING, curve_chart, guessing_note
 from core.frames import COLUMNS
 from core.parts.remedies import MEMBERS
 from core.plotting.axes import log10, power_axis
-from core.plotting.figure import empty, titled
+from core.plotting.figure import Figure, empty, figure
 from core.plotting.style import HEIGHT, legend
 from core.words import three_digits
 
@@ -24,7 +24,7 @@ MAPS = 6  # heatmaps that are drawn
 DRAWN_STEPS = 60  # of a heatmap
 
 
-def charts(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> dict[str, alt.Chart]:
+def charts(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> dict[str, Figure]:
     """Accuracy and loss with bands, the ranking, a heatmap of gradients per remedy, and accuracy over depth."""
     frame = curves.finite(frame)
     if frame.empty:
@@ -74,7 +74,7 @@ def _loss_title(runs: pd.DataFrame) -> str:
     return f"{best['remedy']} has the lowest training loss on the last batch: mean {three_digits(float(best['mean']))}{some}"
 
 
-def _ranking(whole: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], measure: str) -> alt.Chart:
+def _ranking(whole: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], measure: str) -> Figure:
     table = ranking.ranking(runs, names, measure)
     if measure.endswith("accuracy"):
         table = ranking.highest_first(table)
@@ -100,7 +100,7 @@ def _hedge(table: pd.DataFrame, measure: str) -> str:
     return f", {second['label']} within the spread of the seeds" if overlap else ""
 
 
-def _depth_chart(whole: pd.DataFrame, runs: pd.DataFrame, measure: str) -> alt.Chart:
+def _depth_chart(whole: pd.DataFrame, runs: pd.DataFrame, measure: str) -> Figure:
     """The final measure over depth, a line per remedy."""
     rows = [
         {"remedy": remedy, "depth": depth, **statistics.over_seeds(block[measure])}
@@ -127,7 +127,7 @@ def _depth_chart(whole: pd.DataFrame, runs: pd.DataFrame, measure: str) -> alt.C
     best = deepest.iloc[0]
     shown = f"{best['mean']:.0%}" if measure.endswith("accuracy") else three_digits(float(best["mean"]))
     title = f"At {int(best['depth'])} layers {best['remedy']} still holds best: {shown}"
-    return titled(drawn, title, f"Mean over seeds, n = {int(table['n'].max())}, with its 95 % interval.", HEIGHT)
+    return figure(drawn, title, f"Mean over seeds, n = {int(table['n'].max())}, with its 95 % interval.", HEIGHT)
 
 
 def gradient_map(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -146,7 +146,7 @@ def gradient_map(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def _maps(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, alt.Chart]:
+def _maps(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, Figure]:
     """A heatmap of gradients per setting, all on one colour scale."""
     table = gradient_map(frame, names)
     if table.empty:
@@ -180,7 +180,7 @@ def _maps(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, alt.Chart]:
         note = "Colour and ratios: geometric mean over seeds; one scale for all."
         if len(labels) > MAPS:
             note += f" {MAPS} of {len(labels)} settings are drawn; filter to see the others."
-        found[f"gradients of {label}"] = titled(drawn, f"{label}: {_map_words(data)}", note, 220)
+        found[f"gradients of {label}"] = figure(drawn, f"{label}: {_map_words(data)}", note, 220)
     return found
 
 

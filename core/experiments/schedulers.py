@@ -42,8 +42,9 @@ from core.settings import Run, Sweep, part
 from core.words import three_digits
 
 if TYPE_CHECKING:
-    import altair as alt
     import pandas as pd
+
+    from core.plotting.figure import Figure
 
 LESSON = "plateau,cosine,one_cycle"
 
@@ -120,7 +121,7 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
     return trainings.summary(frame, NAMES)
 
 
-def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+def charts(frame: pd.DataFrame) -> dict[str, Figure]:
     """The rate's course beside what training it buys, the ranking, and the race over base rates."""
     from core.analysis import curves, ranking
     from core.experiments import training_charts as draw

@@ -61,8 +61,9 @@ from core.parts.models import MODELS
 from core.settings import Run, Settings, Sweep, choice, part, positive, whole
 
 if TYPE_CHECKING:
-    import altair as alt
     import pandas as pd
+
+    from core.plotting.figure import Figure
 
 OWN = ("gain", "init")  # what runs of one stack may have for themselves
 
@@ -236,7 +237,7 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+def charts(frame: pd.DataFrame) -> dict[str, Figure]:
     """The experiment's charts, by name."""
     from core.experiments import through_time_charts
 

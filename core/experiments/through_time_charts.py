@@ -14,7 +14,7 @@ from core.experiments.training_charts import series_scale
 from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
 from core.plotting.axes import log10, power_axis
-from core.plotting.figure import empty, titled
+from core.plotting.figure import Figure, empty, figure
 from core.plotting.style import DASH, THEORY, TICKS, legend, setting_labels
 
 NOTHING = "No run has finished yet."
@@ -22,7 +22,7 @@ TIME = "time step; the loss stands after the last"
 GRADIENT = "gradient of the state (norm of ∂L/∂state)"
 
 
-def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+def charts(frame: pd.DataFrame) -> dict[str, Figure]:
     """The gradient through time, its factor per step, and the states, by name."""
     if frame.empty:
         return {"gradient": empty(NOTHING)}
@@ -58,7 +58,7 @@ def through_time(frame: pd.DataFrame, measure: str, geometric: bool) -> pd.DataF
     return found.assign(label=found["point"].map(table["label"]))
 
 
-def gradient_chart(frame: pd.DataFrame, title: str) -> alt.Chart:
+def gradient_chart(frame: pd.DataFrame, title: str) -> Figure:
     """Gradient of each time step's state on a log axis, a line per setting, with a band and Pascanu's bound dashed."""
     table = through_time(frame, "grad_norm", geometric=True)
     if table.empty:
@@ -91,7 +91,7 @@ def gradient_chart(frame: pd.DataFrame, title: str) -> alt.Chart:
     lost = int((~(np.isfinite(norms) & (norms > 0))).sum())
     if lost:
         notes.append(f"{lost:,} gradients that are zero or not finite are left out.")
-    return titled(alt.layer(*layers), title, " ".join([*notes, left_out]).strip())
+    return figure(alt.layer(*layers), title, " ".join([*notes, left_out]).strip())
 
 
 def bound_lines(frame: pd.DataFrame, labels: list[str], domain: list[float]) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def bound_lines(frame: pd.DataFrame, labels: list[str], domain: list[float]) -> 
     return table[table["log_mean"].between(domain[0] - 1, domain[1] + 1)]
 
 
-def states_chart(frame: pd.DataFrame) -> alt.Chart:
+def states_chart(frame: pd.DataFrame) -> Figure:
     """Root mean square of the states over time, a line per setting, with a band over seeds."""
     table = through_time(frame, "state_rms", geometric=False)
     if table.empty:
@@ -121,7 +121,7 @@ def states_chart(frame: pd.DataFrame) -> alt.Chart:
         layers.insert(0, base.mark_area(opacity=0.16).encode(y=alt.Y("low:Q", title=title), y2="high:Q"))
         note = f"Line: mean over seeds, {_seeds(data)}; band: 10th to 90th percentile of the seeds."
     near_one = "Near 1, tanh is flat, and shrinks the gradient."
-    return titled(alt.layer(*layers), states_title(frame), f"{note} {near_one} {left_out}".strip())
+    return figure(alt.layer(*layers), states_title(frame), f"{note} {near_one} {left_out}".strip())
 
 
 def _legend(names: list[str]) -> alt.Legend:
@@ -176,7 +176,7 @@ def _one() -> alt.Chart:
     return alt.Chart(pd.DataFrame({"one": [1.0]}))
 
 
-def dots_chart(decays: pd.DataFrame, varying: list[str]) -> alt.Chart:
+def dots_chart(decays: pd.DataFrame, varying: list[str]) -> Figure:
     """The factor per step of every setting, with its interval, beside 1."""
     shown = decays[np.isfinite(decays["mean"].to_numpy(float))]
     if shown.empty:
@@ -198,10 +198,10 @@ def dots_chart(decays: pd.DataFrame, varying: list[str]) -> alt.Chart:
         ),
     )
     note = f"{INTERVAL.format(_seeds(shown))} {left_out}".strip()
-    return titled(drawn, decay_title(decays), note, height=max(120, 34 * len(shown)))
+    return figure(drawn, decay_title(decays), note, height=max(120, 34 * len(shown)))
 
 
-def gain_chart(decays: pd.DataFrame, varying: list[str]) -> alt.Chart:
+def gain_chart(decays: pd.DataFrame, varying: list[str]) -> Figure:
     """The factor per step over the recurrent gain, a line per combination of the other settings, beside 1."""
     others = [name for name in varying if name != "gain"]
     shown = decays[np.isfinite(decays["mean"].to_numpy(float))]
@@ -234,4 +234,4 @@ def gain_chart(decays: pd.DataFrame, varying: list[str]) -> alt.Chart:
         base.mark_line().encode(y=y),
         base.mark_point(filled=True, size=60, opacity=1).encode(y=y),
     )
-    return titled(drawn, decay_title(decays), f"{INTERVAL.format(_seeds(shown))} {left_out}".strip())
+    return figure(drawn, decay_title(decays), f"{INTERVAL.format(_seeds(shown))} {left_out}".strip())

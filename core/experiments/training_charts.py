@@ -17,7 +17,7 @@ from core.experiments.vanishing_charts import drawn_series
 from core.frames import COLUMNS
 from core.parts import REGISTRIES
 from core.plotting.axes import log10, power_axis
-from core.plotting.figure import empty, titled
+from core.plotting.figure import Figure, empty, figure
 from core.plotting.style import HEIGHT, colours, legend, setting_labels
 from core.words import three_digits
 
@@ -53,7 +53,7 @@ def curve_chart(
     title: str,
     note: str = "",
     ceiling: float = math.inf,
-) -> alt.Chart:
+) -> Figure:
     """A measure over epochs or updates: a line per setting, the median over seeds, with a band over seeds.
 
     ceiling  what is above it is drawn there, and said
@@ -107,7 +107,7 @@ def curve_chart(
         )
     lost, runs = curves.diverged(frame)
     ends = f"{lost} of {runs} runs diverged; a line ends where half of its runs have." if lost else ""
-    return titled(
+    return figure(
         alt.layer(*layers), title, " ".join(part for part in (f"{band}{seeds}.", note, cut, ends, left_out) if part)
     )
 
@@ -131,7 +131,7 @@ def count_span(counts: pd.Series) -> str:
 
 def interval_chart(
     table: pd.DataFrame, value: str, title: str, heading: str, note: str, scale: alt.Scale, zero_line: bool = False
-) -> alt.Chart:
+) -> Figure:
     """A dot with its 95 % interval per row of ``table``: columns ``value mean ci_low ci_high n``, in the order given."""
     shown = table[np.isfinite(table["mean"].to_numpy(float))]
     if shown.empty:
@@ -164,7 +164,7 @@ def interval_chart(
         layers.insert(0, rule.encode(x="zero:Q"))
     lost = len(table) - len(shown)
     left = f" {lost} without a finite value left out." if lost else ""
-    return titled(alt.layer(*layers), title, note + left, height=max(120, 34 * len(shown)))
+    return figure(alt.layer(*layers), title, note + left, height=max(120, 34 * len(shown)))
 
 
 def named_best(table: pd.DataFrame) -> str:
@@ -212,7 +212,7 @@ def lost_note(runs: pd.DataFrame) -> str:
     return f" {lost} of {len(runs)} runs diverged; the means leave them out." if lost else ""
 
 
-def ranking_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], measure: str) -> alt.Chart:
+def ranking_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], measure: str) -> Figure:
     """Every setting's final measure with its interval, the lowest of those whose runs all ended finite first."""
     if runs.empty:
         return empty(NOTHING)
@@ -227,7 +227,7 @@ def ranking_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str],
     )
 
 
-def share_map(runs: pd.DataFrame, name: str, measure: str) -> alt.Chart:
+def share_map(runs: pd.DataFrame, name: str, measure: str) -> Figure:
     """A share of runs over a setting's values and the learning rate."""
     if runs.empty:
         return empty(NOTHING)
@@ -265,10 +265,10 @@ def share_map(runs: pd.DataFrame, name: str, measure: str) -> alt.Chart:
         .encode(x=x, y=y, text="text:N", color=alt.condition("datum.mean > 0.5", alt.value("white"), alt.value("#333")))
     )
     counts = f"Each cell: {count_span(table['size'])} runs."
-    return titled(alt.layer(cells, words), title, counts, height=max(140, 34 * table[name].nunique()))
+    return figure(alt.layer(cells, words), title, counts, height=max(140, 34 * table[name].nunique()))
 
 
-def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measure: str) -> alt.Chart:
+def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measure: str) -> Figure:
     """A final measure over the base learning rate, a line per value of setting ``name``."""
     rows = []
     for (value, lr), block in runs.groupby([name, "base_lr"], sort=False):
@@ -305,12 +305,12 @@ def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measur
         f" {lost} settings where no run ended finite are left out." if lost else ""
     )
     note += lost_note(runs)
-    return titled(drawn, title, note, height=HEIGHT)
+    return figure(drawn, title, note, height=HEIGHT)
 
 
 def paired_chart(
     frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], name: str, measure: str, reference: str
-) -> alt.Chart:
+) -> Figure:
     """Differences to the reference, seed by seed."""
     table = ranking.paired(runs, names, name, measure, reference)
     finite = table[np.isfinite(table["mean"].to_numpy(float))].sort_values("mean") if len(table) else table

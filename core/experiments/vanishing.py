@@ -53,8 +53,9 @@ from core.settings import Run, Settings, Sweep, choice, part, positive, whole
 from core.theory import mean_field
 
 if TYPE_CHECKING:
-    import altair as alt
     import pandas as pd
+
+    from core.plotting.figure import Figure
 
 TRAINED = ("cross_entropy", "mse")
 SLOW = {"tanh": 2.6e-9, "mish": 7e-9, "softplus": 1.8e-9, "selu": 1.2e-9, "elu": 1.2e-9, "gelu": 1.2e-9, "silu": 1.2e-9}
@@ -370,7 +371,7 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+def charts(frame: pd.DataFrame) -> dict[str, Figure]:
     """The experiment's charts, by name."""
     from core.experiments import vanishing_charts
 

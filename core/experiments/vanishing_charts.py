@@ -21,7 +21,7 @@ from core.parts.inits import INITS
 from core.parts.norms import NORMS
 from core.parts.residuals import RESIDUALS
 from core.plotting.axes import log10, power_axis
-from core.plotting.figure import empty, titled
+from core.plotting.figure import Figure, empty, figure
 from core.plotting.style import DASH, HEIGHT, THEORY, TICKS, colours, diverging, legend, setting_labels
 from core.registry import Registry
 from core.theory.mean_field import BATCHNORM_RELU_GROWTH
@@ -32,7 +32,7 @@ LAYER = "layer, counted from the input"
 _PARTS: dict[str, Registry] = {"activation": ACTIVATIONS, "init": INITS, "norm": NORMS, "residual": RESIDUALS}
 
 
-def charts(frame: pd.DataFrame) -> dict[str, alt.Chart]:
+def charts(frame: pd.DataFrame) -> dict[str, Figure]:
     """Every chart that the frame has something for, by name."""
     decays = _decays(frame)
     found = {"gradient": gradient_chart(frame, decays), "decay": decay_chart(decays), "split": split_chart(decays)}
@@ -90,7 +90,7 @@ def theory_lines(profile: pd.DataFrame) -> pd.DataFrame:
     return profile.assign(theory=theory)
 
 
-def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> alt.Chart:
+def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> Figure:
     """Gradient per layer, a line per setting, with a band over seeds and theory dashed; ``decays`` for the title."""
     start = frame[frame["step"] == 0]
     if start.empty:
@@ -151,7 +151,7 @@ def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> alt.Chart:
     if lost:
         notes.append(f"{lost} layers with a zero or non-finite gradient are left out.")
     title = gradient_title(decays)
-    return titled(alt.layer(*layers), title, " ".join([*notes, left_out]).strip(), HEIGHT + 40)
+    return figure(alt.layer(*layers), title, " ".join([*notes, left_out]).strip(), HEIGHT + 40)
 
 
 def _nothing_to_draw(data: pd.DataFrame) -> str:
@@ -172,7 +172,7 @@ def decay_axes(decays: pd.DataFrame) -> tuple[str, str] | None:
     return names[0], names[1]
 
 
-def decay_chart(decays: pd.DataFrame) -> alt.Chart:
+def decay_chart(decays: pd.DataFrame) -> Figure:
     """The decay factor: a heatmap where two or more settings vary, else a point per setting with its interval."""
     decays = decays[np.isfinite(decays["decay"].astype(float)) & (decays["decay"] > 0)]
     if not len(decays):
@@ -187,7 +187,7 @@ def _decay_tooltip() -> list[alt.Tooltip]:
     return [alt.Tooltip("label:N", title="setting"), *numbers, alt.Tooltip("n:Q", title="seeds")]
 
 
-def _decay_points(decays: pd.DataFrame) -> alt.Chart:
+def _decay_points(decays: pd.DataFrame) -> Figure:
     labels, left_out = drawn_series(decays)
     data = decays[decays["label"].isin(labels)]
     x = alt.X(
@@ -217,10 +217,10 @@ def _decay_points(decays: pd.DataFrame) -> alt.Chart:
         title = f"{worst['label']} is furthest from 1: {three_digits(worst['decay'])}× a layer"
     subtitle = f"Point: fit to the root mean square over seeds, {_seeds(data)}. Bar: 95 % bootstrap interval."
     subtitle += " Grey tick: theory." if len(expected) else ""
-    return titled(alt.layer(*layers), title, f"{subtitle} {left_out}".strip(), max(120, 44 * len(data)))
+    return figure(alt.layer(*layers), title, f"{subtitle} {left_out}".strip(), max(120, 44 * len(data)))
 
 
-def _decay_heatmap(decays: pd.DataFrame, across: str, down: str) -> alt.Chart:
+def _decay_heatmap(decays: pd.DataFrame, across: str, down: str) -> Figure:
     names = [name for name in varying_settings(decays, Vanishing.names()) if name != across]
     rows = [down, *(name for name in names if name != down)]
     data = decays.assign(
@@ -256,7 +256,7 @@ def _decay_heatmap(decays: pd.DataFrame, across: str, down: str) -> alt.Chart:
         f"worst with {worst['label']} ({worst['text']}×)"
     )
     subtitle = f"Decay factor per layer towards the input, fitted to the root mean square over seeds, {_seeds(data)}."
-    return titled(alt.layer(*layers), title, subtitle, max(120, 34 * len(y_order)))
+    return figure(alt.layer(*layers), title, subtitle, max(120, 34 * len(y_order)))
 
 
 def _value_text(value: object) -> str:
@@ -283,7 +283,7 @@ def split_table(decays: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def split_chart(decays: pd.DataFrame) -> alt.Chart:
+def split_chart(decays: pd.DataFrame) -> Figure:
     """How much of each layer's shrinkage the weights cause, and how much φ'."""
     data = split_table(decays)
     if not len(data):
@@ -311,10 +311,10 @@ def split_chart(decays: pd.DataFrame) -> alt.Chart:
     weights, slopes = (data[data["factor"] == name]["log_size"].mean() for name in ("weights", "φ'"))
     title = split_title(weights, slopes)
     subtitle = "Bars left of 1× shrink the gradient, right of it they make it grow; together they are what the backward signal δ keeps."
-    return titled(bars, title, f"{subtitle} {left_out}".strip(), max(120, 52 * len(labels)))
+    return figure(bars, title, f"{subtitle} {left_out}".strip(), max(120, 52 * len(labels)))
 
 
-def share_chart(frame: pd.DataFrame, name: str) -> alt.Chart:
+def share_chart(frame: pd.DataFrame, name: str) -> Figure:
     """The share of saturated outputs, or of dead units, layer by layer, mean over seeds."""
     start = frame[(frame["step"] == 0) & (frame["layer"] <= frame["depth"])]
     profile = layer_profile(start, Vanishing.names()) if len(start) else pd.DataFrame(columns=[name, "n"])
@@ -349,10 +349,10 @@ def share_chart(frame: pd.DataFrame, name: str) -> alt.Chart:
         title = title.replace("No ", "Hardly any ")
     elif worst[name] > 0:
         title = f"Up to {worst[name]:.0%} of a layer's {meaning[0]} ({worst['label']}, layer {int(worst['layer'])})"
-    return titled(chart, title, f"Mean over seeds, {_seeds(data)}. {meaning[1]} {left_out}".strip(), 220)
+    return figure(chart, title, f"Mean over seeds, {_seeds(data)}. {meaning[1]} {left_out}".strip(), 220)
 
 
-def steps_chart(frame: pd.DataFrame) -> alt.Chart:
+def steps_chart(frame: pd.DataFrame) -> Figure:
     """Gradient × layer × training step, one setting: the first that trains."""
     trained = frame[frame["steps"] > 0]
     if trained.empty:
@@ -398,6 +398,6 @@ def steps_chart(frame: pd.DataFrame) -> alt.Chart:
         notes.append(f"1 of {len(labels)} settings is drawn; filter to see the others.")
     if stride > 1:
         notes.append(f"Every {stride}th step is drawn.")
-    return titled(
+    return figure(
         chart, title[0].upper() + title[1:], " ".join(notes), max(160, min(420, 26 * data["layer"].nunique()))
     )

@@ -2,31 +2,56 @@
 
 from __future__ import annotations
 
+import textwrap
+from dataclasses import dataclass, replace
+
 import altair as alt
 import pandas as pd
 
 from core.plotting.style import HEIGHT, THEORY
 
 
-def titled(
-    chart: alt.Chart | alt.LayerChart | alt.FacetChart, title: str, subtitle: str = "", height: int = HEIGHT
-) -> alt.Chart:
-    """The chart with its finding as title, and what lines and bands are as subtitle."""
-    wrapped = _wrap(subtitle)
-    text = alt.TitleParams(
-        _wrap(title, 80), subtitle=wrapped, anchor="start", fontSize=15, subtitleFontSize=12, offset=12
-    )
-    return chart.properties(title=text, height=height, width="container")  # type: ignore[return-value]
+@dataclass(frozen=True)
+class Figure:
+    """A chart and its words.
+
+    title  the finding, computed from the frame; empty where there is nothing to draw
+    note   what lines and bands are, n, and what is left out
+    chart  the drawing, without its title
+    wide   it takes a page's whole width
+    """
+
+    title: str
+    note: str
+    chart: alt.Chart
+    wide: bool = False
+
+    def across(self) -> Figure:
+        """The same over a page's whole width."""
+        return replace(self, wide=True)
+
+    def titled(self) -> alt.Chart:
+        """The chart with its words as title and subtitle, wrapped, to be looked at alone."""
+        words = alt.TitleParams(
+            textwrap.wrap(self.title, 80) or [""],
+            subtitle=textwrap.wrap(self.note, 100) or [""],
+            anchor="start",
+            fontSize=15,
+            subtitleFontSize=12,
+            offset=12,
+        )
+        return self.chart.properties(title=words)
 
 
-def _wrap(text: str, width: int = 100) -> list[str]:
-    import textwrap
+def figure(
+    chart: alt.Chart | alt.LayerChart | alt.FacetChart, title: str, note: str = "", height: int = HEIGHT
+) -> Figure:
+    """The chart with its finding as title, and what lines and bands are as note."""
+    return Figure(title, note, chart.properties(height=height, width="container"))  # type: ignore[arg-type]
 
-    return textwrap.wrap(text, width) or [""]
 
-
-def empty(reason: str) -> alt.Chart:
+def empty(reason: str) -> Figure:
     """A chart's place, holding a sentence that says why there is nothing to draw."""
     data = pd.DataFrame({"reason": [reason]})
     text = alt.Chart(data).mark_text(fontSize=14, color=THEORY, lineBreak="\n").encode(text="reason:N")
-    return titled(text, "", "", height=120)
+    return figure(text, "", height=120)

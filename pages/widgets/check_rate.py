@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import altair as alt
 import streamlit as st
 
 import core
@@ -68,7 +67,7 @@ def check_rate(kind: Experiment, sweep: Sweep) -> None:
     )
 
 
-def check_charts(kind: Experiment, sweep: Sweep) -> dict[str, alt.Chart]:
+def check_charts(kind: Experiment, sweep: Sweep) -> dict[str, core.Figure]:
     """What ``check_rate`` has drawn of a finished sweep, by name."""
     check = _check(kind, sweep)
     return {} if check is None else _outcome(check).charts
@@ -86,7 +85,7 @@ def _check(kind: Experiment, sweep: Sweep) -> Sweep | None:
 class Outcome(NamedTuple):
     """What the trainings say so far: charts by name, and the rate that they speak for once all are there."""
 
-    charts: dict[str, alt.Chart]
+    charts: dict[str, core.Figure]
     rate: str | None
 
 

@@ -8,7 +8,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import altair as alt
 import streamlit as st
 
 import core
@@ -78,16 +77,15 @@ def store() -> core.Store:
         raise
 
 
-def chart(drawn: alt.Chart, name: str) -> None:
-    """The chart, its title and subtitle as text of the page: they wrap where a chart's own would be cut off."""
+def chart(figure: core.Figure, name: str) -> None:
+    """The chart, its title and note as text of the page: they wrap where a chart's own would be cut off."""
     with st.container(border=True):
-        st.markdown(f"**{' '.join(drawn.title.text)}**")
-        bare, subtitle = drawn.copy(), " ".join(drawn.title.subtitle)
-        bare.title = alt.Undefined
-        bare.height += CHART_MARGIN
-        st.altair_chart(bare, width="stretch", key=f"chart {name}")
-        if subtitle:
-            st.caption(subtitle)
+        st.markdown(f"**{figure.title}**")
+        drawn = figure.chart.copy()
+        drawn.height += CHART_MARGIN
+        st.altair_chart(drawn, width="stretch", key=f"chart {name}")
+        if figure.note:
+            st.caption(figure.note)
 
 
 def sweep_words(kind: Experiment, link: Mapping[str, str]) -> str:

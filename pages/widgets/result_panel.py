@@ -6,7 +6,6 @@ import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
@@ -25,7 +24,7 @@ ICONS = {"error": ":red[:material/error:]", "warning": ":orange[:material/warnin
 
 
 Key = tuple[str, str, int]  # sweep, store, runs that are there
-MoreCharts = Callable[[], Mapping[str, alt.Chart]]
+MoreCharts = Callable[[], Mapping[str, core.Figure]]
 Chosen = tuple[tuple[str, tuple], ...]  # setting, values
 
 
@@ -112,7 +111,7 @@ class Pictures(NamedTuple):
     """What is drawn of a frame: the numbers above, and the charts by name."""
 
     headline: list[tuple[str, str, str]]
-    charts: dict[str, alt.Chart]
+    charts: dict[str, core.Figure]
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

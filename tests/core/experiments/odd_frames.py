@@ -23,7 +23,7 @@ def assert_all_drawn_and_left_alone(kind, frames):
     for each in frames:
         before = each.copy()
         for chart in kind.charts(each).values():
-            chart.to_dict()
+            chart.titled().to_dict()
         kind.headline(each)
         kind.summary(each)
         core.findings(each)

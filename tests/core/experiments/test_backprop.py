@@ -170,7 +170,7 @@ FRAMES = {
 def test_every_chart_draws_every_frame_and_leaves_it_as_it_is(make, run):
     frame = make(run)
     before = frame.copy(deep=True)
-    drawn = {name: chart.to_dict() for name, chart in KIND.charts(frame).items()}
+    drawn = {name: chart.titled().to_dict() for name, chart in KIND.charts(frame).items()}
     pd.testing.assert_frame_equal(frame, before)
     assert "loss" in drawn
     for name, chart in drawn.items():

@@ -81,7 +81,9 @@ def test_every_picture_draws_every_epoch_of_every_film(film):
             pictures.predictions_course(film, epoch), pictures.losses_chart(film),
         ]  # fmt: skip
         for chart in drawn:
-            said = json.dumps(chart.to_dict()["title"]["text"]) + json.dumps(chart.to_dict().get("datasets", {}))
+            said = json.dumps(chart.titled().to_dict()["title"]["text"]) + json.dumps(
+                chart.titled().to_dict().get("datasets", {})
+            )
             assert "NaN" not in said and "Infinity" not in said
         assert steps.operations(step, 1.0)
 

@@ -30,7 +30,7 @@ def test_rules_that_suggest_the_same_rate_are_all_to_be_seen(frame):
     """The first of them is drawn below the others, and wider."""
     runs = range_test.run_summary(frame)
     same = runs.assign(suggested_lr_steepest=0.03, suggested_lr_minimum_tenth=0.03, suggested_lr_valley=0.01)
-    chart = range_test_charts.charts(frame, same, range_test.NAMES)["curve"].to_dict()
+    chart = range_test_charts.charts(frame, same, range_test.NAMES)["curve"].titled().to_dict()
     rows = {row["rule"]: row["wide"] for data in chart["datasets"].values() for row in data if "wide" in row}
     assert rows["steepest"] > rows["a tenth of the minimum's"] == rows["valley"]
 
@@ -57,7 +57,7 @@ def check(frame):
 
 
 def title_of(chart):
-    return " ".join(chart.to_dict()["title"]["text"])
+    return chart.title
 
 
 def test_the_check_is_judged_on_rows_that_were_not_trained_on(check):
@@ -82,7 +82,7 @@ def test_the_check_is_judged_on_rows_that_were_not_trained_on(check):
 def test_a_loss_above_the_check_charts_ceiling_is_drawn_there(check):
     highest = check["base_lr"].max()
     far = check["train_loss"].where((check["base_lr"] != highest) | (check["step"] == 0), 100.0)
-    chart = range_test.check_charts(check.assign(train_loss=far))["check_train_loss"].to_dict()
+    chart = range_test.check_charts(check.assign(train_loss=far))["check_train_loss"].titled().to_dict()
     drawn = [row["median"] for data in chart["datasets"].values() for row in data]
     assert max(drawn) == pytest.approx(3.0 * check.loc[check["step"] == 0, "train_loss"].median())
     assert "is drawn there" in " ".join(chart["title"]["subtitle"])
@@ -98,4 +98,4 @@ def test_a_rate_that_diverges_is_not_the_one_with_the_best_accuracy(check):
 def test_a_check_that_diverges_everywhere_is_drawn_in_a_sentence(check):
     lost = check.assign(diverged=True, **dict.fromkeys(("train_loss", "val_loss", "val_accuracy"), np.nan))
     for chart in range_test.check_charts(lost).values():
-        chart.to_dict()
+        chart.titled().to_dict()

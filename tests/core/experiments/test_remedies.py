@@ -137,7 +137,7 @@ def test_who_learns_is_measured_against_the_largest_class():
         numbers["Learn"][0] == "1 of 1"
         and "62.7% of the rows, in runs that all survive: relu_he." in numbers["Learn"][1]
     )
-    chart = KIND.charts(told)["accuracy"].to_dict()
+    chart = KIND.charts(told)["accuracy"].titled().to_dict()
     assert (
         " ".join(chart["title"]["text"])
         == "relu_he gets 95% right on average; the plain network does no better than guessing: 64%"
@@ -151,10 +151,10 @@ def test_a_remedy_that_lost_runs_is_praised_for_none_of_the_others():
     lost = frame["remedy"].eq("relu_he") & frame["seed"].eq(0)
     told = frame.assign(**{name: frame[name].mask(lost) for name in measured})
     assert KIND.headline(told)[0][0] == "Best: plain"
-    title = " ".join(KIND.charts(told)["loss"].to_dict()["title"]["text"])
+    title = KIND.charts(told)["loss"].title
     assert title.startswith("plain has the lowest training loss")
     alone = told[told["remedy"] == "relu_he"]
-    assert "(2 of 3 runs, the others diverged)" in " ".join(KIND.charts(alone)["loss"].to_dict()["title"]["text"])
+    assert "(2 of 3 runs, the others diverged)" in KIND.charts(alone)["loss"].title
 
 
 def test_a_deep_network_that_answers_the_largest_class_alone_is_found_out():
@@ -179,7 +179,7 @@ def test_a_gradient_that_reaches_no_hidden_layer_or_not_the_first_is_said():
         ),
         (frame["layer"] == 4, "layer 1's gradient is ∞× the last hidden layer's at first"),
     ):
-        title = " ".join(KIND.charts(frame.assign(grad_rms=frame["grad_rms"].mask(zero, 0.0)))[name].title.text)
+        title = KIND.charts(frame.assign(grad_rms=frame["grad_rms"].mask(zero, 0.0)))[name].title
         assert words in title
 
 
@@ -187,8 +187,8 @@ def test_heatmap_and_finding_speak_of_the_same_ratio():
     frame = frame_of({"remedy": "plain", "depth": 12, "epochs": 1, "seeds": 2})
     (finding,) = core.findings(frame)
     words = f"layer 1's gradient is {three_digits(finding.evidence['first_over_last'])}× the last hidden layer's"
-    (title,) = (chart.title.text for name, chart in KIND.charts(frame).items() if name.startswith("gradients of"))
-    assert words in finding.message and words in " ".join(title)
+    (title,) = (figure.title for name, figure in KIND.charts(frame).items() if name.startswith("gradients of"))
+    assert words in finding.message and words in title
 
 
 def test_charts_and_summaries_survive_odd_frames():

@@ -57,7 +57,7 @@ def words(drawn: dict) -> str:
 def test_every_chart_draws_every_frame_and_leaves_it_as_it_is(make, run):
     frame = make(run)
     before = frame.copy(deep=True)
-    drawn = {name: chart.to_dict() for name, chart in KIND.charts(frame).items()}
+    drawn = {name: chart.titled().to_dict() for name, chart in KIND.charts(frame).items()}
     numbers = KIND.headline(frame)
     core.findings(frame)
     KIND.summary(frame)
@@ -70,12 +70,12 @@ def test_every_chart_draws_every_frame_and_leaves_it_as_it_is(make, run):
 
 
 def test_a_charts_title_is_the_finding_of_its_frame(run):
-    title = " ".join(KIND.charts(run(gain="0.5", seeds=3))["gradient"].title.text)
+    title = KIND.charts(run(gain="0.5", seeds=3))["gradient"].title
     factor = KIND.run_summary(run(gain="0.5", seeds=3))["decay_factor"].mean()
     assert title == f"Back in time, gradients shrink {factor:.3g}× a step"
-    several = " ".join(KIND.charts(run(gain="0.5,3", seeds=3))["gradient"].title.text)
+    several = KIND.charts(run(gain="0.5,3", seeds=3))["gradient"].title
     assert "(recurrent gain 0.5) to" in several
-    assert "Of 3 settings, 2 fade" in " ".join(KIND.charts(run(gain="0.3,0.5,3", seeds=3))["decay"].title.text)
+    assert "Of 3 settings, 2 fade" in KIND.charts(run(gain="0.3,0.5,3", seeds=3))["decay"].title
 
 
 def test_what_is_drawn_over_time_is_the_geometric_mean_of_the_seeds(run):
@@ -97,12 +97,12 @@ def test_a_long_sequence_is_thinned_and_keeps_both_ends(run):
 
 def test_gradients_that_are_zero_are_counted_below_the_chart(run):
     chart = KIND.charts(run(init="zeros,orthogonal", seeds=2))["gradient"]
-    assert "18 gradients that are zero or not finite are left out" in " ".join(chart.title.subtitle)
+    assert "18 gradients that are zero or not finite are left out" in chart.note
 
 
 def test_the_bound_is_drawn_for_the_plain_network_alone(run):
-    assert "Dashed grey" in " ".join(KIND.charts(run(model="rnn"))["gradient"].title.subtitle)
-    assert "Dashed grey" not in " ".join(KIND.charts(run(model="gru"))["gradient"].title.subtitle)
+    assert "Dashed grey" in KIND.charts(run(model="rnn"))["gradient"].note
+    assert "Dashed grey" not in KIND.charts(run(model="gru"))["gradient"].note
 
 
 def test_the_first_steps_share_is_first_over_last(run):

@@ -153,7 +153,7 @@ def test_every_chart_headline_and_finding_survives_an_odd_frame(run, name, odd):
     frame = ODD[odd](run(name, seeds=2, base_lr="0.001,0.01", **other))
     before = frame.copy()
     for chart in KINDS[name].charts(frame).values():
-        assert chart.to_dict()
+        assert chart.titled().to_dict()
     for label, value, note in KINDS[name].headline(frame):
         assert label and value and note
     core.findings(frame)
@@ -241,7 +241,7 @@ def test_a_line_is_drawn_while_most_of_its_runs_are_alive_and_the_lost_ones_are_
     norms = sorted(frame.loc[(frame["step"] == 3) & ~lost, "grad_norm"])
     assert table.loc[3, "median"] == pytest.approx((norms[1] + norms[2]) / 2)  # of three and a fourth that is infinite
     assert table.loc[3, "high"] == pytest.approx(norms[2])
-    drawn = KINDS["clipping"].charts(frame)["before"].to_dict()
+    drawn = KINDS["clipping"].charts(frame)["before"].titled().to_dict()
     assert "3 of 4 runs diverged" in " ".join(drawn["title"]["subtitle"])
 
 
@@ -261,7 +261,7 @@ def test_the_map_of_lost_runs_counts_runs_and_names_no_clipper(run):
     frame = run("clipping", seeds=2, clipper="none,norm", optimizer="sgd,adam")
     runs = core.summary(frame, runs=True)
     runs = runs.assign(failed=(runs["clipper"] == "none").astype(float))
-    title = training_charts.share_map(runs, "clipper", "failed").to_dict()["title"]
+    title = training_charts.share_map(runs, "clipper", "failed").titled().to_dict()["title"]
     assert " ".join(title["text"]).startswith("100% of runs failed without clipping")
     assert title["subtitle"] == ["Each cell: 4 runs."]
 

@@ -94,7 +94,7 @@ def words(drawn: dict) -> str:
 def test_every_chart_draws_every_frame_and_leaves_it_as_it_is(make, run):
     frame = make(run)
     before = frame.copy(deep=True)
-    drawn = {name: chart.to_dict() for name, chart in vanishing_charts.charts(frame).items()}
+    drawn = {name: chart.titled().to_dict() for name, chart in vanishing_charts.charts(frame).items()}
     pd.testing.assert_frame_equal(frame, before)
     assert {"gradient", "decay", "split", "saturated", "dead"} <= set(drawn)
     for name, chart in drawn.items():
@@ -109,7 +109,7 @@ def test_an_untrained_frame_has_no_chart_of_steps_and_a_trained_one_has(run):
 
 
 def test_a_charts_title_is_the_finding_of_its_frame(run):
-    title = words(vanishing_charts.charts(run(depth=20, seeds=20))["gradient"].to_dict())
+    title = words(vanishing_charts.charts(run(depth=20, seeds=20))["gradient"].titled().to_dict())
     assert title.startswith("Gradients shrink 0.5")
     assert "a layer towards the input (theory 0.57" in title
 
@@ -117,9 +117,9 @@ def test_a_charts_title_is_the_finding_of_its_frame(run):
 def test_what_is_left_out_is_said_with_its_count(run):
     frame = run(depth=5, seeds=3)
     holes = frame.assign(grad_rms=frame["grad_rms"] * (frame["layer"] > 2))
-    subtitle = " ".join(vanishing_charts.charts(holes)["gradient"].to_dict()["title"]["subtitle"])
+    subtitle = " ".join(vanishing_charts.charts(holes)["gradient"].titled().to_dict()["title"]["subtitle"])
     assert "2 layers with a zero or non-finite gradient are left out." in subtitle
-    many = vanishing_charts.charts(run(width="1:201", depth=2, seeds=1))["gradient"].to_dict()
+    many = vanishing_charts.charts(run(width="1:201", depth=2, seeds=1))["gradient"].titled().to_dict()
     assert "8 of 200 settings are drawn" in " ".join(many["title"]["subtitle"])
 
 
@@ -127,7 +127,9 @@ def test_what_is_left_out_is_said_with_its_count(run):
     ("share", "words"), [(0.0, "No unit output is"), (0.005, "Hardly any"), (0.012, "Up to 1% of")]
 )
 def test_a_small_share_is_not_called_zero_per_cent(run, share, words):
-    title = vanishing_charts.charts(run(depth=3).assign(saturated=share))["saturated"].to_dict()["title"]["text"]
+    title = (
+        vanishing_charts.charts(run(depth=3).assign(saturated=share))["saturated"].titled().to_dict()["title"]["text"]
+    )
     assert " ".join(title).startswith(words)
 
 
@@ -165,5 +167,5 @@ def test_a_legend_has_two_columns_at_most_so_that_a_phone_shows_it_whole():
 
 
 def test_an_axis_of_decay_factors_asks_for_few_labels(run):
-    drawn = vanishing_charts.charts(run(depth="3,5", seeds=2))["decay"].to_dict()
+    drawn = vanishing_charts.charts(run(depth="3,5", seeds=2))["decay"].titled().to_dict()
     assert drawn["layer"][2]["encoding"]["x"]["axis"]["tickCount"] == TICKS

@@ -130,7 +130,7 @@ def test_charts_survive_odd_frames():
     ):
         before = odd.copy()
         for chart in KIND.charts(odd).values():
-            chart.to_dict()
+            chart.titled().to_dict()
         KIND.headline(odd)
         KIND.summary(odd)
         pd.testing.assert_frame_equal(odd, before)
