@@ -1,11 +1,11 @@
 """Home: what this is, three ways in, every experiment, recent results and running jobs."""
 
 import time
+from typing import Any
 
 import streamlit as st
 
 import core
-from core.experiments import backprop_charts, backprop_film
 from pages.widgets import page
 
 page.begin("Home")
@@ -29,25 +29,25 @@ MEASURED = {
 
 
 @st.cache_resource(show_spinner=False)
-def starts() -> backprop_film.Starts:
+def starts() -> Any:
     """Many networks that differ in their first weights; a worker trains them once in the server's life."""
-    return page.jobs().workers.call(backprop_film.many_starts)
+    return page.jobs().workers.call(backprop.room("film").many_starts)
 
 
 def of_starts() -> core.Figure:
     """Where twenty networks end that are alike but for their first weights."""
-    return backprop_charts.every_run_chart(starts().frame)
+    return backprop.room("charts").every_run_chart(starts().frame, starts().runs)
 
 
 def of_layers() -> core.Figure:
     """What theory says of the gradient in twenty layers."""
     frame = vanishing.expected(vanishing.sweep({"depth": "20", "activation": "tanh,sigmoid", "width": "32"}))
-    return vanishing.charts(frame)["gradient"]
+    return vanishing.figures(vanishing.analysis(frame))["gradient"]
 
 
 def of_shares() -> core.Figure:
     """How often networks of different size learn XOR."""
-    return backprop_charts.success_chart(starts().runs)
+    return backprop.room("charts").success_chart(starts().runs)
 
 
 ways = (
@@ -58,7 +58,7 @@ ways = (
         "beside its formula.",
         "Watch a network learn XOR",
         backprop,
-        backprop.presets[0],
+        "The lesson's network learns XOR",
     ),
     (
         "Repair",
@@ -66,7 +66,7 @@ ways = (
         "My network does not train: the lab names what goes wrong, with its evidence, and shows a remedy at work.",
         "Diagnose ten layers on digits",
         vanishing,
-        vanishing.presets[-2],
+        "Real data: ten layers learn handwritten digits",
     ),
     (
         "Research",
@@ -75,7 +75,7 @@ ways = (
         "to take away.",
         "Measure a map of 40 networks",
         vanishing,
-        vanishing.presets[-1],
+        "Depth × activation × initialization",
     ),
 )
 pictures = []
@@ -87,7 +87,7 @@ for column, (name, picture, words, label, kind, preset) in zip(st.columns(3, gap
             page.page_of(kind),
             label=label,
             icon=":material/arrow_forward:",
-            query_params=preset.settings,
+            query_params=kind.preset(preset).settings,
         )
         pictures.append((st.container(height=CHART_HEIGHT + 60, border=False), picture, name))
 
@@ -98,7 +98,7 @@ for start in range(0, len(core.NAMES), each):
     for column, name in zip(st.columns(each, gap="small"), core.NAMES[start : start + each], strict=False):
         kind = core.experiment(name)
         with column:
-            st.page_link(page.page_of(kind), label=f"**{kind.title}**", icon=page.ICONS.get(kind.title))
+            st.page_link(page.page_of(kind), label=f"**{kind.title}**", icon=kind.icon)
             st.caption(kind.question)
 
 running = page.jobs().running()

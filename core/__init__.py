@@ -19,45 +19,47 @@ if TYPE_CHECKING:
 
     import altair as alt
     import pandas as pd
+    import pyarrow as pa
 
+    from core.diagnosis.finding import Finding
     from core.jobs.job import Job
+    from core.settings import Sweep
+    from core.store import Store
 
 __version__ = "0.1.0"
 
 _EXPORTS = {
-    "COLUMNS": "core.frames",
-    "START_SECONDS": "core.jobs.estimates",
-    "Estimate": "core.jobs.estimates",
-    "Job": "core.jobs.job",
-    "Figure": "core.plotting.figure",
-    "Finding": "core.diagnosis.finding",
-    "InlineExecutor": "core.jobs.executors",
-    "Jobs": "core.jobs",
-    "NAMES": "core.experiments",
-    "Pool": "core.jobs.executors",
-    "REGISTRIES": "core.parts",
-    "Store": "core.store",
-    "StoreError": "core.store",
-    "Sweep": "core.settings",
-    "Workers": "core.jobs.workers",
-    "default_path": "core.store",
-    "estimate": "core.jobs.estimates",
-    "experiment": "core.experiments",
-    "findings": "core.diagnosis.of_frames",
-    "finished": "core.results",
-    "local_executor": "core.jobs.executors",
-    "pool": "core.jobs.executors",
-    "report": "core.reports",
-    "too_large": "core.jobs.estimates",
+    "core.analysis.points": ("varying_settings",),
+    "core.analysis.statistics": ("comparison",),
+    "core.diagnosis.finding": ("Finding",),
+    "core.experiments": ("NAMES", "Analysis", "Experiment", "experiment", "experiment_of"),
+    "core.experiments.question": ("Answer", "Question"),
+    "core.files": ("csv_bytes", "parquet_bytes"),
+    "core.frames": ("COLUMNS",),
+    "core.jobs": ("Jobs",),
+    "core.jobs.estimates": ("START_SECONDS", "Estimate", "estimate", "too_large"),
+    "core.jobs.executors": ("InlineExecutor", "Pool", "local_executor", "pool"),
+    "core.jobs.job": ("Job",),
+    "core.jobs.workers": ("Workers",),
+    "core.parts": ("REGISTRIES",),
+    "core.plotting.figure": ("Figure",),
+    "core.registry": ("split_values", "unknown"),
+    "core.reports": ("report",),
+    "core.results": ("finished",),
+    "core.settings": ("Limits", "Run", "Sweep"),
+    "core.store": ("Store", "StoreError", "default_path"),
+    "core.tables": ("to_frame",),
+    "core.uploads": ("Upload", "dataset_label", "dataset_shape", "kept_sheet", "own_tables"),
+    "core.words": ("three_digits",),
 }
-
-__all__ = [*_EXPORTS, "charts", "code", "run", "run_job", "summary"]  # noqa: PLE0604  # names of strings, all
+_ROOM_OF = {name: room for room, names in _EXPORTS.items() for name in names}
+__all__ = [*_ROOM_OF, "charts", "code", "compute", "findings", "run", "run_job", "stored_table", "summary"]  # noqa: PLE0604  # names of strings, all
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _EXPORTS:
+    if name not in _ROOM_OF:
         raise AttributeError(f"module 'core' has no attribute {name!r}")
-    return getattr(importlib.import_module(_EXPORTS[name]), name)
+    return getattr(importlib.import_module(_ROOM_OF[name]), name)
 
 
 def run(
@@ -83,26 +85,46 @@ def run(
 
     Raises ValueError with a sentence per fault; nothing is computed then.
     """
-    from core import experiments, jobs, results, tables
+    from core.experiments import experiment
     from core.jobs.estimates import too_large
+    from core.tables import to_frame
+
+    sweep = experiment(name).sweep(settings)
+    refusal = None if force else too_large(sweep, workers)
+    if refusal:
+        raise ValueError(refusal + "; or pass force=True")
+    return to_frame(compute(sweep, workers=workers, executor=executor, device=device, store=store, fresh=fresh))
+
+
+def compute(
+    sweep: Sweep,
+    *,
+    workers: int | None = None,
+    executor: str = "local",
+    device: str = "cpu",
+    store: str | None = None,
+    fresh: bool = False,
+    watch: Callable[[Job], None] | None = None,
+) -> pa.Table:
+    """The tidy table of a sweep, its missing runs computed; the arguments are ``run``'s.
+
+    watch  called with the job now and then
+
+    Raises ValueError with a sentence; an interrupt cancels the job, and what is finished stays.
+    """
+    from core.jobs import Jobs
     from core.jobs.executors import checked_device, pool
     from core.jobs.workers import Workers
     from core.store import Store
 
-    kind = experiments.experiment(name)
-    sweep = kind.sweep(settings)
-    refusal = None if force else too_large(sweep, workers)
-    if refusal:
-        raise ValueError(refusal + "; or pass force=True")
     crew = Workers(pool(executor, workers))
-    with_store = Store(store, checked_device(device))
+    results = Store(store, checked_device(device))
     try:
-        run_job(jobs.Jobs(crew).submit(sweep, with_store, fresh))
-        runs, frames = results.finished(sweep, with_store)
+        run_job(Jobs(crew).submit(sweep, results, fresh), watch)
+        return stored_table(sweep, results)
     finally:
         crew.stop()
-        with_store.close()
-    return tables.to_frame(kind.table(runs, frames))
+        results.close()
 
 
 def run_job(job: Job, watch: Callable[[Job], None] | None = None, interval: float = 0.2) -> None:
@@ -118,6 +140,14 @@ def run_job(job: Job, watch: Callable[[Job], None] | None = None, interval: floa
         raise
     if job.progress.state == "failed":
         raise ValueError(job.progress.error)
+
+
+def stored_table(sweep: Sweep, store: Store) -> pa.Table:
+    """The tidy table of the sweep's runs that the store holds, in row order."""
+    from core.experiments import experiment
+    from core.results import finished
+
+    return experiment(sweep.experiment).table(*finished(sweep, store))
 
 
 def code(name: str, /, **settings: object) -> str:
@@ -137,13 +167,21 @@ def charts(name: str, frame: pd.DataFrame) -> dict[str, alt.Chart]:
     """The charts of a frame of the experiment ``name``, by their names."""
     from core.experiments import experiment
 
-    return {label: figure.titled() for label, figure in experiment(name).charts(frame).items()}
+    kind = experiment(name)
+    return {label: figure.titled() for label, figure in kind.figures(kind.analysis(frame)).items()}
 
 
 def summary(frame: pd.DataFrame, runs: bool = False) -> pd.DataFrame:
     """The frame's summary: a row per setting and measure, or with ``runs`` a row per run."""
-    from core.diagnosis.of_frames import experiment_of
-    from core.experiments import experiment
+    from core.experiments import experiment, experiment_of
+
+    analysis = experiment(experiment_of(frame)).analysis(frame)
+    return analysis.runs if runs else analysis.summary
+
+
+def findings(frame: pd.DataFrame) -> list[Finding]:
+    """The findings of a frame, the worst first; ValueError where it is no frame of the lab's."""
+    from core.experiments import experiment, experiment_of
 
     kind = experiment(experiment_of(frame))
-    return kind.run_summary(frame) if runs else kind.summary(frame)
+    return kind.findings(kind.analysis(frame))

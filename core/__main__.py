@@ -116,7 +116,7 @@ def _signature(entry: Any) -> str:
 
 def _show(arguments: argparse.Namespace) -> None:
     kind = core.experiment(arguments.experiment)
-    print(f"{kind.title} ({kind.name}, version {kind.version})\n\n{kind.question}\n\n{kind.story}\n\nSettings")
+    print(f"{kind.title} ({kind.name}, version {kind.version})\n\n{kind.question}\n\n{kind.explanation}\n\nSettings")
     defaults = kind.settings.defaults()
     for name, limits in kind.settings.limits.items():
         column = core.COLUMNS[name]
@@ -155,46 +155,45 @@ def _assignments(written: Sequence[str]) -> dict[str, str]:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from core import files, jobs, results, tables
-    from core.jobs import estimates
+    from core import files, tables
+    from core.jobs.estimates import too_large
     from core.jobs.executors import checked_device, pool
-    from core.jobs.workers import Workers
-    from core.store import Store
 
     if arguments.summary not in (None, "settings", "runs"):
         raise ValueError(unknown("choice of --summary", arguments.summary, ["runs"]))
     kind = core.experiment(arguments.experiment)
     sweep = kind.sweep(_assignments(arguments.settings))
-    where = pool(arguments.executor, arguments.workers)
-    refusal = None if arguments.yes else estimates.too_large(sweep, arguments.workers)
+    pool(arguments.executor, arguments.workers)
+    refusal = None if arguments.yes else too_large(sweep, arguments.workers)
     if refusal:
         raise ValueError(f"{refusal}; or run it all the same with --yes")
     target = None if arguments.out == "-" else files.check_output(arguments.out)
-    device = checked_device(arguments.device)
+    checked_device(arguments.device)
     sweep.points  # noqa: B018  # an impossible combination is refused before anything is opened
     if arguments.dry_run:
-        cost = estimates.estimate(sweep, arguments.workers)
-        stored = _stored(sweep, arguments)
-        there = f" ({stored:,} of them in the store)" if stored else ""
-        seconds = estimates.START_SECONDS + cost.computing(stored) if stored < cost.runs else 1.0
-        print(
-            f"{cost.runs:,} runs{there}, {cost.rows:,} rows, about {_duration(seconds)}, about {cost.bytes / 1e9:.1f} GB"
-        )
+        _say_cost(sweep, arguments)
         return
-    store = Store(arguments.store, device)
-    workers = Workers(where)
-    try:
-        job = jobs.Jobs(workers).submit(sweep, store, arguments.fresh)  # workers start while it looks what is missing
-        core.run_job(job, None if arguments.quiet else _Reporter())
-        runs, frames = results.finished(sweep, store)
-        table = kind.table(runs, frames)
-        if arguments.summary:
-            summary = kind.run_summary if arguments.summary == "runs" else kind.summary
-            table = tables.from_frame(summary(tables.to_frame(table)))
-        _deliver(table, target)
-    finally:
-        workers.stop()
-        store.close()
+    table = core.compute(
+        sweep,
+        workers=arguments.workers,
+        executor=arguments.executor,
+        device=arguments.device,
+        store=arguments.store,
+        fresh=arguments.fresh,
+        watch=None if arguments.quiet else _Reporter(),
+    )
+    if arguments.summary:
+        analysis = kind.analysis(tables.to_frame(table))
+        table = tables.from_frame(analysis.runs if arguments.summary == "runs" else analysis.summary)
+    _deliver(table, target)
+
+
+def _say_cost(sweep: core.Sweep, arguments: argparse.Namespace) -> None:
+    """What the sweep would cost, of which runs the store holds some."""
+    cost, stored = core.estimate(sweep, arguments.workers), _stored(sweep, arguments)
+    there = f" ({stored:,} of them in the store)" if stored else ""
+    seconds = core.START_SECONDS + cost.computing(stored) if stored < cost.runs else 1.0
+    print(f"{cost.runs:,} runs{there}, {cost.rows:,} rows, about {_duration(seconds)}, about {cost.bytes / 1e9:.1f} GB")
 
 
 def _stored(sweep: core.Sweep, arguments: argparse.Namespace) -> int:
@@ -278,11 +277,10 @@ def _diagnose(arguments: argparse.Namespace) -> None:
     if frame.empty:
         raise ValueError(f"{arguments.file}: the table has no rows, so there is nothing to diagnose")
     for finding in found:
-        print(f"{finding.severity}: {finding.message}\n  {finding.remedy}")
+        shown = f" See it work: {finding.link}" if finding.link else ""
+        print(f"{finding.severity}: {finding.message}\n  {finding.remedy}{shown}")
     if not found:
-        from core.diagnosis.of_frames import SOUND, experiment_of
-
-        print(f"No fault found: {SOUND[experiment_of(frame)]}.")
+        print(f"No fault found: {core.experiment(core.experiment_of(frame)).healthy}.")
     if arguments.findings is not None:
         text = json.dumps([finding.as_dict() for finding in found], indent=2, ensure_ascii=False)
         files.write(text.encode(), Path(arguments.findings))

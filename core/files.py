@@ -21,7 +21,7 @@ FORMATS = (".csv", ".parquet")
 PIECE_ROWS = 20_000  # of a CSV, written by one thread
 
 
-def csv(table: pa.Table) -> bytes:
+def csv_bytes(table: pa.Table) -> bytes:
     """CSV: header, ``.`` decimals, missing empty, ``true``/``false``, the shortest text that reads back the same."""
     sink = io.BytesIO()
     write_csv(table, sink)
@@ -54,7 +54,7 @@ def _needs_quotes(column: pa.ChunkedArray) -> bool:
     return bool(pc.any(pc.match_substring_regex(column.unique(), '[",\r\n]')).as_py())
 
 
-def parquet(table: pa.Table) -> bytes:
+def parquet_bytes(table: pa.Table) -> bytes:
     """The table as a Parquet file."""
     sink = io.BytesIO()
     write_parquet(table, sink)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from core.diagnosis.finding import Finding
-    from core.experiments import Experiment
+    from core.experiments import Analysis, Experiment
     from core.plotting.figure import Figure
     from core.settings import Sweep
 
@@ -56,7 +56,7 @@ def _library() -> str:
 def report(
     kind: Experiment,
     sweep: Sweep,
-    frame: pd.DataFrame,
+    analysis: Analysis,
     found: Sequence[Finding],
     comparison: pd.DataFrame,
     script: str,
@@ -64,15 +64,16 @@ def report(
 ) -> str:
     """The report of a finished sweep as the text of an HTML file.
 
-    frame       the sweep's frame
+    analysis    of the sweep's frame
     found       its findings
     comparison  a table to read, a row per setting; may be empty
     script      one of its runs in plain PyTorch
     more        charts of what was done after it, by name
     """
     made = time.strftime("%Y-%m-%d %H:%M")
+    frame = analysis.frame
     runs = frame["run"].nunique()
-    charts = "".join(_chart(name, chart) for name, chart in {**kind.charts(frame), **more}.items())
+    charts = "".join(_chart(name, chart) for name, chart in {**kind.figures(analysis), **more}.items())
     compared = f"<h2>Comparison</h2>{_comparison(comparison)}" if len(comparison) > 1 else ""
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -86,7 +87,7 @@ def report(
 <body>
 <h1>{_text(kind.title)}</h1>
 <p><b>{_text(kind.question)}</b></p>
-<div class="numbers">{_numbers(kind, frame)}</div>
+<div class="numbers">{_numbers(kind.headline(analysis))}</div>
 <h2>Findings</h2>
 {_findings(found)}
 <h2>Charts</h2>
@@ -109,10 +110,9 @@ def _text(words: object) -> str:
     return html.escape(str(words))
 
 
-def _numbers(kind: Experiment, frame: pd.DataFrame) -> str:
+def _numbers(headline: Sequence[tuple[str, str, str]]) -> str:
     return "".join(
-        f'<div title="{_text(note)}">{_text(label)}<b>{_text(value)}</b></div>'
-        for label, value, note in kind.headline(frame)
+        f'<div title="{_text(note)}">{_text(label)}<b>{_text(value)}</b></div>' for label, value, note in headline
     )
 
 
@@ -122,7 +122,7 @@ def _findings(found: Sequence[Finding]) -> str:
         return "<p>No fault found.</p>"
     lines = (
         f'<li><b class="{finding.severity}">{finding.severity}:</b> {_text(finding.message)} '
-        f"{_text(finding.remedy.partition('See it work: ')[0])}</li>"
+        f"{_text(finding.remedy)}</li>"
         for finding in found
     )
     return f"<ul>{''.join(lines)}</ul>"

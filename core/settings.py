@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Self, cast
+from urllib.parse import quote, urlencode
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -446,3 +447,9 @@ def seeds_text(seeds: Sequence[int]) -> str:
     if isinstance(seeds, range) and seeds.step == 1:
         return str(seeds.stop) if seeds.start == 0 else f"{seeds.start}:{seeds.stop}"
     return ",".join(str(seed) for seed in seeds) if len(seeds) > 1 else f"{seeds[0]}:{seeds[0] + 1}"
+
+
+def query(fields: Mapping[str, object]) -> str:
+    """Settings as they stand behind the ``?`` of a link; numbers as short as they read."""
+    written = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in fields.items()}
+    return urlencode(written, quote_via=quote, safe=",:")

@@ -6,7 +6,6 @@ import pandas as pd
 import streamlit as st
 
 import core
-from core import files
 from pages.widgets import page
 
 page.begin("Results")
@@ -18,7 +17,7 @@ st.markdown("**What has been computed so far?** Finished runs are kept: asking a
 sweeps = store.sweeps()
 counts = store.counts()
 if not sweeps:
-    st.info("The store is empty. Run a sweep on the page Vanishing gradients; it appears here by itself.")
+    st.info("The store is empty. core.Run a sweep on the page Vanishing gradients; it appears here by itself.")
     st.page_link("pages/2_Vanishing_gradients.py", label="Vanishing gradients", icon=":material/arrow_forward:")
     st.stop()
 
@@ -75,7 +74,7 @@ def _export(selected: list[dict], as_parquet: bool) -> bytes:
         parts.update({run.id: (run, frame) for run, frame in zip(found, frames, strict=True)})
     kind = kinds[selected[0]["sweep"].experiment]
     table = kind.table([run for run, _ in parts.values()], [frame for _, frame in parts.values()])
-    return files.parquet(table) if as_parquet else files.csv(table)
+    return core.parquet_bytes(table) if as_parquet else core.csv_bytes(table)
 
 
 def _delete(selected: list[dict]) -> None:

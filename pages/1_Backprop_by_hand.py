@@ -1,18 +1,15 @@
 """How does a two-layer network learn XOR?"""
 
-import inspect
 from functools import partial
 
 import streamlit as st
 
-from core.engine import by_hand
-from core.experiments import Experiment
-from core.settings import Sweep
+import core
 from pages.widgets import film, microscope, result_panel
 from pages.widgets.experiment_page import experiment_page
 
 
-def closely(of: Sweep) -> None:
+def closely(of: core.Sweep) -> None:
     """One run of the sweep: its film, and one of its steps."""
     st.header("Watch it learn")
     run = film.chosen_run(of)
@@ -33,11 +30,11 @@ def closely(of: Sweep) -> None:
     renewed()
 
 
-def result(kind: Experiment, sweep: Sweep) -> None:
+def result(kind: core.Experiment, sweep: core.Sweep) -> None:
     """The film of one run stands in the charts' place."""
     result_panel.result_panel(kind, sweep, partial(closely, sweep), alone=True)
 
 
 experiment_page("backprop", result)
 with st.expander("The whole network in NumPy, to be read from top to bottom"):
-    st.code(inspect.getsource(by_hand), language="python")
+    st.code(core.experiment("backprop").room("film").network_source(), language="python")

@@ -2,13 +2,12 @@
 
 from functools import partial
 
-from core.experiments import Experiment
-from core.settings import Sweep
+import core
 from pages.widgets import check_rate, edge, result_panel
 from pages.widgets.experiment_page import experiment_page
 
 
-def result(kind: Experiment, sweep: Sweep) -> None:
+def result(kind: core.Experiment, sweep: core.Sweep) -> None:
     """The result, the trainings that check it, and the curvature along descent."""
     check = partial(check_rate.check_rate, kind, sweep)
     charts = partial(check_rate.check_charts, kind, sweep)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.analysis.points import varying_settings
+from core.analysis.points import group_by_settings, varying_settings
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
@@ -98,3 +98,18 @@ def share_interval(successes: int, n: int) -> tuple[float, float]:
 
     found = binomtest(successes, n).proportion_ci(confidence_level=CONFIDENCE, method="wilson")
     return float(found.low), float(found.high)
+
+
+def summary_table(runs: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """A row per setting and measure: ``n mean median standard_error ci_low ci_high`` over seeds.
+
+    runs  a row per run: ``run``, the settings ``names``, ``seed``, then its measures
+    """
+    measures = [name for name in runs.columns if name not in ("run", "seed", *names)]
+    rows = []
+    number, _ = group_by_settings(runs, names)
+    for _, block in runs.groupby(number):
+        settings = block.iloc[0][list(names)].to_dict()
+        rows += [{**settings, "measure": name, **over_seeds(block[name])} for name in measures]
+    columns = [*names, "measure", "n", "mean", "median", "standard_error", "ci_low", "ci_high"]
+    return pd.DataFrame(rows, columns=columns)

@@ -13,6 +13,7 @@ from torch import Tensor
 from core.engine import draws, losses, padded
 from core.engine.batches import batches
 from core.engine.data import Batch, data_of
+from core.engine.measures import LAYERS
 from core.engine.network import LayerGradient, Network, Parameters, Running, Trace, Workspace, backward, forward, powers
 from core.engine.products import product
 from core.engine.statistics import gradient_sizes, root_mean_square, unit_shares, vector_norms
@@ -23,18 +24,6 @@ from core.registry import Part
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 SAFE_EXPONENT = {torch.float32: -120, torch.float64: -1000}  # a plain pass at this size can't come out all zero
-MEASURES = (
-    "train_loss",
-    "grad_mean_abs",
-    "grad_rms",
-    "grad_norm",
-    "weight_rms",
-    "activation_rms",
-    "saturated",
-    "dead",
-    "update_ratio",
-    "underflow",
-)
 
 Start = tuple[Tensor, Tensor, np.ndarray]  # loss, and the gradient that starts the backward pass with its exponents
 Head = Callable[[Tensor, int], Start]  # (last signal, its real size) -> where the backward pass starts
@@ -58,14 +47,14 @@ class Stack:
 
 
 def gradient_flow(stack: Stack, device: str = "cpu") -> dict[str, np.ndarray]:
-    """Every measure of ``MEASURES``, (R, steps + 1, layers) in float64; NaN where a measure does not apply.
+    """Every measure of ``measures.LAYERS``, (R, steps + 1, layers) in float64; NaN where a measure does not apply.
 
     Row s is measured before update s. Once a run's loss is not finite while it trains, all its rows are NaN from
     there on. ``underflow`` is 0 or 1.
     """
     networks = _Networks(stack, device)
     shape = (len(stack.runs), stack.steps + 1, len(stack.network.fans))
-    measured = {name: np.full(shape, math.nan) for name in MEASURES}
+    measured = {name: np.full(shape, math.nan) for name in LAYERS}
     seeds = [seed for _, _, seed in stack.runs]
     seen = batches(stack.dataset, stack.batch_size, stack.network.features, seeds, stack.steps + 1)
     for step, (inputs, labels) in enumerate(seen):
@@ -89,7 +78,7 @@ def training_flow(stack: Stack, max_norms: np.ndarray, device: str = "cpu") -> d
     networks = _Networks(stack, device, max_norms)
     table = data_of(stack.dataset, seeds, stack.batch_size, networks.dtype, device)
     shape = (len(stack.runs), stack.steps, len(stack.network.fans))
-    measured = {name: np.full(shape, math.nan) for name in (*MEASURES, "val_loss", "val_accuracy")}
+    measured = {name: np.full(shape, math.nan) for name in (*LAYERS, "val_loss", "val_accuracy")}
     seen = batches(stack.dataset, stack.batch_size, stack.network.features, seeds, stack.steps)
     for step, (inputs, labels) in enumerate(seen):
         rows = {name: values[:, step] for name, values in measured.items()}

@@ -14,6 +14,7 @@ import torch
 from core.engine.data import Batch, data_of
 from core.engine.flow import DTYPES
 from core.engine.layout import Layout
+from core.engine.measures import UPDATES
 from core.engine.multilayer import Multilayer
 from core.engine.network import Network
 from core.engine.rates import Plateaus, trace
@@ -31,19 +32,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CONSTANT = SCHEDULERS.parse("constant")
-MEASURES = (
-    "lr",
-    "momentum",
-    "train_loss",
-    "val_loss",
-    "val_accuracy",
-    "grad_norm",
-    "clipped_grad_norm",
-    "clip_cosine",
-    "clipped",
-    "update_norm",
-    "diverged",
-)
 
 
 @dataclass(frozen=True)
@@ -110,7 +98,7 @@ def model_of(stack: Stack, device: str) -> Model:
 
 
 def training(stack: Stack, epochs: int, device: str = "cpu") -> dict[str, np.ndarray]:
-    """Every measure of ``MEASURES``, (R, steps) in float64; NaN where a measure does not apply.
+    """Every measure of ``measures.UPDATES``, (R, steps) in float64; NaN where a measure does not apply.
 
     One row per update. From the update on after which a run's loss or parameters are not finite, its numbers are NaN
     and ``diverged`` is 1. ``clipped`` and ``diverged`` are 0 or 1.
@@ -139,7 +127,7 @@ def _training(stack: Stack, epochs: int, device: str) -> dict[str, np.ndarray]:
     rates = _Rates(stack, epochs, data.steps_per_epoch)
     groups = groups_of(stack.members, model)
     shape = (len(stack.members), epochs * data.steps_per_epoch)
-    measured = {name: np.full(shape, math.nan) for name in MEASURES}
+    measured = {name: np.full(shape, math.nan) for name in UPDATES}
     measured["lr"], measured["momentum"] = rates.lr, rates.momentum
     before = torch.empty_like(model.parameters)
     step = 0

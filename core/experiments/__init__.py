@@ -1,12 +1,15 @@
-"""Experiments by name. One question, one file; this page holds what they have in common."""
+"""Experiments by name. One question, one folder, whose files are rooms found by name; this page holds what all have in common."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+import importlib.util
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from core.diagnosis.finding import Finding, worst_first
 from core.registry import unknown
 from core.settings import Run, Settings, Sweep, axis_text, range_length, read_seed
 
@@ -15,9 +18,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from core.experiments.question import Question
     from core.plotting.figure import Figure
 
+
 NAMES = ("backprop", "vanishing", "through_time", "remedies", "clipping", "range_test", "schedulers")
+NEUTRAL = "core.experiments.neutral"
 
 
 class Cost(NamedTuple):
@@ -36,59 +42,132 @@ class Preset(NamedTuple):
     settings: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A question the lab can ask.
+    """A question the lab can ask: light facts as fields; what is done with them stands in the rooms of its folder.
 
-    version      goes into run ids: raise it when the same settings give other numbers
-    story        Markdown with LaTeX: the page's explanation
-    places       columns that say where in the run a row was measured
-    measures     columns that were measured
-    tasks        runs -> runs grouped for the workers
-    compute      (runs of one task, device) -> per run its place and measured columns
-    cost         a point's cost per seed
-    expected     a sweep's frame as theory has it, nothing measured; its measured columns are empty
-    summary      frame -> a row per setting and measure
-    run_summary  frame -> a row per run
-    front        settings that stand first in the form, the others folded below
-    charts       frame -> charts by name; those in ``wide_charts`` take a page's whole width
-    headline     frame -> (label, value, explanation) of the numbers above the charts
-    code         run -> a plain PyTorch script that prints its place and measured columns as CSV
-    own_data     whether a user's own table can be its dataset
+    module         the folder's import name, whose last part names the experiment
+    doc            the folder's docstring: the question, then the page's explanation in Markdown with LaTeX
+    version        goes into run ids: raise it when the same settings give other numbers
+    index          columns that say where in the run a row was measured
+    measures       columns that were measured
+    main_settings  settings that stand first in the form, the others folded below
+    healthy        what a frame without a finding shows, as far as its rows hold it
+    base           a folder whose rooms it uses where it has none of its own
+    next           the experiment whose page leads on from here; empty for the last
+    accepts_csv    whether a user's own table can be its dataset
+
+    A room is a file found by its name: the folder's own, else its base's, else the neutral one. Its functions take the
+    experiment first:
+
+        plan       tasks(experiment, runs), cost(experiment, settings)
+        compute    compute(experiment, runs, device), in a worker
+        theory     expected(experiment, sweep)
+        summary    run_summary(experiment, frame), setting_table(experiment, analysis), summary(experiment, analysis)
+        charts     charts(experiment, analysis)
+        headline   headline(experiment, analysis)
+        findings   findings(experiment, analysis)
+        script     script(experiment, run)
+        questions  QUESTIONS
     """
 
-    name: str
+    module: str
+    doc: str
     version: int
     title: str
-    question: str
-    story: str
+    icon: str
     settings: type[Settings]
-    places: tuple[str, ...]
+    index: tuple[str, ...]
     measures: tuple[str, ...]
     presets: tuple[Preset, ...]
-    front: tuple[str, ...]
-    tasks: Callable[[Iterable[Run]], list[list[Run]]]
-    compute: Callable[[Sequence[Run], str], list[dict[str, np.ndarray]]]
-    cost: Callable[[Settings], Cost]
-    expected: Callable[[Sweep], pd.DataFrame]
-    summary: Callable[[pd.DataFrame], pd.DataFrame]
-    run_summary: Callable[[pd.DataFrame], pd.DataFrame]
-    charts: Callable[[pd.DataFrame], dict[str, Figure]]
-    wide_charts: tuple[str, ...]
-    headline: Callable[[pd.DataFrame], list[tuple[str, str, str]]]
-    code: Callable[[Run], str]
-    own_data: bool = True
+    main_settings: tuple[str, ...]
+    healthy: str
+    base: str = ""
+    next: str = ""
+    accepts_csv: bool = True
+
+    @property
+    def name(self) -> str:
+        """What commands, links and frames call it."""
+        return self.module.rsplit(".", 1)[1]
+
+    @property
+    def question(self) -> str:
+        """The question, in one sentence."""
+        return self.doc.split("\n", 1)[0]
+
+    @property
+    def explanation(self) -> str:
+        """Markdown with LaTeX: the page's explanation."""
+        return self.doc.split("\n", 1)[1].strip()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The frame's columns, in order."""
-        return ("run", *self.settings.names(), "seed", *self.places, *self.measures)
+        return ("run", *self.settings.names(), "seed", *self.index, *self.measures)
+
+    @property
+    def page(self) -> str:
+        """The address of its page, within the lab."""
+        return self.title.replace(" ", "_")
+
+    def preset(self, name: str) -> Preset:
+        """The preset called ``name``; LookupError for one that is not there."""
+        for preset in self.presets:
+            if preset.name == name:
+                return preset
+        raise LookupError(f"{self.name} has no preset {name!r}")
+
+    def room(self, name: str) -> Any:
+        """The file ``name`` of the folder, else of its base, else the neutral one."""
+        return _room(name, self.module, self.base)
+
+    def tasks(self, runs: Iterable[Run]) -> list[list[Run]]:
+        """The runs grouped for the workers, the longest task first."""
+        return self.room("plan").tasks(self, runs)
+
+    def cost(self, settings: Settings) -> Cost:
+        """What a point costs per seed."""
+        return self.room("plan").cost(self, settings)
+
+    def compute(self, runs: Sequence[Run], device: str) -> list[dict[str, np.ndarray]]:
+        """The index and measured columns of each run of one task. Run in a worker: imports torch."""
+        return self.room("compute").compute(self, runs, device)
+
+    def expected(self, sweep: Sweep) -> pd.DataFrame:
+        """A sweep's frame as theory has it, nothing measured; without a row where there is no theory."""
+        return self.room("theory").expected(self, sweep)
+
+    def analysis(self, frame: pd.DataFrame) -> Analysis:
+        """The frame, folded once for all who read it."""
+        return Analysis(self, frame)
+
+    def figures(self, analysis: Analysis) -> dict[str, Figure]:
+        """The charts by name, in the order of the page."""
+        return self.room("charts").charts(self, analysis)
+
+    def headline(self, analysis: Analysis) -> list[tuple[str, str, str]]:
+        """(label, value, explanation) of the numbers above the charts."""
+        return self.room("headline").headline(self, analysis)
+
+    def findings(self, analysis: Analysis) -> list[Finding]:
+        """What is wrong, the worst first; ValueError for cells that no frame of ours holds."""
+        found = self.room("findings").findings(self, analysis)
+        return worst_first(replace(f, link=f"/{self.page}?{f.link}" if f.link else "") for f in found)
+
+    def code(self, run: Run) -> str:
+        """A plain PyTorch script of the run, which prints its index and measured columns as CSV."""
+        return self.room("script").script(self, run)
+
+    def questions(self) -> tuple[Question, ...]:
+        """What the page asks to predict."""
+        return self.room("questions").QUESTIONS
 
     def table(self, runs: Sequence[Run], frames: Sequence[bytes]) -> pa.Table:
         """The tidy table of these runs, in their order; ``frames`` are their bytes from the store."""
         from core import tables
 
-        return tables.assemble(runs, frames, self.settings.names(), (*self.places, *self.measures))
+        return tables.assemble(runs, frames, self.settings.names(), (*self.index, *self.measures))
 
     def sweep(self, given: Mapping[str, object]) -> Sweep:
         """The sweep that ``given`` describes, by setting; ValueError says what is wrong with it."""
@@ -121,10 +200,56 @@ class Experiment:
         return Run(self.name, self.version, settings, seed)
 
 
+class Analysis:
+    """A frame folded once, each part when it is first asked for: what charts, headline and findings read."""
+
+    def __init__(self, kind: Experiment, frame: pd.DataFrame) -> None:
+        self._kind = kind
+        self.frame = frame
+
+    @cached_property
+    def finite(self) -> pd.DataFrame:
+        """The frame with infinities as NaN."""
+        from core.analysis import curves
+
+        return curves.finite(self.frame)
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """A row per run: ``run``, the settings, ``seed``, its measures."""
+        return self._kind.room("summary").run_summary(self._kind, self.frame)
+
+    @cached_property
+    def settings(self) -> pd.DataFrame:
+        """A row per setting: the settings, their ``label``, and what is fitted to all its seeds at once."""
+        return self._kind.room("summary").setting_table(self._kind, self)
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """A row per setting and measure: ``n mean median standard_error ci_low ci_high`` over seeds."""
+        return self._kind.room("summary").summary(self._kind, self)
+
+
+@cache
+def _room(name: str, *folders: str) -> Any:
+    for folder in (*folders, NEUTRAL):
+        if folder and importlib.util.find_spec(f"{folder}.{name}") is not None:
+            return importlib.import_module(f"{folder}.{name}")
+    raise LookupError(f"{folders[0]} has no room {name}")
+
+
 def experiment(name: str) -> Experiment:
     """The experiment called ``name``; ValueError suggests the nearest for an unknown one."""
     if name not in NAMES:
         raise ValueError(unknown("experiment", name, list(NAMES)))
-    found = importlib.import_module(f"core.experiments.{name}").EXPERIMENT
-    assert isinstance(found, Experiment) and found.name == name
-    return found
+    return importlib.import_module(f"core.experiments.{name}").EXPERIMENT
+
+
+def experiment_of(frame: pd.DataFrame) -> str:
+    """The experiment that a frame came from, by its columns; ValueError where none fits."""
+    fitting = [name for name in NAMES if set(experiment(name).columns) <= set(frame.columns)]
+    if fitting:  # some have all the columns of others, and more
+        return max(fitting, key=lambda name: len(experiment(name).columns))
+    lacking = {name: sorted(set(experiment(name).columns) - set(frame.columns)) for name in NAMES}
+    nearest = min(NAMES, key=lambda name: len(lacking[name]))
+    raise ValueError(f"this is no frame of ours: for {nearest} it lacks the columns {', '.join(lacking[nearest])}")

@@ -26,10 +26,6 @@ class Figure:
     chart: alt.Chart
     wide: bool = False
 
-    def across(self) -> Figure:
-        """The same over a page's whole width."""
-        return replace(self, wide=True)
-
     def titled(self) -> alt.Chart:
         """The chart with its words as title and subtitle, wrapped, to be looked at alone."""
         words = alt.TitleParams(
@@ -55,3 +51,8 @@ def empty(reason: str) -> Figure:
     data = pd.DataFrame({"reason": [reason]})
     text = alt.Chart(data).mark_text(fontSize=14, color=THEORY, lineBreak="\n").encode(text="reason:N")
     return figure(text, "", height=120)
+
+
+def across_page(figures: dict[str, Figure], *names: str) -> dict[str, Figure]:
+    """The figures, those called ``names`` over a page's whole width."""
+    return {name: replace(drawing, wide=name in names) for name, drawing in figures.items()}

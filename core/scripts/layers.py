@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from core.parts.activations import ACTIVATIONS
 
+HIDDEN_ROWS = (
+    "rows = [measured(linear, h) | unit_shares(model.phi, z) for linear, (z, h) in zip(model.linears, signals)]"
+)
+READOUT_ROW = "rows.append(measured(model.readout, output))  # it has no φ, and so no units to saturate"
 NORM = {
     "float32": '''
 def norm(tensor):

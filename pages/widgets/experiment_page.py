@@ -7,11 +7,9 @@ from collections.abc import Callable
 import streamlit as st
 
 import core
-from core.experiments import Experiment
-from core.settings import Sweep
-from pages.widgets import form, own_data, page, predict, result_panel
+from pages.widgets import form, page, predict, result_panel
 
-Result = Callable[[Experiment, Sweep], None]
+Result = Callable[[core.Experiment, core.Sweep], None]
 
 
 def experiment_page(name: str, result: Result = result_panel.result_panel) -> None:
@@ -28,9 +26,9 @@ def experiment_page(name: str, result: Result = result_panel.result_panel) -> No
         st.caption("Change it in the form at the left (» on a narrow screen) or in the address; nothing was lost.")
     else:
         form.write_link(kind, sweep)
-        tables = own_data.tables_among(sweep.axes.get("dataset", ()))
+        tables = core.own_tables(sweep.axes.get("dataset", ()))
         if tables:
-            st.caption(f"On your own data: {', '.join(own_data.label(text) for text in tables)}.")
+            st.caption(f"On your own data: {', '.join(core.dataset_label(text) for text in tables)}.")
         result(kind, sweep)
     with st.expander("What this shows, with the formulas"):
-        st.markdown(kind.story)
+        st.markdown(kind.explanation)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import streamlit as st
 
-from core.experiments import backprop_film, backprop_pictures
-from core.experiments.backprop_film import Film, Step
-from core.settings import Run, Sweep
+import core
 from pages.widgets import page
 
 FRAME_SECONDS = 0.8
@@ -19,20 +17,25 @@ SHOWN_EXAMPLES = 200
 class Scene(NamedTuple):
     """Where the reader stands: the run, its film, the epoch and the examples that are looked at."""
 
-    run: Run
-    film: Film
+    run: core.Run
+    film: Any
     epoch: int
     example: int | None
-    step: Step
+    step: Any
+
+
+def room(run: core.Run, name: str) -> Any:
+    """A room of the run's experiment."""
+    return core.experiment(run.experiment).room(name)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Training this run once more, to film it …")
-def _film(_run: Run, id: str) -> Film:
+def _film(_run: core.Run, id: str) -> Any:
     """The film of a run; made in a worker, kept for all sessions."""
-    return page.jobs().workers.call(backprop_film.film, _run)
+    return page.jobs().workers.call(room(_run, "film").film, _run)
 
 
-def chosen_run(sweep: Sweep) -> Run:
+def chosen_run(sweep: core.Sweep) -> core.Run:
     """The run of the sweep that the reader wants to see: the first, or one of several."""
     points, seeds = sweep.points, list(sweep.seeds)[:SHOWN_SEEDS]
     names = [name for name in sweep.model.names() if len({getattr(point, name) for point in points}) > 1]
@@ -44,7 +47,7 @@ def chosen_run(sweep: Sweep) -> Run:
         point = points[min(chosen, len(points) - 1)]
     if len(seeds) > 1:
         seed = right.selectbox("Which seed?", seeds, key="film:seed", help="Another seed has other first weights.")
-    return Run(sweep.experiment, sweep.version, point, seed)
+    return core.Run(sweep.experiment, sweep.version, point, seed)
 
 
 def playing() -> bool:
@@ -52,7 +55,7 @@ def playing() -> bool:
     return bool(st.session_state.get("film:playing"))
 
 
-def film_panel(run: Run) -> Scene:
+def film_panel(run: core.Run) -> Scene:
     """Draws the film at the epoch of the slider; what it shows."""
     film = _film(run, run.id)
     epochs = [int(epoch) for epoch in film.epochs]
@@ -76,16 +79,16 @@ def film_panel(run: Run) -> Scene:
     epoch = slider.select_slider("Epoch: how often all weights have been corrected", epochs, key="film:epoch")
     example = _example(examples, film)
     picked = slice(None) if example is None else slice(example, example + 1)
-    step = backprop_film.step_of(film.network(epoch), film.X[picked], film.y[picked])
+    step = room(run, "film").step_of(film.network(epoch), film.X[picked], film.y[picked])
     left, right = st.columns(2, gap="large")
     with left:
-        page.chart(backprop_pictures.network_chart(step), "network")
+        page.chart(room(run, "pictures").network_chart(step), "network")
     with right:
-        page.chart(backprop_pictures.boundary_chart(film, epoch), "boundary")
+        page.chart(room(run, "pictures").boundary_chart(film, epoch), "boundary")
     drawn = (
-        (backprop_pictures.loss_course, "course loss"),
-        (backprop_pictures.gradients_course, "course gradients"),
-        (backprop_pictures.predictions_course, "course predictions"),
+        (room(run, "pictures").loss_course, "course loss"),
+        (room(run, "pictures").gradients_course, "course gradients"),
+        (room(run, "pictures").predictions_course, "course predictions"),
     )
     for column, (picture, name) in zip(st.columns(3, gap="medium"), drawn, strict=True):
         with column:
@@ -93,7 +96,7 @@ def film_panel(run: Run) -> Scene:
     return Scene(run, film, epoch, example, step)
 
 
-def _example(place, film: Film) -> int | None:  # type: ignore[no-untyped-def]  # a column of Streamlit's
+def _example(place, film: Any) -> int | None:  # type: ignore[no-untyped-def]  # a column of Streamlit's
     rows = min(len(film.X), SHOWN_EXAMPLES)
     few = film.X.shape[1] <= 3
 

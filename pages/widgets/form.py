@@ -10,15 +10,12 @@ from collections.abc import Mapping
 import streamlit as st
 
 import core
-from core.experiments import Experiment
-from core.registry import split_values, unknown
-from core.settings import Limits, Sweep
 from pages.widgets import own_data
 
 HIDE = "hide"
 
 
-def settings_form(kind: Experiment, start: Mapping[str, str]) -> tuple[Sweep | None, str]:
+def settings_form(kind: core.Experiment, start: Mapping[str, str]) -> tuple[core.Sweep | None, str]:
     """The form, filled from ``start`` (link fields); the sweep that it describes now, or None and what is wrong."""
     prefix = f"{kind.name}:"
     linked = dict(st.query_params)
@@ -45,9 +42,9 @@ def settings_form(kind: Experiment, start: Mapping[str, str]) -> tuple[Sweep | N
         )
     names = kind.settings.names()
     shown = _drawn(kind)
-    if "dataset" in shown and kind.own_data and kind.settings.limits["dataset"].registry is not None:
+    if "dataset" in shown and kind.accepts_csv and kind.settings.limits["dataset"].registry is not None:
         own_data.upload(kind)
-    for name in kind.front:
+    for name in kind.main_settings:
         if name in shown:
             _field(prefix, name, kind.settings.limits[name])
     if "seeds" in shown:
@@ -56,7 +53,7 @@ def settings_form(kind: Experiment, start: Mapping[str, str]) -> tuple[Sweep | N
             key=f"{prefix}seeds",
             help="How many seeds (20), a half-open range (3:7) or a list (3,5). More seeds, narrower intervals.",
         )
-    more = [name for name in names if name in shown and name not in kind.front]
+    more = [name for name in names if name in shown and name not in kind.main_settings]
     if more:
         with st.expander("More settings"):
             for name in more:
@@ -67,52 +64,52 @@ def settings_form(kind: Experiment, start: Mapping[str, str]) -> tuple[Sweep | N
     return sweep, problem
 
 
-def hidden(kind: Experiment) -> dict[str, str]:
+def hidden(kind: core.Experiment) -> dict[str, str]:
     """The controls that a teacher's link has hidden, with what it has set them to."""
     return st.session_state.get(f"hidden by a link {kind.name}", {})
 
 
-def _drawn(kind: Experiment) -> list[str]:
+def _drawn(kind: core.Experiment) -> list[str]:
     """The fields that are drawn; Streamlit forgets them when another page is opened."""
     return [name for name in [*kind.settings.names(), "seeds"] if name not in hidden(kind)]
 
 
-def hideable(kind: Experiment) -> list[str]:
+def hideable(kind: core.Experiment) -> list[str]:
     """The names of the controls that a link may hide."""
     return [*kind.settings.names(), "seeds", "preset"]
 
 
-def write_link(kind: Experiment, sweep: Sweep) -> None:
+def write_link(kind: core.Experiment, sweep: core.Sweep) -> None:
     """Puts the sweep into the browser's address, so that the page can be opened again; what is hidden stays so."""
     link = sweep.link() | ({HIDE: ",".join(hidden(kind))} if hidden(kind) else {})
     st.session_state[f"{kind.name}:written"] = link
     st.query_params.from_dict(link)
 
 
-def _strange(kind: Experiment, linked: Mapping[str, str]) -> str:
+def _strange(kind: core.Experiment, linked: Mapping[str, str]) -> str:
     """The sentence on a field of a link that is no setting."""
     known = [*kind.settings.names(), "seeds", HIDE]
-    return next((unknown("setting", name, known) for name in linked if name not in known), "")
+    return next((core.unknown("setting", name, known) for name in linked if name not in known), "")
 
 
-def _lock(kind: Experiment, linked: Mapping[str, str]) -> str:
+def _lock(kind: core.Experiment, linked: Mapping[str, str]) -> str:
     """Hides the controls that the link names, as the link has set them; the sentence on a name that is none."""
-    names, known = split_values(linked.get(HIDE, "")), hideable(kind)
+    names, known = core.split_values(linked.get(HIDE, "")), hideable(kind)
     for name in names:
         if name not in known:
-            return unknown("control to hide", name, known)
+            return core.unknown("control to hide", name, known)
     set_to = {**_default_texts(kind), "seeds": "1"} | dict(linked)
     st.session_state[f"hidden by a link {kind.name}"] = {name: set_to.get(name, "") for name in names}
     return ""
 
 
-def _locked_words(kind: Experiment) -> str:
+def _locked_words(kind: core.Experiment) -> str:
     return (
         ", ".join(f"{name} {text}".strip() for name, text in hidden(kind).items() if name != "preset") or "the question"
     )
 
 
-def _read(kind: Experiment) -> tuple[Sweep | None, str]:
+def _read(kind: core.Experiment) -> tuple[core.Sweep | None, str]:
     defaults = _default_texts(kind)
     given = {}
     for name in [*defaults, "seeds"]:
@@ -126,30 +123,30 @@ def _read(kind: Experiment) -> tuple[Sweep | None, str]:
     except ValueError as error:
         problem = str(error)
         for text in st.session_state.get(f"{kind.name}:dataset", []):
-            problem = problem.replace(text, own_data.label(text))  # a table by its name, not by where it is kept
+            problem = problem.replace(text, core.dataset_label(text))  # a table by its name, not by where it is kept
         return None, problem
     return (None, refusal) if refusal else (sweep, "")
 
 
-def fill(kind: Experiment, fields: Mapping[str, str]) -> None:
+def fill(kind: core.Experiment, fields: Mapping[str, str]) -> None:
     """Puts link fields into the form's widgets, the rest at their defaults."""
     prefix = f"{kind.name}:"
     for name, limits in kind.settings.limits.items():
         text = fields.get(name, _default_texts(kind)[name])
-        st.session_state[f"{prefix}{name}"] = split_values(text) if _is_choice(limits) else text
+        st.session_state[f"{prefix}{name}"] = core.split_values(text) if _is_choice(limits) else text
     st.session_state[f"{prefix}seeds"] = fields.get("seeds", "1")
 
 
-def _default_texts(kind: Experiment) -> dict[str, str]:
+def _default_texts(kind: core.Experiment) -> dict[str, str]:
     """What stands in the form for each default; nothing where it is worked out from the rest."""
     return {name: "" if value is None else str(value) for name, value in kind.settings.defaults().items()}
 
 
-def _is_choice(limits: Limits) -> bool:
+def _is_choice(limits: core.Limits) -> bool:
     return bool(limits.choices) or limits.registry is not None
 
 
-def _field(prefix: str, name: str, limits: Limits) -> None:
+def _field(prefix: str, name: str, limits: core.Limits) -> None:
     column = core.COLUMNS[name]
     unit = f" ({column.unit})" if column.unit not in ("", column.label) else ""
     label = f"{column.label}{unit}"
@@ -172,7 +169,7 @@ def _field(prefix: str, name: str, limits: Limits) -> None:
     else:
         known, labels = list(limits.choices), {}
     chosen = [value for value in st.session_state.get(f"{prefix}{name}", []) if value not in known]
-    labels |= {value: own_data.label(value) for value in own_data.tables_among(chosen)}
+    labels |= {value: core.dataset_label(value) for value in core.own_tables(chosen)}
     st.multiselect(
         label,
         known + chosen,
@@ -185,7 +182,7 @@ def _field(prefix: str, name: str, limits: Limits) -> None:
     )
 
 
-def _take_preset(kind: Experiment) -> None:
+def _take_preset(kind: core.Experiment) -> None:
     chosen = st.session_state[f"{kind.name}:preset"]
     for preset in kind.presets:
         if preset.name == chosen:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import streamlit as st
 
 import core
-from core.settings import Sweep
 from pages.widgets import page
 
 SMALL_SECONDS = 6.0  # of computing: a sweep so small starts by itself
@@ -21,7 +20,7 @@ class Panel(NamedTuple):
     stored: int
 
 
-def job_panel(sweep: Sweep) -> Panel:
+def job_panel(sweep: core.Sweep) -> Panel:
     """Draws the panel. A small sweep starts by itself, a large one on Run."""
     jobs, store = page.jobs(), page.store()
     cost = core.estimate(sweep)
@@ -77,7 +76,7 @@ def progress(job: core.Job | None) -> None:
         left = f", about {max(1, round(state.seconds_left))} s left" if state.seconds_left is not None else ""
         words += left if state.computed else ": workers are starting"
     elif state.state == "cancelled":
-        words += ": cancelled. What is finished is kept; Run goes on from here."
+        words += ": cancelled. What is finished is kept; core.Run goes on from here."
     else:
         words += f": {state.stored:,} from the store, {state.computed:,} computed in {state.seconds:.1f} s."
         words += f" {state.damaged:,} damaged rows were replaced." if state.damaged else ""

@@ -5,11 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from core.experiments import backprop_film, backprop_pictures, backprop_steps
-from core.experiments.backprop_film import LARGEST
-from core.words import three_digits
+import core
 from pages.widgets import page
-from pages.widgets.film import Scene
+from pages.widgets.film import Scene, room
 
 SHOWN_PATHS = 50
 ARROWS = {"forward": "→ forward", "back": "← back", "update": "↻ update"}
@@ -18,14 +16,15 @@ ARROWS = {"forward": "→ forward", "back": "← back", "update": "↻ update"}
 def microscope(scene: Scene) -> None:
     """Draws all numbers of the step that the film stands at."""
     features, hidden = scene.step.network.W1.shape
-    if max(features, hidden) > LARGEST:
+    largest = room(scene.run, "film").LARGEST
+    if max(features, hidden) > largest:
         st.info(
-            f"{hidden} hidden units of {features} inputs are too many numbers to look at: choose {LARGEST} or fewer."
+            f"{hidden} hidden units of {features} inputs are too many numbers to look at: choose {largest} or fewer."
         )
         return
     _walk(scene)
     st.subheader("What would change the loss most?")
-    page.chart(backprop_pictures.ranked_chart(scene.step), "ranked")
+    page.chart(room(scene.run, "pictures").ranked_chart(scene.step), "ranked")
     st.subheader("Why this gradient? The chain rule")
     _chain(scene)
     st.subheader("Every gradient, three ways")
@@ -33,7 +32,7 @@ def microscope(scene: Scene) -> None:
 
 
 def _walk(scene: Scene) -> None:
-    operations = backprop_steps.operations(scene.step, scene.run.settings.base_lr)  # type: ignore[attr-defined]
+    operations = room(scene.run, "steps").operations(scene.step, scene.run.settings.base_lr)
     count = len(operations)
     back, slider, ahead, everything = st.columns([1, 5, 1, 2], vertical_alignment="bottom")
     back.button("Back", width="stretch", key="walk:back", on_click=_move, args=(-1, count))
@@ -63,20 +62,20 @@ def _move(by: int, count: int) -> None:
 
 def _losses(scene: Scene) -> None:
     """The loss beside the number that the lesson's code gives."""
-    found = backprop_steps.losses(scene.step)
+    found = room(scene.run, "steps").losses(scene.step)
     m = len(scene.step.y)
     with st.expander("The lesson's code prints another number. Why?"):
         st.markdown(
-            f"The loss is **{three_digits(found['right'])}**. The lesson's `compute_loss` gives "
-            f"**{three_digits(found['lesson'])}**: its answers `y` have the shape ({m},), its predictions ({m}, 1), and "
+            f"The loss is **{core.three_digits(found['right'])}**. The lesson's `compute_loss` gives "
+            f"**{core.three_digits(found['lesson'])}**: its answers `y` have the shape ({m},), its predictions ({m}, 1), and "
             f"NumPy stretches the two to a table of {m} × {m}, every prediction beside *every* answer, and takes the "
             "mean of that. The better the network, the more the wrong pairs weigh: the printed number rises while the "
             "network learns. Its gradients do not use the number, so that training is right all the same."
         )
         if scene.example is None:
-            page.chart(backprop_pictures.losses_chart(scene.film), "losses")
+            page.chart(room(scene.run, "pictures").losses_chart(scene.film), "losses")
         st.markdown(
-            f"As the formula is written, with log a₂, the loss is {three_digits(found['naive'])} here. Once a prediction is "
+            f"As the formula is written, with log a₂, the loss is {core.three_digits(found['naive'])} here. Once a prediction is "
             "exactly 0 or 1 that would be infinite; taken from z₂ it stays a number."
         )
 
@@ -85,7 +84,7 @@ def _losses(scene: Scene) -> None:
 def _compared(_scene: Scene, key: tuple[str, int, int | None]) -> pd.DataFrame:
     """The gradients three ways; autograd needs torch, so a worker takes them."""
     step = _scene.step
-    return page.jobs().workers.call(backprop_film.three_ways, step.network, step.X, step.y)
+    return page.jobs().workers.call(room(_scene.run, "film").three_ways, step.network, step.X, step.y)
 
 
 def _three_ways(scene: Scene) -> None:
@@ -106,10 +105,10 @@ def _three_ways(scene: Scene) -> None:
     defined = float((by_hand - table["difference"]).abs().max())
     st.markdown(
         f"The same gradients from the formulas above, from PyTorch's autograd, and from the definition: nudge one parameter by "
-        f"h = 10⁻⁶ up and down, and see what the loss does. Largest difference to autograd: **{three_digits(machine)}**; to the "
-        f"definition: **{three_digits(defined)}**."
+        f"h = 10⁻⁶ up and down, and see what the loss does. Largest difference to autograd: **{core.three_digits(machine)}**; to the "
+        f"definition: **{core.three_digits(defined)}**."
     )
-    if backprop_film.on_a_kink(scene.step):
+    if room(scene.run, "film").on_a_kink(scene.step):
         st.caption(
             "A hidden unit stands exactly on the corner of its activation function (z₁ = 0), where there is no slope: the "
             "nudge up and the nudge down see different ones, and the definition gives their mean. By hand and autograd "
@@ -126,11 +125,11 @@ def _three_ways(scene: Scene) -> None:
 
 
 def _chain(scene: Scene) -> None:
-    names = backprop_film.parameter_names(scene.step.network)
+    names = room(scene.run, "film").parameter_names(scene.step.network)
     places = list(names)
     place = st.selectbox("Parameter", places, format_func=names.__getitem__, key="chain:parameter")
     place = place if place in names else places[0]
-    table = backprop_film.paths(scene.step, *place)
+    table = room(scene.run, "film").paths(scene.step, *place)
     gradient = float(getattr(scene.step.backward, f"d{place[0]}")[place[1:]])
     links = [name for name in table.columns if name not in ("example", "product")]
     st.markdown(
@@ -147,7 +146,7 @@ def _chain(scene: Scene) -> None:
     strongest = table.loc[table["product"].abs().idxmax()] if table["product"].notna().any() else table.iloc[0]
     st.latex(
         rf"\text{{example }} {int(strongest['example'])}:\quad "
-        + backprop_steps.chain({name: float(strongest[name]) for name in links}, float(strongest["product"]))
+        + room(scene.run, "steps").chain({name: float(strongest[name]) for name in links}, float(strongest["product"]))
     )
-    st.latex(backprop_steps.mean_of([float(value) for value in table["product"]], gradient))
-    st.caption(f"By hand the gradient is {three_digits(gradient)}: the same number.")
+    st.latex(room(scene.run, "steps").mean_of([float(value) for value in table["product"]], gradient))
+    st.caption(f"By hand the gradient is {core.three_digits(gradient)}: the same number.")

@@ -11,32 +11,21 @@ from pathlib import Path
 import streamlit as st
 
 import core
-from core.experiments import Experiment
-from core.registry import split_values
-from pages.widgets import own_data
 
 CHART_MARGIN = 90  # Streamlit fits axes and legend into a chart's height
 PAGES = Path(__file__).parents[1]
-ICONS = {
-    "Backprop by hand": ":material/hub:",
-    "Vanishing gradients": ":material/trending_down:",
-    "Through time": ":material/timeline:",
-    "Remedies": ":material/healing:",
-    "Clipping": ":material/content_cut:",
-    "Learning rate": ":material/straighten:",
-    "Schedulers": ":material/speed:",
-    "Results": ":material/database:",
-}
+RESULTS = ":material/database:"  # the icon of the one page that is no experiment's
 
 
 def begin(title: str) -> None:
     """Sets the page up: its title in the tab, the wide layout."""
     st.set_page_config(page_title=f"{title} · Gradient Lab", page_icon="📉", layout="wide")
     jobs()
+    icons = {kind.title: kind.icon for kind in map(core.experiment, core.NAMES)}
     with st.sidebar:  # Streamlit's own list would call the home page by its file's name
         st.page_link("dashboard.py", label="Home", icon=":material/home:")
         for label, path in _pages().items():
-            st.page_link(path, label=label, icon=ICONS.get(label))
+            st.page_link(path, label=label, icon=icons.get(label, RESULTS))
         st.divider()
 
 
@@ -46,7 +35,7 @@ def _pages() -> dict[str, str]:
     return {file.stem.split("_", 1)[1].replace("_", " "): f"pages/{file.name}" for file in files}
 
 
-def page_of(kind: Experiment) -> str:
+def page_of(kind: core.Experiment) -> str:
     """The file of an experiment's page."""
     return _pages()[kind.title]
 
@@ -88,10 +77,10 @@ def chart(figure: core.Figure, name: str) -> None:
             st.caption(figure.note)
 
 
-def sweep_words(kind: Experiment, link: Mapping[str, str]) -> str:
+def sweep_words(kind: core.Experiment, link: Mapping[str, str]) -> str:
     """A stored sweep in few words: what differs from the defaults."""
     defaults = kind.settings.defaults()
     told = {name: text for name, text in link.items() if text != str(defaults.get(name))}
     if "csv(" in told.get("dataset", ""):
-        told["dataset"] = ",".join(own_data.label(text) for text in split_values(told["dataset"]))
+        told["dataset"] = ",".join(core.dataset_label(text) for text in core.split_values(told["dataset"]))
     return " ".join(f"{name}={text}" for name, text in told.items()) or "defaults"

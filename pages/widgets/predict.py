@@ -5,16 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 import core
-from core import tables
-from core.experiments import Experiment
-from core.experiments.questions import QUESTIONS, Answer, Question
-from core.settings import Sweep
 from pages.widgets import page
 
 
-def questions(kind: Experiment) -> None:
+def questions(kind: core.Experiment) -> None:
     """The experiment's questions, each with its choices, its run and, after it, its answer."""
-    asked = QUESTIONS.get(kind.name, ())
+    asked = kind.questions()
     if not asked:
         return
     with st.expander(f"Predict, then run: {len(asked)} questions"):
@@ -22,7 +18,7 @@ def questions(kind: Experiment) -> None:
             _ask(kind, number, question)
 
 
-def _ask(kind: Experiment, number: int, question: Question) -> None:
+def _ask(kind: core.Experiment, number: int, question: core.Question) -> None:
     key = f"predict {kind.name} {number}"
     sweep, store = kind.sweep(question.settings), page.store()
     clock = bool(st.session_state.get(f"{key} asked")) and _running(sweep, store)
@@ -44,7 +40,7 @@ def _ask(kind: Experiment, number: int, question: Question) -> None:
             return
         answer = _answer(kind, question, sweep, store, sweep.key, str(store.path), store.count(list(sweep.run_ids())))
         if answer is None:
-            st.caption("The run was stopped before its end; press Run it and see once more.")
+            st.caption("The run was stopped before its end; press core.Run it and see once more.")
             st.session_state[f"{key} asked"] = False
         else:
             _judge(kind, question, guess, answer)
@@ -52,29 +48,35 @@ def _ask(kind: Experiment, number: int, question: Question) -> None:
     renewed()
 
 
-def _running(sweep: Sweep, store: core.Store) -> bool:
+def _running(sweep: core.Sweep, store: core.Store) -> bool:
     """Whether the question's sweep computes just now."""
     job = page.jobs().find(sweep, store)
     return job is not None and job.running
 
 
-def _run(key: str, sweep: Sweep, store: core.Store) -> None:
+def _run(key: str, sweep: core.Sweep, store: core.Store) -> None:
     st.session_state[f"{key} asked"] = True
     page.jobs().submit(sweep, store)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _answer(
-    _kind: Experiment, _question: Question, _sweep: Sweep, _store: core.Store, key: str, path: str, finished: int
-) -> Answer | None:
+    _kind: core.Experiment,
+    _question: core.Question,
+    _sweep: core.Sweep,
+    _store: core.Store,
+    key: str,
+    path: str,
+    finished: int,
+) -> core.Answer | None:
     """The answer to a question whose sweep has so many runs finished; None while some are missing."""
     if finished < len(_sweep.points) * len(_sweep.seeds):
         return None
     runs, frames = core.finished(_sweep, _store)
-    return _question.answer(tables.to_frame(_kind.table(runs, frames)))
+    return _question.answer(_kind.analysis(core.to_frame(_kind.table(runs, frames))))
 
 
-def _judge(kind: Experiment, question: Question, guess: str | None, answer: Answer) -> None:
+def _judge(kind: core.Experiment, question: core.Question, guess: str | None, answer: core.Answer) -> None:
     """What was predicted beside what came out."""
     choice, words = answer
     measured = question.choices[choice]

@@ -10,11 +10,6 @@ import pandas as pd
 import streamlit as st
 
 import core
-from core import files, tables
-from core.analysis import statistics
-from core.analysis.points import varying_settings
-from core.experiments import Experiment, experiment
-from core.settings import Run, Sweep
 from pages.widgets import form, job_panel, page
 
 SHOWN_FINDINGS = 3
@@ -31,38 +26,34 @@ Chosen = tuple[tuple[str, tuple], ...]  # setting, values
 class Result(NamedTuple):
     """What the store holds of a sweep, put together; ``measured`` is False while there is theory alone."""
 
-    frame: pd.DataFrame
+    analysis: core.Analysis
     comparison: pd.DataFrame
     findings: list[core.Finding]
     measured: bool
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _result(_sweep: Sweep, _store: core.Store, key: str, path: str, runs: int) -> Result:
+def _result(_sweep: core.Sweep, _store: core.Store, key: str, path: str, runs: int) -> Result:
     """The result with ``runs`` runs finished; kept for all sessions, which only read it."""
-    kind = experiment(_sweep.experiment)
-    table = _table(_sweep, _store) if runs else None
+    kind = core.experiment(_sweep.experiment)
+    table = core.stored_table(_sweep, _store) if runs else None
     if table is None or not len(table):
-        return Result(kind.expected(_sweep), pd.DataFrame(), [], False)
-    frame = tables.to_frame(table)
-    compared = statistics.comparison(kind.summary(frame), kind.settings.names()) if runs == _whole(_sweep) else None
-    return Result(frame, pd.DataFrame() if compared is None else compared, core.findings(frame), True)
+        return Result(kind.analysis(kind.expected(_sweep)), pd.DataFrame(), [], False)
+    analysis = kind.analysis(core.to_frame(table))
+    compared = pd.DataFrame()
+    if runs == _whole(_sweep):
+        compared = core.comparison(analysis.summary, kind.settings.names())
+    return Result(analysis, compared, kind.findings(analysis), True)
 
 
-def _whole(sweep: Sweep) -> int:
+def _whole(sweep: core.Sweep) -> int:
     """Runs of the sweep when nothing is missing."""
     return len(sweep.points) * len(sweep.seeds)
 
 
-def _table(sweep: Sweep, store: core.Store):  # type: ignore[no-untyped-def]  # pyarrow has no types
-    kind = experiment(sweep.experiment)
-    runs, frames = core.finished(sweep, store)
-    return kind.table(runs, frames)
-
-
 def result_panel(
-    kind: Experiment,
-    sweep: Sweep,
+    kind: core.Experiment,
+    sweep: core.Sweep,
     middle: Callable[[], None] | None = None,
     more: MoreCharts = dict,
     alone: bool = False,
@@ -88,9 +79,9 @@ def result_panel(
             finished = store.count(list(sweep.run_ids()))
         key = (sweep.key, str(store.path), finished)
         result = _result(sweep, store, *key)
-        pictures = _pictures(kind, result.frame, key, _filter(kind, result.frame))
+        pictures = _pictures(kind, result.analysis, key, _filter(kind, result.analysis.frame))
         _above(pictures, result, _whole(sweep) - finished)
-        if result.frame.empty:
+        if result.analysis.frame.empty:
             begun = "The first runs are under way; their charts stand here as soon as they end."
             st.info(begun if running and not ended else "Nothing has been computed yet: press Run.")
         elif not alone or _whole(sweep) > 1:
@@ -111,16 +102,19 @@ class Pictures(NamedTuple):
     """What is drawn of a frame: the numbers above, and the charts by name."""
 
     headline: list[tuple[str, str, str]]
-    charts: dict[str, core.Figure]
+    figures: dict[str, core.Figure]
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _pictures(_kind: Experiment, _frame: pd.DataFrame, key: Key, chosen: Chosen) -> Pictures:
-    """The pictures of a result's frame, drawn once however often the page is renewed."""
-    frame = _frame
-    for name, values in chosen:
-        frame = frame[frame[name].isin(values)]
-    return Pictures(_kind.headline(frame), _kind.charts(frame))
+def _pictures(_kind: core.Experiment, _analysis: core.Analysis, key: Key, chosen: Chosen) -> Pictures:
+    """The pictures of a result, drawn once however often the page is renewed."""
+    analysis = _analysis
+    if chosen:
+        frame = analysis.frame
+        for name, values in chosen:
+            frame = frame[frame[name].isin(values)]
+        analysis = _kind.analysis(frame)
+    return Pictures(_kind.headline(analysis), _kind.figures(analysis))
 
 
 def _above(pictures: Pictures, result: Result, missing: int) -> None:
@@ -133,26 +127,25 @@ def _above(pictures: Pictures, result: Result, missing: int) -> None:
         _findings(result.findings, whole=missing <= 0)
 
 
-def _charts(kind: Experiment, pictures: Pictures, result: Result) -> None:
+def _charts(kind: core.Experiment, pictures: Pictures, result: Result) -> None:
     """The charts and the comparison."""
-    found = pictures.charts
-    for name in kind.wide_charts:
-        if name in found:
-            page.chart(found[name], name)
-    narrow = [name for name in found if name not in kind.wide_charts]
+    for name, figure in pictures.figures.items():
+        if figure.wide:
+            page.chart(figure, name)
+    narrow = [name for name, figure in pictures.figures.items() if not figure.wide]
     for start in range(0, len(narrow), 2):
         for column, name in zip(st.columns(2, gap="large"), narrow[start : start + 2], strict=False):
             with column:
-                page.chart(found[name], name)
+                page.chart(pictures.figures[name], name)
     if len(result.comparison) > 1:
         st.subheader("Comparison")
         st.caption("Mean over seeds, with its 95 % bootstrap interval.")
         st.dataframe(result.comparison, hide_index=True, column_config=_column_config(result.comparison))
 
 
-def _filter(kind: Experiment, frame: pd.DataFrame) -> Chosen:
+def _filter(kind: core.Experiment, frame: pd.DataFrame) -> Chosen:
     """The values that the reader wants to see, by setting; nothing where all are shown."""
-    names = varying_settings(frame, kind.settings.names())
+    names = core.varying_settings(frame, kind.settings.names())
     if len(names) < 2:
         return ()
     shown = {}
@@ -182,25 +175,29 @@ def _findings(findings: list[core.Finding], whole: bool) -> None:
 
 
 def _finding_text(finding: core.Finding) -> str:
-    remedy, _, link = finding.remedy.partition("See it work: ")
-    shown = f"[See it work]({link})" if link else ""
-    return f"{ICONS[finding.severity]} **{finding.message}** {remedy}{shown}"
+    shown = f" [See it work]({finding.link})" if finding.link else ""
+    return f"{ICONS[finding.severity]} **{finding.message}** {finding.remedy}{shown}"
 
 
-def _take_away(kind: Experiment, sweep: Sweep, result: Result, store: core.Store, more: MoreCharts) -> None:
+def _take_away(kind: core.Experiment, sweep: core.Sweep, result: Result, store: core.Store, more: MoreCharts) -> None:
     """Downloads, link, command, script and table of what is there; nothing where nothing is."""
     if not result.measured:
         return
-    frame = result.frame
+    frame = result.analysis.frame
     st.subheader("Take it away")
     name = f"{kind.name}_{sweep.key[:8]}"
     left, middle, third, right = st.columns([1, 1, 1, 3], vertical_alignment="center")
     left.download_button(
-        "CSV", lambda: files.csv(_table(sweep, store)), f"{name}.csv", "text/csv", on_click="ignore", width="stretch"
+        "CSV",
+        lambda: core.csv_bytes(core.stored_table(sweep, store)),
+        f"{name}.csv",
+        "text/csv",
+        on_click="ignore",
+        width="stretch",
     )
     middle.download_button(
         "Parquet",
-        lambda: files.parquet(_table(sweep, store)),
+        lambda: core.parquet_bytes(core.stored_table(sweep, store)),
         f"{name}.parquet",
         "application/vnd.apache.parquet",
         on_click="ignore",
@@ -238,20 +235,20 @@ def _take_away(kind: Experiment, sweep: Sweep, result: Result, store: core.Store
         st.dataframe(frame.head(SHOWN_ROWS), hide_index=True, column_config=_column_config(frame))
 
 
-def _report(kind: Experiment, sweep: Sweep, result: Result, more: MoreCharts) -> str:
+def _report(kind: core.Experiment, sweep: core.Sweep, result: Result, more: MoreCharts) -> str:
     """The whole result as one HTML file, with the script of its first run."""
-    first = Run(kind.name, kind.version, sweep.points[0], sweep.seeds[0])
-    return core.report(kind, sweep, result.frame, result.findings, result.comparison, kind.code(first), more())
+    first = core.Run(kind.name, kind.version, sweep.points[0], sweep.seeds[0])
+    return core.report(kind, sweep, result.analysis, result.findings, result.comparison, kind.code(first), more())
 
 
-def _script(kind: Experiment, sweep: Sweep) -> None:
+def _script(kind: core.Experiment, sweep: core.Sweep) -> None:
     """The script of a run of the reader's choice."""
     names = [name for name in kind.settings.names() if len({getattr(point, name) for point in sweep.points}) > 1]
     labels = [" · ".join(f"{name}={getattr(point, name)}" for name in names) for point in sweep.points]
     left, right = st.columns([3, 1])
     chosen = left.selectbox("setting", range(len(labels)), format_func=lambda index: labels[index] or "the only one")
     seed = right.selectbox("seed", list(sweep.seeds)[:SHOWN_SEEDS])
-    script = kind.code(Run(kind.name, kind.version, sweep.points[chosen], seed))
+    script = kind.code(core.Run(kind.name, kind.version, sweep.points[chosen], seed))
     st.caption("It needs torch, NumPy and scikit-learn alone, and prints this run's numbers as CSV.")
     st.download_button("Download the script", script, f"{kind.name}.py", "text/x-python", on_click="ignore")
     st.code(script, language="python", height=420)

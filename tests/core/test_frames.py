@@ -55,7 +55,7 @@ def test_a_computed_run_has_the_promised_columns_and_dtypes(name):
     kind = experiment(name)
     runs = list(kind.sweep({}).runs())
     (columns,) = kind.compute(runs, "cpu")
-    assert tuple(columns) == (*kind.places, *kind.measures)
+    assert tuple(columns) == (*kind.index, *kind.measures)
     for column, values in columns.items():
         assert values.dtype == np.dtype(COLUMNS[column].dtype)
         assert len(values) <= kind.cost(runs[0].settings).rows

@@ -20,7 +20,7 @@ def report_of(name, tmp_path, given):
     kind = core.experiment(name)
     sweep = kind.sweep(given)
     frame = core.run(name, executor="inline", store=str(tmp_path / "store.sqlite"), **given)
-    comparison = statistics.comparison(kind.summary(frame), kind.settings.names())
+    comparison = statistics.comparison(kind.analysis(frame).summary, kind.settings.names())
     script = kind.code(next(iter(sweep.runs())))
     return kind, frame, core.report(kind, sweep, frame, core.findings(frame), comparison, script)
 
@@ -35,14 +35,14 @@ def test_a_report_holds_settings_findings_charts_code_and_versions(name, tmp_pat
     for finding in core.findings(frame):
         assert finding.severity in text
     charts = dict(re.findall(r'<script type="application/json" id="chart-(\w+)">(.*?)</script>', text, re.DOTALL))
-    assert set(charts) == set(kind.charts(frame))
+    assert set(charts) == set(kind.figures(kind.analysis(frame)))
     for specification in charts.values():
         assert json.loads(specification)["datasets"]
 
 
 def test_a_report_holds_what_was_done_afterwards(tmp_path):
     kind, frame, _ = report_of("backprop", tmp_path, CASES["backprop"])
-    afterwards = {"check": next(iter(kind.charts(frame).values()))}
+    afterwards = {"check": next(iter(kind.figures(kind.analysis(frame)).values()))}
     text = core.report(kind, kind.sweep(CASES["backprop"]), frame, [], frame.head(0), "", afterwards)
     assert 'id="chart-check"' in text and 'data-chart="chart-check"' in text
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.experiments import experiment
-from core.experiments.vanishing import Vanishing
+from core.experiments.vanishing.settings import Vanishing
 from core.parts.schedulers import SCHEDULERS
 from core.settings import MAXIMUM_SEED, Settings, Sweep, choice, part, positive, read_seeds, seeds_text, whole
 

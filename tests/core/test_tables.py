@@ -17,7 +17,7 @@ from core import files, tables
 from core.experiments import experiment
 
 VANISHING = experiment("vanishing")
-OWN = (*VANISHING.places, *VANISHING.measures)
+OWN = (*VANISHING.index, *VANISHING.measures)
 AWKWARD = [0.1, 1 / 3, 1e-300, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, -0.0, 123456789.123456789]
 
 
@@ -39,7 +39,7 @@ def assembled(blocks, **given):
 
 
 def csv_rows(table):
-    return list(csv.DictReader(io.StringIO(files.csv(table).decode(), newline="")))
+    return list(csv.DictReader(io.StringIO(files.csv_bytes(table).decode(), newline="")))
 
 
 def test_a_run_decodes_to_what_was_encoded_with_nan_as_missing():
@@ -101,11 +101,11 @@ def test_csv_has_missing_empty_infinity_as_inf_and_truth_in_small_letters():
 
 def test_csv_of_a_frame_that_went_through_pandas_has_no_nan_either():
     table = assembled([block([math.nan, 1.0])])
-    assert files.csv(tables.from_frame(tables.to_frame(table))) == files.csv(table)
+    assert files.csv_bytes(tables.from_frame(tables.to_frame(table))) == files.csv_bytes(table)
 
 
 def test_csv_without_commas_has_no_quotes_and_ends_each_line_with_a_newline():
-    text = files.csv(assembled([block([1.0, 2.0])])).decode()
+    text = files.csv_bytes(assembled([block([1.0, 2.0])])).decode()
     assert '"' not in text
     assert "\r" not in text
     assert text.count("\n") == 3
@@ -114,7 +114,7 @@ def test_csv_without_commas_has_no_quotes_and_ends_each_line_with_a_newline():
 
 def test_csv_quotes_parts_with_commas():
     table = assembled([block([1.0])], init="mean_field(sigma_w=1.5, sigma_b=0.3)")
-    assert '"mean_field(sigma_w=1.5, sigma_b=0.3)"' in files.csv(table).decode()
+    assert '"mean_field(sigma_w=1.5, sigma_b=0.3)"' in files.csv_bytes(table).decode()
     (row,) = csv_rows(table)
     assert row["init"] == "mean_field(sigma_w=1.5, sigma_b=0.3)"
     assert row["optimizer"] == ""
@@ -125,13 +125,13 @@ def test_csv_quotes_parts_with_commas():
 def test_csv_carries_quotes_and_commas_of_parts(text, tmp_path):
     table = pa.table({"optimizer": pa.array([text, None, "adam"]), "step": pa.array([0, 1, 2])})
     assert [row["optimizer"] for row in csv_rows(table)] == [text, "", "adam"]
-    (tmp_path / "a.csv").write_bytes(files.csv(table))
+    (tmp_path / "a.csv").write_bytes(files.csv_bytes(table))
     assert files.read(str(tmp_path / "a.csv"))["optimizer"].tolist()[::2] == [text, "adam"]
 
 
 def test_csv_of_an_empty_frame_is_its_header():
     empty = tables.assemble([], [], VANISHING.settings.names(), OWN)
-    assert files.csv(empty).decode() == ",".join(VANISHING.columns) + "\n"
+    assert files.csv_bytes(empty).decode() == ",".join(VANISHING.columns) + "\n"
 
 
 @given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=20))
@@ -150,7 +150,7 @@ def test_floats_in_csv_are_the_shortest_text_that_reads_back():
 def test_a_written_file_reads_back_as_the_frame(tmp_path, name):
     table = assembled([block(AWKWARD), block([math.inf, math.nan], [True, False])], init="mean_field(sigma_b=0.3)")
     files.save(table, tmp_path / name)
-    written = files.parquet(table) if name.endswith("parquet") else files.csv(table)
+    written = files.parquet_bytes(table) if name.endswith("parquet") else files.csv_bytes(table)
     assert (tmp_path / name).read_bytes() == written
     frame = files.read(str(tmp_path / name))
     assert list(frame.columns) == table.column_names
@@ -171,7 +171,7 @@ def test_parquet_keeps_types_and_missing_values():
     from pyarrow import parquet
 
     table = assembled([block([1.0, math.nan])])
-    assert parquet.read_table(io.BytesIO(files.parquet(table))).equals(table)
+    assert parquet.read_table(io.BytesIO(files.parquet_bytes(table))).equals(table)
 
 
 def test_writing_replaces_a_file_and_leaves_nothing_beside_it(tmp_path):

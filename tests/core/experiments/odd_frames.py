@@ -22,9 +22,9 @@ def assert_all_drawn_and_left_alone(kind, frames):
     """Charts, headline, summary and findings come of each, and change none."""
     for each in frames:
         before = each.copy()
-        for chart in kind.charts(each).values():
+        for chart in kind.figures(kind.analysis(each)).values():
             chart.titled().to_dict()
-        kind.headline(each)
-        kind.summary(each)
+        kind.headline(kind.analysis(each))
+        assert kind.analysis(each).summary is not None
         core.findings(each)
         pd.testing.assert_frame_equal(each, before)

@@ -11,8 +11,8 @@ import pytest
 
 import core
 from core.analysis import statistics
-from core.diagnosis.of_frames import experiment_of
-from core.experiments import backprop_charts
+from core.experiments import experiment_of
+from core.experiments.backprop import charts as backprop_charts
 
 KIND = core.experiment("backprop")
 PREDICTIONS = [f"prediction_{bits}" for bits in ("00", "01", "10", "11")]
@@ -94,9 +94,9 @@ def test_epochs_to_solve_count_from_where_all_rows_stay_right():
     accuracy = [0.5, 1.0, 0.75, 1.0, 1.0]
     frame = pd.DataFrame({"run": "a", "dataset": "xor", "hidden": 2, "init": "lesson", "activation": "tanh", "base_lr": 1.0,
         "epochs": 4, "seed": 0, "epoch": range(5), "train_loss": 0.1, "accuracy": accuracy})  # fmt: skip
-    assert KIND.run_summary(frame)["epochs_to_solve"].tolist() == [3.0]
-    assert KIND.run_summary(frame.assign(accuracy=1.0))["epochs_to_solve"].tolist() == [0.0]
-    never = KIND.run_summary(frame.assign(accuracy=0.75))
+    assert KIND.analysis(frame).runs["epochs_to_solve"].tolist() == [3.0]
+    assert KIND.analysis(frame.assign(accuracy=1.0)).runs["epochs_to_solve"].tolist() == [0.0]
+    never = KIND.analysis(frame.assign(accuracy=0.75)).runs
     assert never["solved"].tolist() == [0.0] and never["epochs_to_solve"].isna().all()
 
 
@@ -170,7 +170,7 @@ FRAMES = {
 def test_every_chart_draws_every_frame_and_leaves_it_as_it_is(make, run):
     frame = make(run)
     before = frame.copy(deep=True)
-    drawn = {name: chart.titled().to_dict() for name, chart in KIND.charts(frame).items()}
+    drawn = {name: chart.titled().to_dict() for name, chart in KIND.figures(KIND.analysis(frame)).items()}
     pd.testing.assert_frame_equal(frame, before)
     assert "loss" in drawn
     for name, chart in drawn.items():
@@ -178,12 +178,12 @@ def test_every_chart_draws_every_frame_and_leaves_it_as_it_is(make, run):
         said = " ".join([*chart["title"]["text"], *reasons]).strip()
         assert said, name
         assert not {"nan", "inf", "None", "nan%"} & set(said.replace(",", " ").split()), (name, said)
-    assert all(value for _, value, _ in KIND.headline(frame))
+    assert all(value for _, value, _ in KIND.headline(KIND.analysis(frame)))
 
 
 def test_the_share_of_runs_and_its_interval_are_those_of_the_runs(run):
     frame = run(hidden="2,8", seeds=20)
-    table = backprop_charts.shares(KIND.run_summary(frame)).set_index("hidden")
+    table = backprop_charts.shares(KIND.analysis(frame).runs).set_index("hidden")
     assert table.loc[8, ["solved", "n", "share", "high"]].tolist() == [20, 20, 1.0, 1.0]
     z, n, p = 1.959964, 20, table.loc[2, "share"]
     middle, half = (

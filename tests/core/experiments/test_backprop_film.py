@@ -8,8 +8,8 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.preprocessing import StandardScaler
 
 from core.engine.by_hand import SimpleNeuralNet, compute_loss
-from core.experiments import backprop_film as closely
 from core.experiments import experiment
+from core.experiments.backprop import film as closely
 from core.parts.activations import ACTIVATIONS
 from core.parts.inits import INITS
 

@@ -7,9 +7,8 @@ import pytest
 
 import core
 from core.engine.by_hand import SimpleNeuralNet
-from core.experiments import backprop_film as closely
-from core.experiments import backprop_pictures as pictures
-from core.experiments import backprop_steps as steps
+from core.experiments.backprop import film as closely
+from core.experiments.backprop import pictures, steps
 
 KIND = core.experiment("backprop")
 FILMS = {

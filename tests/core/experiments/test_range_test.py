@@ -1,10 +1,15 @@
 """The Learning rate experiment's summaries and charts: suggestions, spreads, the check."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from core import tables
-from core.experiments import experiment, range_test, range_test_charts
+from core.analysis import curves
+from core.experiments import experiment
+from core.experiments.range_test.charts import charts
+from core.experiments.range_test.check import AROUND, check_charts, check_settings, checked_rate
 from tests.core.experiments.odd_frames import assert_all_drawn_and_left_alone, cut_and_emptied
 
 KIND = experiment("range_test")
@@ -28,31 +33,31 @@ def test_charts_and_summaries_survive_odd_frames(frame):
 
 def test_rules_that_suggest_the_same_rate_are_all_to_be_seen(frame):
     """The first of them is drawn below the others, and wider."""
-    runs = range_test.run_summary(frame)
+    runs = KIND.analysis(frame).runs
     same = runs.assign(suggested_lr_steepest=0.03, suggested_lr_minimum_tenth=0.03, suggested_lr_valley=0.01)
-    chart = range_test_charts.charts(frame, same, range_test.NAMES)["curve"].titled().to_dict()
+    chart = charts(KIND, SimpleNamespace(finite=curves.finite(frame), runs=same))["curve"].titled().to_dict()
     rows = {row["rule"]: row["wide"] for data in chart["datasets"].values() for row in data if "wide" in row}
     assert rows["steepest"] > rows["a tenth of the minimum's"] == rows["valley"]
 
 
 def test_the_check_trains_at_the_recommended_rate_and_around_it(frame):
-    settings = range_test.check_settings(frame)
-    suggested = range_test.run_summary(frame)["suggested_lr_valley"].median()
+    settings = check_settings(KIND.analysis(frame))
+    suggested = KIND.analysis(frame).runs["suggested_lr_valley"].median()
     rates = [float(rate) for rate in settings["base_lr"].split(",")]
-    assert rates == pytest.approx([suggested * factor for factor in range_test.AROUND], rel=0.05)
+    assert rates == pytest.approx([suggested * factor for factor in AROUND], rel=0.05)
     sweep = experiment("schedulers").sweep(settings)
     assert {point.optimizer for point in sweep.points} == {"sgd"}
 
 
 def test_a_curve_that_is_lost_has_no_check(frame):
-    assert range_test.check_settings(frame.assign(smoothed_loss=np.nan)) is None
+    assert check_settings(KIND.analysis(frame.assign(smoothed_loss=np.nan))) is None
 
 
 @pytest.fixture(scope="module")
 def check(frame):
     """Trainings of five seeds at four rates, as the page makes them."""
     kind = experiment("schedulers")
-    runs = [run for task in kind.tasks(kind.sweep(range_test.check_settings(frame)).runs()) for run in task]
+    runs = [run for task in kind.tasks(kind.sweep(check_settings(KIND.analysis(frame))).runs()) for run in task]
     return tables.to_frame(kind.table(runs, tables.encode(kind.compute(runs, "cpu"))))
 
 
@@ -65,24 +70,24 @@ def test_the_check_is_judged_on_rows_that_were_not_trained_on(check):
     ends = {low: 0.9, suggested: 0.5, high: 0.3, highest: 0.8}
     by_seed = check["val_loss"].where(check["val_loss"].isna(), check["base_lr"].map(ends) + 0.01 * check["seed"])
     told = check.assign(val_loss=by_seed, train_loss=check["base_lr"].map({**ends, highest: 0.1}))
-    charts = range_test.check_charts(told)
-    assert list(charts) == ["check_val_loss", "check_train_loss", "check_val_accuracy"]
-    assert title_of(charts["check_val_loss"]) == (
+    figures = check_charts(told)
+    assert list(figures) == ["check_val_loss", "check_train_loss", "check_val_accuracy"]
+    assert title_of(figures["check_val_loss"]) == (
         f"The suggested rate {suggested:g} ends at a validation loss of 0.52; {high:g} at 0.32, here a higher rate does better"
     )
-    assert range_test.checked_rate(told) == high
-    assert title_of(charts["check_train_loss"]) == f"On the batches themselves {highest:g} ends lowest: 0.1"
+    assert checked_rate(told) == high
+    assert title_of(figures["check_train_loss"]) == f"On the batches themselves {highest:g} ends lowest: 0.1"
     spread = told["val_loss"].where(told["base_lr"] != high, 0.49 + 0.2 * ((told["seed"] % 2) - 0.5))
     spread = spread.where(check["val_loss"].notna())
-    assert range_test.checked_rate(told.assign(val_loss=spread)) == suggested
-    title = title_of(range_test.check_charts(told.assign(val_loss=spread))["check_val_loss"])
+    assert checked_rate(told.assign(val_loss=spread)) == suggested
+    title = title_of(check_charts(told.assign(val_loss=spread))["check_val_loss"])
     assert title.endswith(", within the spread of the seeds")
 
 
 def test_a_loss_above_the_check_charts_ceiling_is_drawn_there(check):
     highest = check["base_lr"].max()
     far = check["train_loss"].where((check["base_lr"] != highest) | (check["step"] == 0), 100.0)
-    chart = range_test.check_charts(check.assign(train_loss=far))["check_train_loss"].titled().to_dict()
+    chart = check_charts(check.assign(train_loss=far))["check_train_loss"].titled().to_dict()
     drawn = [row["median"] for data in chart["datasets"].values() for row in data]
     assert max(drawn) == pytest.approx(3.0 * check.loc[check["step"] == 0, "train_loss"].median())
     assert "is drawn there" in " ".join(chart["title"]["subtitle"])
@@ -92,10 +97,10 @@ def test_a_rate_that_diverges_is_not_the_one_with_the_best_accuracy(check):
     highest = check["base_lr"].max()
     numbers = ["train_loss", "val_loss", "val_accuracy"]
     lost = check.assign(**{name: check[name].mask(check["base_lr"] == highest) for name in numbers})
-    assert not title_of(range_test.check_charts(lost)["check_val_accuracy"]).startswith(f"{highest:g}")
+    assert not title_of(check_charts(lost)["check_val_accuracy"]).startswith(f"{highest:g}")
 
 
 def test_a_check_that_diverges_everywhere_is_drawn_in_a_sentence(check):
     lost = check.assign(diverged=True, **dict.fromkeys(("train_loss", "val_loss", "val_accuracy"), np.nan))
-    for chart in range_test.check_charts(lost).values():
+    for chart in check_charts(lost).values():
         chart.titled().to_dict()

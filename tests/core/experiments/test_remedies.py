@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 import core
-from core.experiments import experiment, remedies
+from core.experiments import experiment
+from core.experiments.remedies.summary import skill
 from core.parts.remedies import MEMBERS, REMEDIES
 from core.words import three_digits
 from tests.core.experiments.odd_frames import assert_all_drawn_and_left_alone, cut_and_emptied
@@ -109,12 +110,12 @@ def test_bad_input_gets_a_sentence(given, told):
 @pytest.mark.slow
 def test_the_lessons_remedies_learn_where_twenty_plain_layers_stay_at_chance():
     frame = frame_of({"remedy": "plain,relu_he,residual_blocks,batch_norm", "epochs": 5, "seeds": 10})
-    own = KIND.summary(frame).query("measure == 'final_val_accuracy'").set_index("remedy")
+    own = KIND.analysis(frame).summary.query("measure == 'final_val_accuracy'").set_index("remedy")
     assert (own["n"] == 10).all()
     assert own.loc["plain", "ci_high"] < 0.15
     for name in ("relu_he", "residual_blocks", "batch_norm"):
         assert own.loc[name, "ci_low"] > 0.3, name
-    decay = KIND.summary(frame).query("measure == 'decay_factor'").set_index("remedy")["mean"]
+    decay = KIND.analysis(frame).summary.query("measure == 'decay_factor'").set_index("remedy")["mean"]
     assert decay["batch_norm"] == pytest.approx(math.sqrt(math.pi / (math.pi - 1)), rel=0.05)
     codes = {(finding.code, finding.message.split(":")[0]) for finding in core.findings(frame)}
     assert codes == {("vanishing_gradients", "plain")}
@@ -122,22 +123,22 @@ def test_the_lessons_remedies_learn_where_twenty_plain_layers_stay_at_chance():
 
 def test_clipping_rescues_no_vanishing_gradient():
     frame = frame_of({"remedy": "plain,clipping", "depth": 12, "epochs": 2, "seeds": 2})
-    own = KIND.summary(frame).query("measure == 'final_val_accuracy'")["mean"]
+    own = KIND.analysis(frame).summary.query("measure == 'final_val_accuracy'")["mean"]
     assert (own < 0.2).all()
 
 
 def test_who_learns_is_measured_against_the_largest_class():
-    assert remedies.skill(0.9, 0.9) == 0 and remedies.skill(0.95, 0.9) == pytest.approx(0.5)
+    assert skill(0.9, 0.9) == 0 and skill(0.95, 0.9) == pytest.approx(0.5)
     frame = frame_of(SMALL | {"dataset": "breast_cancer", "remedy": "plain,relu_he", "epochs": 5, "seeds": 2})
     majority = 357 / 569
     learned = {"plain": majority + 0.01, "relu_he": 0.95}
     told = frame.assign(val_accuracy=frame["remedy"].map(learned).where(frame["val_accuracy"].notna()))
-    numbers = {label: (value, note) for label, value, note in KIND.headline(told)}
+    numbers = {label: (value, note) for label, value, note in KIND.headline(KIND.analysis(told))}
     assert (
         numbers["Learn"][0] == "1 of 1"
         and "62.7% of the rows, in runs that all survive: relu_he." in numbers["Learn"][1]
     )
-    chart = KIND.charts(told)["accuracy"].titled().to_dict()
+    chart = KIND.figures(KIND.analysis(told))["accuracy"].titled().to_dict()
     assert (
         " ".join(chart["title"]["text"])
         == "relu_he gets 95% right on average; the plain network does no better than guessing: 64%"
@@ -150,11 +151,11 @@ def test_a_remedy_that_lost_runs_is_praised_for_none_of_the_others():
     measured = [name for name in KIND.measures if frame[name].dtype == float]
     lost = frame["remedy"].eq("relu_he") & frame["seed"].eq(0)
     told = frame.assign(**{name: frame[name].mask(lost) for name in measured})
-    assert KIND.headline(told)[0][0] == "Best: plain"
-    title = KIND.charts(told)["loss"].title
+    assert KIND.headline(KIND.analysis(told))[0][0] == "Best: plain"
+    title = KIND.figures(KIND.analysis(told))["loss"].title
     assert title.startswith("plain has the lowest training loss")
     alone = told[told["remedy"] == "relu_he"]
-    assert "(2 of 3 runs, the others diverged)" in KIND.charts(alone)["loss"].title
+    assert "(2 of 3 runs, the others diverged)" in KIND.figures(KIND.analysis(alone))["loss"].title
 
 
 def test_a_deep_network_that_answers_the_largest_class_alone_is_found_out():
@@ -168,7 +169,7 @@ def test_a_deep_network_that_answers_the_largest_class_alone_is_found_out():
 
 def test_a_gradient_that_reaches_no_hidden_layer_or_not_the_first_is_said():
     frame = frame_of(SMALL | {"remedy": "relu", "depth": 4})
-    (name,) = (name for name in KIND.charts(frame) if name.startswith("gradients of"))
+    (name,) = (name for name in KIND.figures(KIND.analysis(frame)) if name.startswith("gradients of"))
     last = frame["step"].max()
     for zero, words in (
         (frame["layer"] <= 2, "layer 1's gradient is 0× the last hidden layer's at first, 0× at the end"),
@@ -179,7 +180,7 @@ def test_a_gradient_that_reaches_no_hidden_layer_or_not_the_first_is_said():
         ),
         (frame["layer"] == 4, "layer 1's gradient is ∞× the last hidden layer's at first"),
     ):
-        title = KIND.charts(frame.assign(grad_rms=frame["grad_rms"].mask(zero, 0.0)))[name].title
+        title = KIND.figures(KIND.analysis(frame.assign(grad_rms=frame["grad_rms"].mask(zero, 0.0))))[name].title
         assert words in title
 
 
@@ -187,7 +188,9 @@ def test_heatmap_and_finding_speak_of_the_same_ratio():
     frame = frame_of({"remedy": "plain", "depth": 12, "epochs": 1, "seeds": 2})
     (finding,) = core.findings(frame)
     words = f"layer 1's gradient is {three_digits(finding.evidence['first_over_last'])}× the last hidden layer's"
-    (title,) = (figure.title for name, figure in KIND.charts(frame).items() if name.startswith("gradients of"))
+    (title,) = (
+        figure.title for name, figure in KIND.figures(KIND.analysis(frame)).items() if name.startswith("gradients of")
+    )
     assert words in finding.message and words in title
 
 

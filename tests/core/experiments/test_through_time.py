@@ -10,14 +10,13 @@ import torch
 
 import core
 from core import files, tables
-from core.diagnosis.of_frames import experiment_of
-from core.diagnosis.time_steps import diagnose
 from core.engine import draws
 from core.engine.recurrent import recurrent_layer
-from core.experiments import experiment
-from core.experiments.through_time import NAMES, PRESETS, ThroughTime
+from core.experiments import experiment, experiment_of
+from core.experiments.through_time.settings import PRESETS, ThroughTime
 from core.parts.inits import INITS
 
+NAMES = ThroughTime.names()
 KIND = experiment("through_time")
 SMALL = {"width": "10", "batch_size": "7", "dataset": "adding(length=12, samples=40)"}
 RTOL = {"float32": 1e-4, "float64": 1e-10}
@@ -34,7 +33,7 @@ def frame_of(**given):
     runs = list(KIND.sweep(given).runs())
     found = measured(runs)
     blobs = tables.encode([found[run] for run in runs])
-    return tables.to_frame(tables.assemble(runs, blobs, NAMES, (*KIND.places, *KIND.measures)))
+    return tables.to_frame(tables.assemble(runs, blobs, NAMES, (*KIND.index, *KIND.measures)))
 
 
 def plain(run):
@@ -120,7 +119,7 @@ def test_the_bound_is_reached_where_tanh_is_linear():
 
 
 def test_an_orthogonal_gain_of_a_half_halves_the_gradient_at_each_step_and_one_nearly_keeps_it():
-    factors = KIND.run_summary(frame_of(gain="0.5,1", seeds="10")).groupby("gain")["decay_factor"].mean()
+    factors = KIND.analysis(frame_of(gain="0.5,1", seeds="10")).runs.groupby("gain")["decay_factor"].mean()
     assert 0.48 < factors[0.5] < 0.5  # tanh' takes the rest
     assert 0.9 < factors[1.0] < 1.0
 
@@ -191,7 +190,7 @@ def test_what_has_no_gradients_through_time_is_refused_in_a_sentence(given, sent
 
 def test_a_run_summary_fits_the_decay_factor_of_each_run():
     frame = frame_of(**SMALL, model="rnn,gru", seeds="3")
-    table = KIND.run_summary(frame)
+    table = KIND.analysis(frame).runs
     assert len(table) == 6
     for _, row in table.iterrows():
         mine = frame[frame["run"] == row["run"]]
@@ -202,7 +201,7 @@ def test_a_run_summary_fits_the_decay_factor_of_each_run():
 
 def test_a_summary_has_a_row_per_setting_and_measure():
     frame = frame_of(**SMALL, gain="0.5,1", seeds="4")
-    table = KIND.summary(frame)
+    table = KIND.analysis(frame).summary
     assert list(table.columns) == [*NAMES, "measure", "n", "mean", "median", "standard_error", "ci_low", "ci_high"]
     assert list(zip(table["gain"], table["measure"], strict=True)) == list(
         itertools.product((0.5, 1.0), ("decay_factor", "spectral_radius"))
@@ -210,14 +209,14 @@ def test_a_summary_has_a_row_per_setting_and_measure():
     assert (table["n"] == 4).all()
     decays = table[table["measure"] == "decay_factor"]
     assert (decays["ci_low"] <= decays["mean"]).all() and (decays["mean"] <= decays["ci_high"]).all()
-    assert KIND.summary(frame.iloc[:0]).empty
+    assert KIND.analysis(frame.iloc[:0]).summary.empty
 
 
 def test_a_summary_survives_a_file(tmp_path):
     frame = frame_of(**SMALL, model="rnn,lstm", seeds="2")
     files.save(tables.from_frame(frame), tmp_path / "frame.csv")
     again = core.summary(files.read(str(tmp_path / "frame.csv")))
-    np.testing.assert_allclose(again["mean"], KIND.summary(frame)["mean"])
+    np.testing.assert_allclose(again["mean"], KIND.analysis(frame).summary["mean"])
 
 
 def test_more_steps_units_and_rows_cost_more():
@@ -246,7 +245,7 @@ def test_expected_is_a_frame_without_rows():
 
 def test_findings_name_what_vanishes_and_what_explodes_and_leave_the_rest_alone():
     frame = frame_of(gain="0.5,1.2,3", seeds="10")
-    found = diagnose(frame)
+    found = core.findings(frame)
     assert [(own.code, own.severity) for own in found] == [
         ("vanishing_gradients", "error"),
         ("exploding_gradients", "error"),
@@ -260,26 +259,26 @@ def test_findings_name_what_vanishes_and_what_explodes_and_leave_the_rest_alone(
 
 
 def test_findings_of_one_seed_need_a_line_that_the_fit_explains():
-    assert [own.code for own in diagnose(frame_of(gain="0.5"))] == ["vanishing_gradients"]
-    assert diagnose(frame_of(gain="1.2")) == []
-    assert diagnose(frame_of(init="zeros")) == []
-    assert diagnose(frame_of().iloc[:0]) == []
+    assert [own.code for own in core.findings(frame_of(gain="0.5"))] == ["vanishing_gradients"]
+    assert core.findings(frame_of(gain="1.2")) == []
+    assert core.findings(frame_of(init="zeros")) == []
+    assert core.findings(frame_of().iloc[:0]) == []
 
 
 def test_the_remedy_cures_what_the_finding_names():
-    (found,) = diagnose(frame_of(gain="0.5", seeds="10"))
+    (found,) = core.findings(frame_of(gain="0.5", seeds="10"))
     query = dict(part.split("=", 1) for part in found.remedy.partition("?")[2].split("&"))
-    cured = diagnose(frame_of(**query))
+    cured = core.findings(frame_of(**query))
     assert [own.message.split(":")[0] for own in cured] == ["recurrent gain 0.5"]
 
 
 def test_the_story_is_the_pages_text():
-    assert not KIND.story.startswith(KIND.question)
-    assert "$$" in KIND.story
+    assert not KIND.explanation.startswith(KIND.question)
+    assert "$$" in KIND.explanation
     assert KIND.question.endswith("?")
 
 
 def test_the_headline_has_the_same_labels_before_and_after_a_run():
     frame = frame_of()
-    before, after = ([label for label, _, _ in KIND.headline(own)] for own in (frame.iloc[:0], frame))
+    before, after = ([label for label, _, _ in KIND.headline(KIND.analysis(own))] for own in (frame.iloc[:0], frame))
     assert before == after

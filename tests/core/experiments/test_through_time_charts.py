@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import core
-from core.experiments import through_time_charts, through_time_words
+from core.experiments.through_time import charts as through_time_charts
+from core.experiments.through_time import summary
 
 KIND = core.experiment("through_time")
 SMALL = {"width": 8, "batch_size": 8, "dataset": "adding(length=9, samples=20)"}
@@ -57,10 +58,10 @@ def words(drawn: dict) -> str:
 def test_every_chart_draws_every_frame_and_leaves_it_as_it_is(make, run):
     frame = make(run)
     before = frame.copy(deep=True)
-    drawn = {name: chart.titled().to_dict() for name, chart in KIND.charts(frame).items()}
-    numbers = KIND.headline(frame)
+    drawn = {name: chart.titled().to_dict() for name, chart in KIND.figures(KIND.analysis(frame)).items()}
+    numbers = KIND.headline(KIND.analysis(frame))
     core.findings(frame)
-    KIND.summary(frame)
+    assert KIND.analysis(frame).summary is not None
     pd.testing.assert_frame_equal(frame, before)
     assert set(drawn) == (CHARTS if len(frame) else {"gradient"})
     said = [*map(words, drawn.values()), *(text for _, value, note in numbers for text in (value, note))]
@@ -70,12 +71,12 @@ def test_every_chart_draws_every_frame_and_leaves_it_as_it_is(make, run):
 
 
 def test_a_charts_title_is_the_finding_of_its_frame(run):
-    title = KIND.charts(run(gain="0.5", seeds=3))["gradient"].title
-    factor = KIND.run_summary(run(gain="0.5", seeds=3))["decay_factor"].mean()
+    title = KIND.figures(KIND.analysis(run(gain="0.5", seeds=3)))["gradient"].title
+    factor = KIND.analysis(run(gain="0.5", seeds=3)).runs["decay_factor"].mean()
     assert title == f"Back in time, gradients shrink {factor:.3g}× a step"
-    several = KIND.charts(run(gain="0.5,3", seeds=3))["gradient"].title
+    several = KIND.figures(KIND.analysis(run(gain="0.5,3", seeds=3)))["gradient"].title
     assert "(recurrent gain 0.5) to" in several
-    assert "Of 3 settings, 2 fade" in KIND.charts(run(gain="0.3,0.5,3", seeds=3))["decay"].title
+    assert "Of 3 settings, 2 fade" in KIND.figures(KIND.analysis(run(gain="0.3,0.5,3", seeds=3)))["decay"].title
 
 
 def test_what_is_drawn_over_time_is_the_geometric_mean_of_the_seeds(run):
@@ -96,17 +97,17 @@ def test_a_long_sequence_is_thinned_and_keeps_both_ends(run):
 
 
 def test_gradients_that_are_zero_are_counted_below_the_chart(run):
-    chart = KIND.charts(run(init="zeros,orthogonal", seeds=2))["gradient"]
+    chart = KIND.figures(KIND.analysis(run(init="zeros,orthogonal", seeds=2)))["gradient"]
     assert "18 gradients that are zero or not finite are left out" in chart.note
 
 
 def test_the_bound_is_drawn_for_the_plain_network_alone(run):
-    assert "Dashed grey" in KIND.charts(run(model="rnn"))["gradient"].note
-    assert "Dashed grey" not in KIND.charts(run(model="gru"))["gradient"].note
+    assert "Dashed grey" in KIND.figures(KIND.analysis(run(model="rnn")))["gradient"].note
+    assert "Dashed grey" not in KIND.figures(KIND.analysis(run(model="gru")))["gradient"].note
 
 
 def test_the_first_steps_share_is_first_over_last(run):
     frame = run(seeds=2)
     ends = [frame[frame["time"] == time].set_index("seed")["grad_norm"] for time in (1, 9)]
     expected = math.exp(float(np.log(ends[0] / ends[1]).mean()))
-    assert through_time_words.share_of_first(frame).item() == pytest.approx(expected)
+    assert summary.share_of_first(frame).item() == pytest.approx(expected)

@@ -10,8 +10,10 @@ import pytest
 
 import core
 from core.analysis import curves, ranking
-from core.experiments import clipping, experiment, training_charts
-from core.experiments.trainings import MEASURES
+from core.experiments import experiment
+from core.experiments.clipping.thresholds import suggested_threshold
+from core.experiments.training import charts
+from core.experiments.training.settings import MEASURES
 from core.jobs import estimates
 from core.parts import REGISTRIES
 from core.words import three_digits
@@ -152,12 +154,12 @@ def test_every_chart_headline_and_finding_survives_an_odd_frame(run, name, odd):
     other = {"schedulers": {"scheduler": "plateau,one_cycle"}, "clipping": {"clipper": "norm,none,value"}}[name]
     frame = ODD[odd](run(name, seeds=2, base_lr="0.001,0.01", **other))
     before = frame.copy()
-    for chart in KINDS[name].charts(frame).values():
+    for chart in KINDS[name].figures(KINDS[name].analysis(frame)).values():
         assert chart.titled().to_dict()
-    for label, value, note in KINDS[name].headline(frame):
+    for label, value, note in KINDS[name].headline(KINDS[name].analysis(frame)):
         assert label and value and note
     core.findings(frame)
-    KINDS[name].summary(frame)
+    assert KINDS[name].analysis(frame).summary is not None
     pd.testing.assert_frame_equal(frame, before)
 
 
@@ -210,9 +212,9 @@ def test_a_setting_that_loses_runs_is_ranked_behind_those_that_keep_all():
 
 def test_a_title_says_ties_and_lost_runs():
     tie = ranking.ranking(ends(cosine_1=[1.0, 2.0], constant_1=[2.0, 1.0], plateau_1=[3.0, 3.0]), ["scheduler"], "loss")
-    assert training_charts.named_best(tie) == "cosine and constant"
+    assert charts.named_best(tie) == "cosine and constant"
     lost = ranking.ranking(ends(cosine_1=[1.0, math.nan], constant_1=[math.nan] * 2), ["scheduler"], "loss")
-    assert training_charts.named_best(lost) == "cosine (1 of 2 runs ended finite)"
+    assert charts.named_best(lost) == "cosine (1 of 2 runs ended finite)"
 
 
 def test_the_schedulers_headline_is_of_one_point(run):
@@ -220,12 +222,14 @@ def test_the_schedulers_headline_is_of_one_point(run):
     runs = core.summary(frame, runs=True)
     means = runs.groupby(["scheduler", "base_lr"])[["final_val_loss", "final_val_accuracy"]].mean()
     best = means["final_val_loss"].idxmin()
-    name, loss, accuracy, _ = (value for _, value, _ in KINDS["schedulers"].headline(frame))
+    name, loss, accuracy, _ = (
+        value for _, value, _ in KINDS["schedulers"].headline(KINDS["schedulers"].analysis(frame))
+    )
     assert name == best[0]
     assert loss == three_digits(means.loc[best, "final_val_loss"])
     assert accuracy == f"{means.loc[best, 'final_val_accuracy']:.1%}"
-    assert [own[0] for own in KINDS["schedulers"].headline(frame)] == [
-        own[0] for own in KINDS["schedulers"].headline(frame.iloc[:0])
+    assert [own[0] for own in KINDS["schedulers"].headline(KINDS["schedulers"].analysis(frame))] == [
+        own[0] for own in KINDS["schedulers"].headline(KINDS["schedulers"].analysis(frame.iloc[:0]))
     ]
 
 
@@ -241,7 +245,7 @@ def test_a_line_is_drawn_while_most_of_its_runs_are_alive_and_the_lost_ones_are_
     norms = sorted(frame.loc[(frame["step"] == 3) & ~lost, "grad_norm"])
     assert table.loc[3, "median"] == pytest.approx((norms[1] + norms[2]) / 2)  # of three and a fourth that is infinite
     assert table.loc[3, "high"] == pytest.approx(norms[2])
-    drawn = KINDS["clipping"].charts(frame)["before"].titled().to_dict()
+    drawn = KINDS["clipping"].figures(KINDS["clipping"].analysis(frame))["before"].titled().to_dict()
     assert "3 of 4 runs diverged" in " ".join(drawn["title"]["subtitle"])
 
 
@@ -254,14 +258,14 @@ def test_a_suggested_threshold_is_read_from_runs_that_went_well(run):
     )
     good = frame[~bad]
     assert good["train_loss"].iloc[-1] < good["train_loss"].iloc[0]
-    assert clipping.suggested_threshold(rising) == pytest.approx(good["grad_norm"].quantile(0.9))
+    assert suggested_threshold(KINDS["clipping"].analysis(rising)) == pytest.approx(good["grad_norm"].quantile(0.9))
 
 
 def test_the_map_of_lost_runs_counts_runs_and_names_no_clipper(run):
     frame = run("clipping", seeds=2, clipper="none,norm", optimizer="sgd,adam")
     runs = core.summary(frame, runs=True)
     runs = runs.assign(failed=(runs["clipper"] == "none").astype(float))
-    title = training_charts.share_map(runs, "clipper", "failed").titled().to_dict()["title"]
+    title = charts.share_map(runs, "clipper", "failed").titled().to_dict()["title"]
     assert " ".join(title["text"]).startswith("100% of runs failed without clipping")
     assert title["subtitle"] == ["Each cell: 4 runs."]
 

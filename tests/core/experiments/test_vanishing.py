@@ -9,7 +9,7 @@ import pytest
 from core import files, tables
 from core.analysis.layers import pooled_decay
 from core.experiments import experiment
-from core.experiments.vanishing import PRESETS, TRAINED, Vanishing
+from core.experiments.vanishing.settings import PRESETS, TRAINED, Vanishing
 from core.theory import mean_field
 
 KIND = experiment("vanishing")
@@ -19,7 +19,7 @@ NAMES = Vanishing.names()
 def frame_of(**given):
     runs = list(KIND.sweep(given).runs())
     blobs = tables.encode(KIND.compute(runs, "cpu"))
-    return tables.to_frame(tables.assemble(runs, blobs, NAMES, (*KIND.places, *KIND.measures)))
+    return tables.to_frame(tables.assemble(runs, blobs, NAMES, (*KIND.index, *KIND.measures)))
 
 
 def test_an_unknown_experiment_gets_the_nearest():
@@ -96,7 +96,7 @@ def test_expected_is_the_frame_as_theory_has_it():
 
 def test_a_run_summary_has_a_row_per_run_and_its_decay_factor():
     frame = frame_of(depth="5,9", loss="projection", seeds="3")
-    table = KIND.run_summary(frame)
+    table = KIND.analysis(frame).runs
     assert len(table) == 6
     for _, row in table.iterrows():
         mine = frame[frame["run"] == row["run"]]
@@ -108,7 +108,7 @@ def test_a_run_summary_has_a_row_per_run_and_its_decay_factor():
 
 def test_a_run_summary_of_training_has_the_last_loss_and_decay():
     frame = frame_of(loss="mse", steps="3", seeds="2", batch_size="4")
-    table = KIND.run_summary(frame).set_index("run")
+    table = KIND.analysis(frame).runs.set_index("run")
     last = frame[frame["step"] == 3]
     for run, rows in last.groupby("run"):
         assert table.loc[run, "final_train_loss"] == rows["train_loss"].iloc[0]
@@ -122,17 +122,17 @@ def test_a_run_that_diverged_has_no_last_loss():
         depth="2", dataset="digits", batch_size="32", loss="mse", steps="12", optimizer="sgd", base_lr="1000"
     )
     assert np.isfinite(frame["train_loss"].iloc[0])
-    assert KIND.run_summary(frame)["final_train_loss"].isna().all()
+    assert KIND.analysis(frame).runs["final_train_loss"].isna().all()
 
 
 def test_a_summary_has_a_row_per_setting_and_measure():
     frame = frame_of(depth="5,9", loss="projection", seeds="4")
-    table = KIND.summary(frame)
+    table = KIND.analysis(frame).summary
     assert list(table.columns) == [*NAMES, "measure", "n", "mean", "median", "standard_error", "ci_low", "ci_high"]
     measures = ["decay_factor", "decay_factor_theory", "decay_factor_pooled"]
     assert list(zip(table["depth"], table["measure"], strict=True)) == list(itertools.product((5, 9), measures))
     assert (table["n"] == 4).all()
-    runs = KIND.run_summary(frame)
+    runs = KIND.analysis(frame).runs
     mean = table[(table["depth"] == 9) & (table["measure"] == "decay_factor")]["mean"].item()
     assert mean == pytest.approx(runs.loc[runs["depth"] == 9, "decay_factor"].mean())
     pooled = table[(table["depth"] == 9) & (table["measure"] == "decay_factor_pooled")].iloc[0]
@@ -142,8 +142,8 @@ def test_a_summary_has_a_row_per_setting_and_measure():
 def test_summaries_survive_a_file(tmp_path):
     frame = frame_of(depth="4", loss="projection", seeds="3")
     files.save(tables.from_frame(frame), tmp_path / "frame.csv")
-    again = KIND.summary(files.read(str(tmp_path / "frame.csv")))
-    np.testing.assert_allclose(again["mean"], KIND.summary(frame)["mean"])
+    again = KIND.analysis(files.read(str(tmp_path / "frame.csv"))).summary
+    np.testing.assert_allclose(again["mean"], KIND.analysis(frame).summary["mean"])
 
 
 def test_the_lessons_tanh_shrinks_as_theory_says_and_its_weights_cost_one_over_root_three():

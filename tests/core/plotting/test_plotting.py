@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 import core
-from core.experiments import vanishing_charts
 from core.plotting.axes import power_axis
 from core.plotting.style import PALETTE, TICKS, colours, legend
 
@@ -24,6 +23,11 @@ MAPPED = {
     "width": 4,
     "seeds": 2,
 }
+
+
+def charts(frame):
+    kind = core.experiment("vanishing")
+    return kind.figures(kind.analysis(frame))
 
 
 def expected(**given: str) -> pd.DataFrame:
@@ -94,7 +98,7 @@ def words(drawn: dict) -> str:
 def test_every_chart_draws_every_frame_and_leaves_it_as_it_is(make, run):
     frame = make(run)
     before = frame.copy(deep=True)
-    drawn = {name: chart.titled().to_dict() for name, chart in vanishing_charts.charts(frame).items()}
+    drawn = {name: figure.titled().to_dict() for name, figure in charts(frame).items()}
     pd.testing.assert_frame_equal(frame, before)
     assert {"gradient", "decay", "split", "saturated", "dead"} <= set(drawn)
     for name, chart in drawn.items():
@@ -104,12 +108,12 @@ def test_every_chart_draws_every_frame_and_leaves_it_as_it_is(make, run):
 
 
 def test_an_untrained_frame_has_no_chart_of_steps_and_a_trained_one_has(run):
-    assert "steps" not in vanishing_charts.charts(run(depth=2))
-    assert "steps" in vanishing_charts.charts(run(depth=2, steps=3, **TRAINED))
+    assert "steps" not in charts(run(depth=2))
+    assert "steps" in charts(run(depth=2, steps=3, **TRAINED))
 
 
 def test_a_charts_title_is_the_finding_of_its_frame(run):
-    title = words(vanishing_charts.charts(run(depth=20, seeds=20))["gradient"].titled().to_dict())
+    title = words(charts(run(depth=20, seeds=20))["gradient"].titled().to_dict())
     assert title.startswith("Gradients shrink 0.5")
     assert "a layer towards the input (theory 0.57" in title
 
@@ -117,9 +121,9 @@ def test_a_charts_title_is_the_finding_of_its_frame(run):
 def test_what_is_left_out_is_said_with_its_count(run):
     frame = run(depth=5, seeds=3)
     holes = frame.assign(grad_rms=frame["grad_rms"] * (frame["layer"] > 2))
-    subtitle = " ".join(vanishing_charts.charts(holes)["gradient"].titled().to_dict()["title"]["subtitle"])
+    subtitle = " ".join(charts(holes)["gradient"].titled().to_dict()["title"]["subtitle"])
     assert "2 layers with a zero or non-finite gradient are left out." in subtitle
-    many = vanishing_charts.charts(run(width="1:201", depth=2, seeds=1))["gradient"].titled().to_dict()
+    many = charts(run(width="1:201", depth=2, seeds=1))["gradient"].titled().to_dict()
     assert "8 of 200 settings are drawn" in " ".join(many["title"]["subtitle"])
 
 
@@ -127,15 +131,13 @@ def test_what_is_left_out_is_said_with_its_count(run):
     ("share", "words"), [(0.0, "No unit output is"), (0.005, "Hardly any"), (0.012, "Up to 1% of")]
 )
 def test_a_small_share_is_not_called_zero_per_cent(run, share, words):
-    title = (
-        vanishing_charts.charts(run(depth=3).assign(saturated=share))["saturated"].titled().to_dict()["title"]["text"]
-    )
+    title = charts(run(depth=3).assign(saturated=share))["saturated"].titled().to_dict()["title"]["text"]
     assert " ".join(title).startswith(words)
 
 
 def test_charts_of_a_filtered_frame_say_what_it_lacks(run):
     with pytest.raises(ValueError, match="the table lacks rows of some runs"):
-        vanishing_charts.charts(run(depth=5, seeds=2).query("layer != 3"))
+        charts(run(depth=5, seeds=2).query("layer != 3"))
 
 
 @pytest.mark.parametrize("logs", [[], [math.nan], [0.0], [-3.2, -3.1], [-300.5, 2.0], [-0.5, 0.5], [-45, -1, math.inf]])
@@ -167,5 +169,5 @@ def test_a_legend_has_two_columns_at_most_so_that_a_phone_shows_it_whole():
 
 
 def test_an_axis_of_decay_factors_asks_for_few_labels(run):
-    drawn = vanishing_charts.charts(run(depth="3,5", seeds=2))["decay"].titled().to_dict()
+    drawn = charts(run(depth="3,5", seeds=2))["decay"].titled().to_dict()
     assert drawn["layer"][2]["encoding"]["x"]["axis"]["tickCount"] == TICKS

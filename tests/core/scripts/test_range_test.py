@@ -129,8 +129,8 @@ def test_charts_survive_odd_frames():
         frame.assign(smoothed_loss=0.0),
     ):
         before = odd.copy()
-        for chart in KIND.charts(odd).values():
+        for chart in KIND.figures(KIND.analysis(odd)).values():
             chart.titled().to_dict()
-        KIND.headline(odd)
-        KIND.summary(odd)
+        KIND.headline(KIND.analysis(odd))
+        assert KIND.analysis(odd).summary is not None
         pd.testing.assert_frame_equal(odd, before)

@@ -132,7 +132,7 @@ def measured():
         unique = {the_run(name).id: the_run(name) for name in names}
         for task in kind.tasks(unique.values()):
             for run, columns in zip(task, kind.compute(task, "cpu"), strict=True):
-                found[by_run[run.id]] = pd.DataFrame(columns)[[*kind.places, *kind.measures]]
+                found[by_run[run.id]] = pd.DataFrame(columns)[[*kind.index, *kind.measures]]
         for name in names:
             found.setdefault(name, found[by_run[the_run(name).id]])
     return found

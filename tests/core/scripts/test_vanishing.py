@@ -21,7 +21,7 @@ from tests.core.scripts.interpreter import alone, printed_by
 pytestmark = pytest.mark.slow  # scripts in interpreters of their own
 
 RTOL = {"float32": 1e-4, "float64": 1e-9}
-COLUMNS = [*VANISHING.places, *(name for name in VANISHING.measures if name != "theory_grad_rms")]
+COLUMNS = [*VANISHING.index, *(name for name in VANISHING.measures if name != "theory_grad_rms")]
 SHAPE = {"depth": 4, "width": 10, "activation": "tanh", "batch_size": 7, "loss": "projection", "dtype": "float64"}
 TRAINED = {"loss": "cross_entropy", "steps": 3, "base_lr": 0.01}
 ARGUMENTS = {  # by argument, a value that is not the default

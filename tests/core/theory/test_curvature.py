@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from core.engine.curvature import descent, sharpness
-from core.experiments import experiment, trainings
+from core.experiments import experiment
+from core.experiments.training import compute
 from core.parts.datasets import DATASETS, table
 from core.parts.optimizers import OPTIMIZERS
 from core.theory.curvature import largest_eigenvalue, max_stable_lr
@@ -52,7 +53,7 @@ def plain_network(run):
     from core.engine.training import model_of
 
     settings = run.settings
-    stack = trainings.stack([run])
+    stack = compute.stack([run])
     own = model_of(stack, "cpu")
     widths = [settings.data.features, *[settings.width] * settings.depth, settings.data.classes]
     phi = {"tanh": nn.Tanh(), "relu": nn.ReLU()}[settings.activation]
@@ -85,14 +86,14 @@ def test_sharpness_is_the_largest_eigenvalue_of_the_whole_hessian(activation, se
 
     flat = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
     whole = torch.autograd.functional.hessian(loss, flat)
-    found = sharpness(trainings.stack([run]), len(inputs))
+    found = sharpness(compute.stack([run]), len(inputs))
     np.testing.assert_allclose(found[0], torch.linalg.eigvalsh(whole)[-1], rtol=1e-4)
 
 
 def test_sharpness_is_the_same_alone_and_among_others():
     runs = list(RANGE_TEST.sweep({"dataset": "wine", "width": 8, "optimizer": "sgd", "seeds": 6}).runs())
-    together = sharpness(trainings.stack(runs), 142)
-    np.testing.assert_array_equal(together, [sharpness(trainings.stack([run]), 142)[0] for run in runs])
+    together = sharpness(compute.stack(runs), 142)
+    np.testing.assert_array_equal(together, [sharpness(compute.stack([run]), 142)[0] for run in runs])
 
 
 def distance_after(optimizer, lr, steps=2000):
@@ -160,15 +161,15 @@ def test_descent_is_the_plain_one_and_its_sharpness_that_of_the_whole_hessian():
         losses.append(loss.item())
         loss.backward()
         rule.step()
-    found = descent(trainings.stack([run]), len(inputs), 0.5, steps=11, every=5)
+    found = descent(compute.stack([run]), len(inputs), 0.5, steps=11, every=5)
     np.testing.assert_allclose(found.loss[0], losses, rtol=1e-9)
     assert found.sharpness.shape == (1, 3)
-    assert found.sharpness[0, 0] == sharpness(trainings.stack([run]), len(inputs))[0]
+    assert found.sharpness[0, 0] == sharpness(compute.stack([run]), len(inputs))[0]
 
 
 @pytest.mark.parametrize("factor", [0.5, 4.0])
 def test_full_batch_descent_of_a_network_holds_below_its_limit_and_is_thrown_back_far_above(factor):
     (run,) = RANGE_TEST.sweep({"dataset": "wine", "width": 16, "activation": "tanh", "optimizer": "sgd"}).runs()
-    limit = max_stable_lr(OPTIMIZERS.parse("sgd"), float(sharpness(trainings.stack([run]), 142)[0]))
-    loss = descent(trainings.stack([run]), 142, factor * limit, steps=12, every=12).loss[0]
+    limit = max_stable_lr(OPTIMIZERS.parse("sgd"), float(sharpness(compute.stack([run]), 142)[0]))
+    loss = descent(compute.stack([run]), 142, factor * limit, steps=12, every=12).loss[0]
     assert (np.diff(loss) < 0).all() == (factor < 1)

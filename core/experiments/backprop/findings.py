@@ -1,0 +1,142 @@
+"""Faults of the two-layer network: units that stay alike, plateaus, rates too high or too low."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from core.analysis import statistics
+from core.analysis.points import group_by_settings
+from core.diagnosis.columns import check_numbers
+from core.diagnosis.finding import Finding
+from core.experiments.backprop.settings import GRADIENTS, Backprop
+from core.parts.datasets import TRUTH_TABLES
+from core.settings import query
+from core.words import three_digits
+
+if TYPE_CHECKING:
+    from core.experiments import Analysis, Experiment
+
+
+MOVING = 0.02  # of its loss that a run still loses over the last tenth of its epochs: it is on its way
+CHANCE = {"xor": 0.6931, "and": 0.5623, "or": 0.5623}  # loss of who knows only how often the answer is 1
+WAITING = 0.85  # of it, above which a run has not begun to learn
+
+
+def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
+    """Per setting: diverged; symmetric units; runs that end on a plateau, or before they arrive."""
+    frame = analysis.frame
+    if frame.empty:
+        return []
+    check_numbers(frame, ("train_loss", "accuracy", "base_lr", *GRADIENTS), ("epoch", "hidden", "epochs", "seed"))
+    frame = analysis.finite
+    runs = analysis.runs
+    number, table = group_by_settings(runs, Backprop.names())
+    found = []
+    for point, settings in table.iterrows():
+        own = runs[number == point]
+        rows = frame[frame["run"].isin(own["run"])]
+        found += _diverged(rows, own, settings) or _symmetric(rows, own, settings) or _unsolved(rows, own, settings)
+    return found
+
+
+def _diverged(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> list[Finding]:
+    lost = int(runs["final_train_loss"].isna().sum())
+    if not lost:
+        return []
+    epoch, lr = int(rows.loc[rows["train_loss"].isna(), "epoch"].min()), float(settings["base_lr"])
+    return [
+        Finding(
+            "diverged",
+            "error",
+            f"{_whose(settings)}{lost} of {len(runs)} runs diverge, the first at epoch {epoch}.",
+            {"runs": len(runs), "diverged": lost, "first_epoch": epoch, "base_lr": lr},
+            f"Lower base_lr, say to {lr / 10:g}.",
+            _link(settings, base_lr=f"{lr / 10:g},{lr:g}"),
+        )
+    ]
+
+
+def _symmetric(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> list[Finding]:
+    """All weights start at zero: every hidden unit is a copy of every other."""
+    if str(settings["init"]) != "zeros":
+        return []
+    largest = float(rows[list(GRADIENTS)].max().max())
+    solved = float(runs["solved"].mean())
+    units = int(settings["hidden"])
+    still = (
+        "and every gradient is exactly zero, so that nothing moves" if largest == 0.0 else "so that they are one unit"
+    )
+    return [
+        Finding(
+            "symmetric_units",
+            "info" if solved == 1.0 else "error",
+            f"{_whose(settings)}all weights start at zero; the {units} hidden units stay alike, {still}.",
+            {"runs": len(runs), "solved": solved, "hidden": units, "largest_gradient": largest},
+            "Draw the first weights at random.",
+            _link(settings, init="zeros,lesson"),
+        )
+    ]
+
+
+def _unsolved(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> list[Finding]:
+    """Runs on a truth table that end with a wrong answer: still on their way, or on a plateau."""
+    failed = runs[runs["solved"] == 0.0]
+    if str(settings["dataset"]) not in TRUTH_TABLES or failed.empty:
+        return []
+    n, hidden, lr = len(runs), int(settings["hidden"]), float(settings["base_lr"])
+    low, high = statistics.share_interval(n - len(failed), n)
+    ends, tenth = _losses_near_the_end(rows[rows["run"].isin(failed["run"])], int(settings["epochs"]))
+    waiting = ends > WAITING * CHANCE[str(settings["dataset"])]
+    moving = int((waiting | (ends < (1.0 - MOVING) * tenth)).sum())
+    evidence = {
+        "runs": n,
+        "solved": n - len(failed),
+        "solved_low": low,
+        "solved_high": high,
+        "final_train_loss": float(failed["final_train_loss"].median()),
+        "still_falling": moving,
+    }
+    words = f"{_whose(settings)}{len(failed)} of {n} runs end with a wrong answer, at a loss of about {three_digits(evidence['final_train_loss'])}"
+    if moving > len(failed) / 2:
+        link = _link(settings, base_lr=f"{lr:g},{lr * 10:g}")
+        return [
+            Finding(
+                "learning_rate_too_low",
+                "warning",
+                f"{words}: they are still on their way.",
+                evidence,
+                f"More epochs, or a base_lr of {lr * 10:g}.",
+                link,
+            )
+        ]
+    more = max(8, 2 * hidden)
+    return [
+        Finding(
+            "stuck_on_a_plateau",
+            "warning",
+            f"{words}: a plateau, from which gradient descent finds no way down.",
+            evidence,
+            f"Other first weights (a seed), or {more} hidden units.",
+            _link(settings, hidden=f"{hidden},{more}"),
+        )
+    ]
+
+
+def _whose(settings: pd.Series) -> str:
+    """The setting that a message is about, where there are several."""
+    return "" if settings["label"] == "all runs" else f"{settings['label']}: "
+
+
+def _losses_near_the_end(rows: pd.DataFrame, epochs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Each run's loss after the last epoch and a tenth of the epochs before."""
+    at = rows.pivot_table(index="run", columns="epoch", values="train_loss")
+    return at[epochs].to_numpy(float), at[epochs - max(1, epochs // 10)].to_numpy(float)
+
+
+def _link(settings: pd.Series, **changes: object) -> str:
+    """The page with these settings but for the changes, over twenty seeds."""
+    fields = {name: settings[name] for name in Backprop.names()} | {"seeds": 20} | changes
+    return query(fields)

@@ -1,0 +1,80 @@
+"""The charts of the page: who survives, what the loss does, the norms before and after, how often clipping fires."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from core.analysis import ranking
+from core.experiments.clipping.settings import Clipping
+from core.experiments.clipping.thresholds import suggested_threshold, with_factor
+from core.experiments.training.charts import (
+    NOTHING,
+    curve_chart,
+    ending_title,
+    ranking_chart,
+    share_map,
+)
+from core.plotting.figure import Figure, across_page, empty
+from core.words import three_digits
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.experiments import Analysis, Experiment
+
+
+def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
+    """Who survives, what the loss does, the norms before and after, and how often clipping fires."""
+    frame, runs = analysis.finite, analysis.runs
+    if frame.empty:
+        return {"failed": empty(NOTHING)}
+    factors = with_factor(frame)
+    loss_title = ending_title(ranking.standing(runs, Clipping.names(), "final_val_loss"), "final_val_loss")
+    live = frame["clipped"].astype(float).where(~frame["diverged"].astype(bool))
+    figures = {
+        "failed": share_map(runs, "clipper", "failed"),
+        "diverged": share_map(runs, "clipper", "diverged"),
+        "loss": curve_chart(frame, Clipping.names(), "val_loss", "epoch", loss_title),
+        "before": curve_chart(frame, Clipping.names(), "grad_norm", "step", _before_title(analysis)),
+        "after": curve_chart(frame, Clipping.names(), "clipped_grad_norm", "step", _after_title(frame)),
+        "factor": curve_chart(factors, Clipping.names(), "clip_factor", "step", _factor_title(factors)),
+        "clipped": curve_chart(
+            frame.assign(clipped_share=live),
+            Clipping.names(),
+            "clipped_share",
+            "epoch",
+            _clipped_title(runs),
+        ),
+        "ranking": ranking_chart(frame, runs, Clipping.names(), "final_val_loss"),
+    }
+    return across_page(figures, "failed", "loss", "ranking")
+
+
+def _before_title(analysis: Analysis) -> str:
+    suggested = suggested_threshold(analysis)
+    if np.isnan(suggested):
+        return "Norm of the gradient, before clipping: every run failed"
+    return f"Nine norms of ten are below {three_digits(suggested)}: a threshold that fires on the rest"
+
+
+def _after_title(frame: pd.DataFrame) -> str:
+    clipped = frame[frame["clipper"] != "none"]
+    if clipped.empty:
+        return "No run has a clipper: these are the norms as they were"
+    largest = clipped["clipped_grad_norm"].max()
+    return f"With a clipper, the largest norm of any gradient is {three_digits(float(largest))}"
+
+
+def _factor_title(frame: pd.DataFrame) -> str:
+    median = frame.loc[frame["clipped"], "clip_factor"].median()
+    if np.isnan(median):
+        return "No update was clipped: the learning rate is what it says"
+    return f"A clipped update keeps {three_digits(float(median))} of its learning rate (median)"
+
+
+def _clipped_title(runs: pd.DataFrame) -> str:
+    shares = runs.groupby("clipper", sort=False)["clipped_share"].mean().sort_values(ascending=False)
+    return f"{shares.index[0]} clips {shares.iloc[0]:.0%} of its updates"

@@ -1,0 +1,112 @@
+"""Whether a deep network learned with its remedy, and if not, whether its gradients were to blame."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from core.analysis.baseline import majority
+from core.analysis.points import group_by_settings
+from core.diagnosis.columns import check_numbers
+from core.diagnosis.finding import Finding
+from core.diagnosis.rules import ERROR_RATIO, MOST_RUNS
+from core.experiments.remedies.summary import AT_CHANCE, skill
+from core.settings import query
+from core.words import three_digits
+
+if TYPE_CHECKING:
+    from core.experiments import Analysis, Experiment
+
+
+WHOLE = ("step", "layer", "depth", "width", "epochs", "batch_size", "seed")
+NUMBERS = ("train_loss", "val_loss", "grad_rms", "base_lr")
+SHOWN = ("remedy", "depth", "width", "dataset", "optimizer", "base_lr", "epochs", "dtype")
+STUCK = 0.1  # share of the first loss by which a network that learns at all lowers it
+
+
+def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
+    """The findings of a frame of deep networks and their remedies."""
+    frame = analysis.frame
+    if frame.empty:
+        return []
+    check_numbers(frame, NUMBERS, WHOLE)
+    if not frame["dataset"].map(lambda name: isinstance(name, str)).all():
+        raise ValueError("dataset: must hold names of datasets, but a cell is empty or a number")
+    runs = analysis.runs
+    number, table = group_by_settings(frame, [name for name in SHOWN if name in frame])
+    first = frame[(frame["step"] == 0) & (frame["layer"] == 1)].set_index("run")["train_loss"]
+    found = []
+    for point, settings in table.iterrows():
+        own = runs[runs["run"].isin(frame.loc[number == point, "run"])]
+        rows = frame[(number == point) & (frame["step"] == 0)]
+        found += _lost(own, settings) or _gradients(own, rows, first, settings)
+    return found
+
+
+def _lost(runs: pd.DataFrame, settings: pd.Series) -> list[Finding]:
+    share = float(runs["diverged"].mean())
+    if not share:
+        return []
+    lr = float(settings["base_lr"])
+    return [
+        Finding(
+            "diverged",
+            "error",
+            f"{settings['label']}: {int(runs['diverged'].sum())} of {len(runs)} runs diverge.",
+            {"runs": len(runs), "diverged": share, "base_lr": lr},
+            f"Add a norm or clipping (remedy=together), or lower base_lr to {lr / 10:g}.",
+            _link(settings, beside="together"),
+        )
+    ]
+
+
+def _gradients(runs: pd.DataFrame, rows: pd.DataFrame, first: pd.Series, settings: pd.Series) -> list[Finding]:
+    """A network that does not learn, and whose first layers get next to nothing, or far too much."""
+    hidden = rows[rows["layer"] <= int(settings["depth"])]
+    sizes = hidden[hidden["grad_rms"] > 0].assign(log=lambda table: np.log(table["grad_rms"]))
+    by_layer = sizes.groupby("layer")["log"].mean()
+    if len(by_layer) < 2:
+        return []
+    ratio = math.exp(float(by_layer.iloc[0] - by_layer.iloc[-1]))
+    largest = majority(rows)
+    if math.isfinite(largest):
+        learned = np.array([skill(end, largest) > AT_CHANCE for end in runs["final_val_accuracy"]])
+        stays = f"the accuracy stays at that of the largest class, {largest:.0%},"
+    else:
+        learned = 1.0 - runs["final_train_loss"].to_numpy(float) / runs["run"].map(first).to_numpy(float) > STUCK
+        stays = "the loss hardly falls"
+    stuck = float((~learned).mean())
+    evidence = {"first_over_last": ratio, "stuck": stuck, "runs": len(runs), "majority": largest}
+    if ratio < ERROR_RATIO and stuck >= MOST_RUNS:
+        return [
+            Finding(
+                "vanishing_gradients",
+                "error",
+                f"{settings['label']}: layer 1's gradient is {three_digits(ratio)}× the last hidden layer's, and "
+                f"{stays} in {stuck:.0%} of the runs.",
+                evidence,
+                "ReLU with He's initialization, residual blocks or a norm.",
+                _link(settings, beside="relu_he,batch_norm"),
+            )
+        ]
+    if ratio > 1.0 / ERROR_RATIO:
+        return [
+            Finding(
+                "exploding_gradients",
+                "warning",
+                f"{settings['label']}: before training, layer 1's gradient is {three_digits(ratio)}× the last hidden layer's.",
+                evidence,
+                "Skips around the layers keep it even.",
+                _link(settings, beside="together"),
+            )
+        ]
+    return []
+
+
+def _link(settings: pd.Series, beside: str) -> str:
+    """The page that shows other remedies beside this one."""
+    fields = {name: settings[name] for name in SHOWN if name in settings} | {"seeds": 5}
+    return query(fields | {"remedy": f"{settings['remedy']},{beside}"})

@@ -1,0 +1,60 @@
+"""The numbers above the charts."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from core.analysis import ranking
+from core.analysis.points import group_by_settings
+from core.experiments.schedulers.settings import Schedulers
+from core.experiments.training.charts import (
+    named_best,
+)
+from core.words import three_digits
+
+if TYPE_CHECKING:
+    from core.experiments import Analysis, Experiment
+
+
+LABELS = ("Best schedule", "Its validation loss", "Its accuracy", "Failed")
+
+
+def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str, str]]:
+    """(label, value, explanation): the schedule of the best point, that point's loss and accuracy, and failed runs.
+
+    A point is a schedule with its rate and all else; the best has the lowest mean loss of those whose runs all ended
+    finite, if there are any. Schedules that tie are all named.
+    """
+    runs = analysis.runs
+    if runs.empty:
+        return [(label, "–", "Press Run.") for label in LABELS]
+    ranked = ranking.ranking(runs, Schedulers.names(), "final_val_loss")
+    best = ranked.iloc[0]
+    failed = (
+        LABELS[3],
+        f"{runs['failed'].mean():.0%}",
+        f"Of {len(runs)} runs: diverged, or the last loss is not below the first.",
+    )
+    if math.isnan(best["mean"]):
+        return [*((label, "–", "No run ended with a finite loss.") for label in LABELS[:3]), failed]
+    own = runs[group_by_settings(runs, Schedulers.names())[0] == best["point"]]
+    tied = list(dict.fromkeys(ranking.tied(ranked)["scheduler"]))
+    accuracy = own["final_val_accuracy"].mean()
+    interval = f"95 % interval {three_digits(best['ci_low'])} to {three_digits(best['ci_high'])}, n = {best['n']}"
+    who = f"{named_best(ranked)}: " if len(ranked) > 1 else ""
+    where = f"{best['label']}: " if len(ranked) > 1 else ""
+    return [
+        (
+            LABELS[0],
+            tied[0] if len(tied) == 1 else f"{len(tied)} tie",
+            f"{who}lowest mean validation loss after the last epoch.",
+        ),
+        (LABELS[1], three_digits(float(best["mean"])), f"{where}{interval}."),
+        (
+            LABELS[2],
+            "–" if math.isnan(accuracy) else f"{accuracy:.1%}",
+            f"{where}mean over {len(own)} runs, validation rows.",
+        ),
+        failed,
+    ]

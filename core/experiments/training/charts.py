@@ -1,0 +1,259 @@
+"""The charts that trainings share: each a pure function of its tables, its title the finding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core.analysis import curves, ranking, statistics
+from core.analysis.baseline import majority
+from core.analysis.points import varying_settings
+from core.frames import COLUMNS
+from core.plotting.axes import log10, power_axis
+from core.plotting.figure import Figure, empty, figure
+from core.plotting.series import count_text, drawn_series, series_scale
+from core.plotting.shapes import interval_chart, spans_decades
+from core.plotting.style import HEIGHT, legend, setting_labels
+from core.words import three_digits
+
+NOTHING = "Nothing has been trained yet."
+
+
+def curve_chart(
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    measure: str,
+    place: str,
+    title: str,
+    note: str = "",
+    ceiling: float = math.inf,
+) -> Figure:
+    """A measure over epochs or updates: a line per setting, the median over seeds, with a band over seeds.
+
+    ceiling  what is above it is drawn there, and said
+    """
+    if frame.empty:
+        return empty(NOTHING)
+    table = curves.by_epoch(frame, names, measure) if place == "epoch" else curves.by_step(frame, names, measure)
+    if table.empty:
+        return empty(f"There is no finite {COLUMNS[measure].label} to draw.")
+    labels, left_out = drawn_series(table)
+    data = table[table["label"].isin(labels)].copy()
+    quantiles = ["median", "low", "high"]
+    cut = f"What is above {three_digits(ceiling)} is drawn there." if (data[quantiles] > ceiling).any(axis=None) else ""
+    data[quantiles] = data[quantiles].clip(upper=ceiling)
+    band = "Line: median over seeds; band: 10th to 90th percentile of seeds" if table["n"].max() > 1 else "One seed"
+    seeds = f" (n = {count_text(table['n'])})" if table["n"].max() > 1 else ""
+    logarithmic = spans_decades(data["median"])
+    heading = COLUMNS[measure].title
+    if logarithmic:
+        for name in ("median", "low", "high"):
+            data[f"drawn_{name}"] = log10(data[name])
+        axis, scale = power_axis(heading, data[["drawn_median", "drawn_low", "drawn_high"]].to_numpy(float))
+        y = alt.Y("drawn_median:Q", axis=axis, scale=scale)
+    else:
+        data = data.assign(drawn_median=data["median"], drawn_low=data["low"], drawn_high=data["high"])
+        y = alt.Y("drawn_median:Q", title=heading, scale=alt.Scale(zero=False))
+    data = data[np.isfinite(data["drawn_median"])]
+    color = alt.Color(
+        "label:N",
+        scale=series_scale(frame, names, labels),
+        legend=legend(setting_labels(varying_settings(frame, names)), labels),
+    )
+    base = alt.Chart(data).encode(
+        x=alt.X(f"{place}:Q", title="epoch" if place == "epoch" else "update", axis=alt.Axis(tickMinStep=1)),
+        color=color,
+    )
+    tooltip = [
+        alt.Tooltip("label:N", title="setting"),
+        alt.Tooltip(f"{place}:Q"),
+        alt.Tooltip("median:Q", title="median over seeds", format=".4g"),
+        alt.Tooltip("low:Q", title="10th percentile", format=".4g"),
+        alt.Tooltip("high:Q", title="90th percentile", format=".4g"),
+        alt.Tooltip("n:Q", title="seeds"),
+    ]
+    layers = [base.mark_line().encode(y=y, tooltip=tooltip)]
+    if table["n"].max() > 1:
+        layers.insert(0, base.mark_area(opacity=0.16).encode(y=alt.Y("drawn_low:Q", title=heading), y2="drawn_high:Q"))
+    if logarithmic and len(layers) > 1:
+        layers[0] = base.mark_area(opacity=0.16).encode(
+            y=alt.Y("drawn_low:Q", axis=axis, scale=scale), y2="drawn_high:Q"
+        )
+    lost, runs = curves.diverged(frame)
+    ends = f"{lost} of {runs} runs diverged; a line ends where half of its runs have." if lost else ""
+    return figure(
+        alt.layer(*layers), title, " ".join(part for part in (f"{band}{seeds}.", note, cut, ends, left_out) if part)
+    )
+
+
+def guessing_note(frame: pd.DataFrame, measure: str) -> str:
+    """What a measure is to be compared with: an accuracy with the share of the largest class, that of guessing."""
+    share = majority(frame) if measure.endswith("accuracy") else math.nan
+    return f"The largest class holds {share:.1%} of the rows." if math.isfinite(share) else ""
+
+
+def named_best(table: pd.DataFrame) -> str:
+    """Who stands first in a ranking, ties and lost runs said: ``cosine``, ``plateau and constant``."""
+    first = table.iloc[0]
+    names = " and ".join(ranking.tied(table)["label"])
+    return names if first["n"] == first["runs"] else f"{names} ({first['n']} of {first['runs']} runs ended finite)"
+
+
+def ending_title(table: pd.DataFrame, measure: str) -> str:
+    """Where the best of a ranking ends, beside the last: no mean of what some of its runs did not survive."""
+    ranked = table[np.isfinite(table["mean"].to_numpy(float))]
+    word = COLUMNS[measure].label
+    if ranked.empty:
+        return f"No run ended with a finite {word}"
+    first, last = ranked.iloc[0], ranked.iloc[-1]
+    if len(table) == 1:
+        return f"The mean {word} is {three_digits(first['mean'])}"
+    verb = "tie" if len(ranking.tied(ranked)) > 1 else "ends lowest"
+    beside = f", then {last['label']} {three_digits(last['mean'])}" if len(ranked) == 2 and verb != "tie" else ""
+    return f"{named_best(ranked)} {verb}: mean {word} {three_digits(first['mean'])}{beside}"
+
+
+def ranking_title(table: pd.DataFrame, measure: str) -> str:
+    """Who ends best, and whether the interval of the next overlaps."""
+    ranked = table[np.isfinite(table["mean"].to_numpy(float))]
+    if ranked.empty:
+        return COLUMNS[measure].label
+    first = ranked.iloc[0]
+    if len(ranked) == 1:
+        return f"{named_best(ranked)}: {COLUMNS[measure].label} {three_digits(first['mean'])}"
+    if len(ranking.tied(ranked)) > 1:
+        same = f"{COLUMNS[measure].label} {three_digits(first['mean'])}"
+        return f"{named_best(ranked)} tie, as they never differed: {same}"
+    second = ranked.iloc[1]
+    whole = bool((ranked["n"] == ranked["runs"]).iloc[:2].all())
+    clear = "is clearly lowest" if first["ci_high"] < second["ci_low"] else "is lowest, within the spread of the seeds"
+    verb = clear if whole else "ends best"
+    return f"{named_best(ranked)} {verb}: {three_digits(first['mean'])}, then {named_best(ranked.iloc[1:])} {three_digits(second['mean'])}"
+
+
+def lost_note(runs: pd.DataFrame) -> str:
+    """How many runs the means leave out, as a sentence; empty where none is."""
+    lost = int(runs["diverged"].sum())
+    return f" {lost} of {len(runs)} runs diverged; the means leave them out." if lost else ""
+
+
+def ranking_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], measure: str) -> Figure:
+    """Every setting's final measure with its interval, the lowest of those whose runs all ended finite first."""
+    if runs.empty:
+        return empty(NOTHING)
+    table = ranking.ranking(runs, names, measure).head(20)
+    return interval_chart(
+        table,
+        "label",
+        ranking_title(table, measure),
+        COLUMNS[measure].title,
+        f"Dot: mean over seeds; line: 95 % bootstrap interval, n = {count_text(table['n'])}.{lost_note(runs)}",
+        series_scale(frame, names, list(table["label"])),
+    )
+
+
+def share_map(runs: pd.DataFrame, name: str, measure: str) -> Figure:
+    """A share of runs over a setting's values and the learning rate."""
+    if runs.empty:
+        return empty(NOTHING)
+    table = runs.groupby([name, "base_lr"], sort=False)[measure].agg(["mean", "size"]).reset_index()
+    word = COLUMNS[measure].label
+    worst = table.loc[table["mean"].idxmax()]
+    cause = "without clipping" if (name, worst[name]) == ("clipper", "none") else f"with {worst[name]}"
+    title = (
+        f"No run {word}"
+        if worst["mean"] == 0
+        else f"{worst['mean']:.0%} of runs {word} {cause} at a learning rate of {worst['base_lr']:g}"
+    )
+    table["text"] = table["mean"].map("{:.0%}".format)
+    x = alt.X("base_lr:O", title=COLUMNS["base_lr"].title, axis=alt.Axis(labelAngle=0, format="~g"))
+    y = alt.Y(f"{name}:N", title=None, sort=list(dict.fromkeys(table[name])), axis=alt.Axis(labelLimit=260))
+    tooltip = [name, "base_lr", alt.Tooltip("mean:Q", format=".0%", title=word), alt.Tooltip("size:Q", title="runs")]
+    cells = (
+        alt.Chart(table)
+        .mark_rect()
+        .encode(
+            x=x,
+            y=y,
+            tooltip=tooltip,
+            color=alt.Color(
+                "mean:Q",
+                title=f"share that {word}",
+                scale=alt.Scale(domain=[0, 1], range=["#F4F1EA", "#8C2D04"]),
+                legend=alt.Legend(format=".0%", orient="bottom", gradientLength=180),
+            ),
+        )
+    )
+    words = (
+        alt.Chart(table)
+        .mark_text(fontSize=12)
+        .encode(x=x, y=y, text="text:N", color=alt.condition("datum.mean > 0.5", alt.value("white"), alt.value("#333")))
+    )
+    counts = f"Each cell: {count_text(table['size'])} runs."
+    return figure(alt.layer(cells, words), title, counts, height=max(140, 34 * table[name].nunique()))
+
+
+def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measure: str) -> Figure:
+    """A final measure over the base learning rate, a line per value of setting ``name``."""
+    rows = []
+    for (value, lr), block in runs.groupby([name, "base_lr"], sort=False):
+        rows.append({name: value, "base_lr": lr, **statistics.over_seeds(block[measure])})
+    table = pd.DataFrame(rows)
+    shown = table[np.isfinite(table["mean"])].copy()
+    if shown.empty:
+        return empty("No run has a finite value yet.")
+    best = ranking.best_values(runs, name, "base_lr", measure)
+    first = best.iloc[0]
+    who = named_best(best.assign(label=[f"{row[name]} at {row['base_lr']:g}" for _, row in best.iterrows()]))
+    verb = "ends" if len(ranking.tied(best)) == 1 else "end"
+    title = f"Each at its own best learning rate: {who} {verb} lowest, {three_digits(first['mean'])}"
+    labels = list(dict.fromkeys(shown[name]))
+    x = alt.X("base_lr:Q", title=COLUMNS["base_lr"].title, scale=alt.Scale(type="log"), axis=alt.Axis(format="~g"))
+    for column in ("mean", "ci_low", "ci_high"):
+        shown[f"log_{column}"] = log10(shown[column])
+    shown["log_ci_low"] = shown["log_ci_low"].fillna(shown["log_mean"])
+    shown["log_ci_high"] = shown["log_ci_high"].fillna(shown["log_mean"])
+    axis, scale = power_axis(COLUMNS[measure].title, shown[["log_mean", "log_ci_low", "log_ci_high"]].to_numpy(float))
+    base = alt.Chart(shown).encode(
+        x=x,
+        color=alt.Color(
+            f"{name}:N", scale=series_scale(frame, [name], labels), legend=legend(setting_labels([name]), labels)
+        ),
+        tooltip=[name, "base_lr", alt.Tooltip("mean:Q", format=".4g"), alt.Tooltip("n:Q", title="seeds")],
+    )
+    drawn = alt.layer(
+        base.mark_area(opacity=0.16).encode(y=alt.Y("log_ci_low:Q", axis=axis, scale=scale), y2="log_ci_high:Q"),
+        base.mark_line(point=True).encode(y=alt.Y("log_mean:Q", axis=axis, scale=scale)),
+    )
+    lost = int(len(table) - len(shown))
+    note = f"Mean over seeds (n = {count_text(shown['n'])}) with its 95 % interval." + (
+        f" {lost} settings where no run ended finite are left out." if lost else ""
+    )
+    note += lost_note(runs)
+    return figure(drawn, title, note, height=HEIGHT)
+
+
+def paired_chart(
+    frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], name: str, measure: str, reference: str
+) -> Figure:
+    """Differences to the reference, seed by seed."""
+    table = ranking.paired(runs, names, name, measure, reference)
+    finite = table[np.isfinite(table["mean"].to_numpy(float))].sort_values("mean") if len(table) else table
+    if finite.empty:
+        return empty(f"No pair with {reference} has finished yet.")
+    better, worse = finite[finite["ci_high"] < 0], finite[finite["ci_low"] > 0]
+    words = [f"{len(better)} of {len(finite)} {'beats' if len(better) == 1 else 'beat'} {reference}"]
+    words += [f"{len(worse)} {'loses' if len(worse) == 1 else 'lose'} to it"] if len(worse) else []
+    return interval_chart(
+        finite,
+        "value",
+        f"Seed by seed, {' and '.join(words)}",
+        f"difference in {COLUMNS[measure].label} to {reference}",
+        "Dot: mean of the differences between runs of the same seed; line: its 95 % interval. Left of 0 is better.",
+        series_scale(frame, [name], list(finite["value"])),
+        zero_line=True,
+    )

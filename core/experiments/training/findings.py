@@ -1,0 +1,225 @@
+"""Faults of a training: rates too high or too low, clipping that always or never fires, schedules stepped wrongly."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from core.analysis.points import group_by_settings
+from core.diagnosis.columns import check_numbers
+from core.diagnosis.finding import Finding
+from core.diagnosis.rules import MOST_RUNS
+from core.experiments.training.settings import Training
+from core.parts import schedulers
+from core.parts.clippers import CLIPPERS
+from core.parts.schedulers import SCHEDULERS
+from core.settings import query
+from core.words import three_digits
+
+if TYPE_CHECKING:
+    from core.experiments import Analysis, Experiment
+
+
+WHOLE = ("step", "epoch", "width", "epochs", "batch_size", "seed")
+NUMBERS = ("lr", "base_lr", "train_loss", "val_loss", "grad_norm", "clipped_grad_norm", "update_norm")
+ALWAYS = 0.95  # share of steps clipped from which the threshold is the real learning rate
+STALLED = 0.3  # of its way from the first loss to zero: less is too little for a whole training
+STEADY = 0.8  # share of epochs whose loss is below the one before: still on its way
+LIMITED = ("norm", "per_parameter", "value")  # clippers with a threshold of one's own choice
+WHOLLY = ("norm", "per_parameter")  # of these, those that shorten whole tensors, not single entries
+
+
+def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
+    """The findings of a frame with a row per update."""
+    frame = analysis.frame
+    if frame.empty:
+        return []
+    check_numbers(frame, NUMBERS, WHOLE)
+    frame = analysis.finite
+    settings = experiment.settings.names()
+    found = []
+    number, table = group_by_settings(frame, settings)
+    for point, row in table.iterrows():
+        rows = frame[number == point]
+        found += _schedule(rows, row) + (_lost(rows, row) or _rate(rows, row)) + _clipping(rows, row)
+    return found
+
+
+def _per_run(rows: pd.DataFrame) -> pd.DataFrame:
+    """``first last worst diverged`` of every run's training loss."""
+    runs = rows.groupby("run", sort=False)
+    return pd.DataFrame(
+        {
+            "first": runs["train_loss"].first(),
+            "last": rows[~rows["run"].duplicated(keep="last")].set_index("run")["train_loss"],
+            "worst": runs["train_loss"].max(),
+            "diverged": runs["diverged"].any(),
+        }
+    )
+
+
+def _lost(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
+    """Runs whose numbers left the number format."""
+    runs = _per_run(rows)
+    lost = int(runs["diverged"].sum())
+    if not lost:
+        return []
+    step = int(rows.loc[rows["diverged"].astype(bool), "step"].min())
+    return [
+        Finding(
+            "diverged",
+            "error",
+            f"{settings['label']}: {lost} of {len(runs)} runs diverge, the first at step {step}.",
+            {"runs": len(runs), "diverged": lost, "first_step": step, "base_lr": float(settings["base_lr"])},
+            *_calmer(settings),
+        )
+    ]
+
+
+def _rate(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
+    """A loss that ends above its start, or hardly moves while it still falls."""
+    runs = _per_run(rows)
+    failed = float((~(runs["last"] < runs["first"])).mean())
+    falling = _falling(rows)
+    progress = float((1.0 - runs["last"] / runs["first"]).median())
+    evidence = {"runs": len(runs), "failed": failed, "progress": progress, "base_lr": float(settings["base_lr"])}
+    rose = float((runs["worst"] > 2.0 * runs["first"]).mean())
+    if failed >= MOST_RUNS and rose >= MOST_RUNS:
+        return [
+            Finding(
+                "learning_rate_too_high",
+                "error",
+                f"{settings['label']}: the loss rises above its start and stays there in {failed:.0%} of the runs.",
+                {**evidence, "rose": rose},
+                *_calmer(settings),
+            )
+        ]
+    if progress < STALLED and falling >= STEADY:
+        return [
+            Finding(
+                "learning_rate_too_low",
+                "warning",
+                f"{settings['label']}: after {int(settings['epochs'])} epochs the loss has gone "
+                f"{max(progress, 0.0):.0%} of its way, and still falls.",
+                {**evidence, "falling_epochs": falling},
+                *_faster(settings),
+            )
+        ]
+    return []
+
+
+def _falling(rows: pd.DataFrame) -> float:
+    """Share of epochs whose validation loss is below that of the epoch before; NaN for a single epoch."""
+    ends = rows[rows["val_loss"].notna()].pivot_table(index="run", columns="epoch", values="val_loss")
+    steps = np.diff(ends.to_numpy(float), axis=1)
+    return float((steps[np.isfinite(steps)] < 0).mean()) if np.isfinite(steps).any() else math.nan
+
+
+def _clipping(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
+    """Thresholds that fire always, or never."""
+    clipper = CLIPPERS.parse(str(settings["clipper"])).entry.name
+    if clipper not in LIMITED:
+        return []
+    healthy = rows[np.isfinite(rows["grad_norm"])]
+    if healthy.empty:
+        return []
+    share = float(healthy["clipped"].astype(float).mean())
+    norms = healthy["grad_norm"]
+    evidence = {"clipped_share": share, "norm_median": float(norms.median()), "norm_p90": float(norms.quantile(0.9))}
+    if share >= ALWAYS and clipper in WHOLLY:
+        kept = float((healthy["clipped_grad_norm"] / norms).median())
+        adaptive = str(settings["optimizer"]).startswith(("adam", "rmsprop"))
+        effect = (
+            "its optimizer divides by the gradient's size, so that this costs little"
+            if adaptive
+            else f"the threshold is the real learning rate: {three_digits(kept)} of what it says"
+        )
+        return [
+            Finding(
+                "gradients_always_clipped",
+                "info" if adaptive else "warning",
+                f"{settings['label']}: {share:.0%} of the updates are clipped; {effect}.",
+                {**evidence, "kept": kept},
+                *_looser(settings, clipper, evidence["norm_p90"]),
+            )
+        ]
+    if share == 0.0:
+        return [
+            Finding(
+                "clip_has_no_effect",
+                "info",
+                f"{settings['label']}: no update is clipped; the largest norm is {three_digits(float(norms.max()))}.",
+                evidence,
+                "Nothing needs to be changed: the threshold waits for a gradient that did not come.",
+            )
+        ]
+    return []
+
+
+def _schedule(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
+    """Schedules stepped per epoch that are sized in batches, and the other way round."""
+    if "scheduler" not in settings or pd.isna(settings["scheduler"]):
+        return []
+    part = SCHEDULERS.parse(str(settings["scheduler"]))
+    meant, stepped = part.entry.per, schedulers.stepping(part)
+    if meant == stepped:
+        return []
+    batches = int(rows["step"].max()) // max(1, int(rows["epoch"].max()) + 1) + 1
+    right = f"{part.entry.name},{str(settings['scheduler']).replace(' ', '')}"
+    evidence = {"stepped_per": stepped, "sized_in": str(meant), "batches_per_epoch": batches}
+    if meant == "batch":
+        return [
+            Finding(
+                "schedule_unfinished",
+                "warning",
+                f"{settings['label']}: sized in batches but stepped once an epoch, the schedule covers "
+                f"{1 / batches:.1%} of its course.",
+                {**evidence, "covered": 1 / batches},
+                "Call scheduler.step() after every batch.",
+                _link(settings, scheduler=right),
+            )
+        ]
+    if part.entry.endless:
+        return []
+    return [
+        Finding(
+            "schedule_repeats",
+            "warning",
+            f"{settings['label']}: sized in epochs but stepped after every batch, the schedule runs through its course "
+            f"{batches} times as fast, and past its end.",
+            evidence,
+            "Call scheduler.step() once an epoch.",
+            _link(settings, scheduler=right),
+        )
+    ]
+
+
+def _calmer(settings: pd.Series) -> tuple[str, str]:
+    lr = float(settings["base_lr"])
+    if str(settings["clipper"]) == "none":
+        link = _link(settings, clipper="none,norm")
+        return f"Clip the gradient's norm (clipper=norm), or lower base_lr to {lr / 10:g}.", link
+    return f"Lower base_lr, say to {lr / 10:g}.", _link(settings, base_lr=f"{lr / 10:g},{lr:g}")
+
+
+def _faster(settings: pd.Series) -> tuple[str, str]:
+    lr = float(settings["base_lr"])
+    return f"Raise base_lr, say to {lr * 10:g}.", _link(settings, base_lr=f"{lr:g},{lr * 10:g}")
+
+
+def _looser(settings: pd.Series, clipper: str, threshold: float) -> tuple[str, str]:
+    if clipper != "norm":
+        return "Raise the threshold, or leave it out.", _link(settings, clipper=f"{clipper},none")
+    wider = f"norm(max_norm={threshold:.2g})"
+    link = _link(settings, clipper=f"{settings['clipper']},{wider}")
+    return f"Raise the threshold to about {threshold:.2g}, which one norm of ten exceeds.", link
+
+
+def _link(settings: pd.Series, **changes: str) -> str:
+    """The page that shows the remedy, with these settings but for the changes."""
+    known = [name for name in (*Training.names(), "scheduler") if name in settings and not pd.isna(settings[name])]
+    fields = {name: settings[name] for name in known} | {"seeds": 5} | changes
+    return query(fields)

@@ -1,0 +1,59 @@
+"""One task computed, a stack per depth and activation. Run in a worker: imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.engine.flow import Stack, gradient_flow
+from core.experiments.training import perceptron
+from core.experiments.vanishing.plan import shape
+from core.experiments.vanishing.settings import TRAINED, Vanishing
+from core.experiments.vanishing.theory import theory_grad_rms
+from core.parts.datasets import DATASETS
+from core.parts.optimizers import OPTIMIZERS
+from core.settings import Run
+
+if TYPE_CHECKING:
+    from core.experiments import Experiment
+
+
+def compute(experiment: Experiment, runs: Sequence[Run], device: str) -> list[dict[str, np.ndarray]]:
+    """Each run's place and measured columns, computed as a stack per depth and activation."""
+    results: dict[Run, dict[str, np.ndarray]] = {}
+    stacks: dict[tuple[object, ...], list[Run]] = {}
+    for run in runs:
+        stacks.setdefault((run.settings.activation, shape(run)), []).append(run)  # type: ignore[attr-defined]
+    for key in sorted(stacks, key=lambda key: (key[0], -stacks[key][0].settings.depth)):  # type: ignore[attr-defined]
+        # the deepest first: it holds the forward pass of the others
+        results.update(zip(stacks[key], _compute_stack(stacks[key], device), strict=True))
+    return [results[run] for run in runs]
+
+
+def _compute_stack(runs: list[Run], device: str) -> list[dict[str, np.ndarray]]:
+    settings = runs[0].settings
+    assert isinstance(settings, Vanishing)
+    data = settings.data
+    assert data.features is not None
+    network = perceptron.network(settings, data.features, data.outputs if settings.loss in TRAINED else 0)
+    stack = Stack(
+        network,
+        DATASETS.parse(settings.dataset),
+        settings.batch_size,
+        settings.loss,
+        settings.steps,
+        OPTIMIZERS.parse(settings.optimizer) if settings.optimizer else None,
+        settings.dtype,
+        tuple((run.settings.init, run.settings.base_lr, run.seed) for run in runs),  # type: ignore[attr-defined]
+    )
+    measured = gradient_flow(stack, device)
+    steps, layers = settings.steps + 1, len(network.fans)
+    place = {"step": np.repeat(np.arange(steps), layers), "layer": np.tile(np.arange(1, layers + 1), steps)}
+    rows = []
+    for r, run in enumerate(runs):
+        own = {name: values[r].ravel() for name, values in measured.items()}
+        own["underflow"] = np.nan_to_num(own["underflow"]).astype(bool)
+        rows.append(place | own | {"theory_grad_rms": theory_grad_rms(run.settings)})  # type: ignore[arg-type]
+    return rows

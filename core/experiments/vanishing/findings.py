@@ -1,0 +1,288 @@
+"""Faults of a network's layers: gradients that vanish or explode, units that are dead or saturated.
+
+Gradients are judged at initialization; where the network trains, its loss and its units at the end as well.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from core.analysis.layers import decay_table
+from core.analysis.points import group_by_settings
+from core.diagnosis.columns import check_numbers
+from core.diagnosis.finding import Finding, Severity
+from core.diagnosis.rules import ERROR_RATIO, ERROR_SHARE, FEWEST_ROWS, MOST_RUNS, WARN_RATIO, WARN_SHARE
+from core.experiments.vanishing.settings import Vanishing
+from core.parts.activations import ACTIVATIONS
+from core.settings import query
+from core.words import three_digits
+
+if TYPE_CHECKING:
+    from core.experiments import Analysis, Experiment
+
+
+WHOLE = ("step", "layer", "depth", "width", "batch_size", "steps", "seed")
+NUMBERS = ("base_lr", "train_loss", "grad_rms", "activation_rms", "dead", "saturated", "theory_grad_rms")
+
+
+def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
+    """The findings of a frame with rows per layer."""
+    frame = analysis.frame
+    if frame.empty:
+        return []
+    check_numbers(frame, NUMBERS, WHOLE)
+    names = Vanishing.names()
+    found = []
+    decays = decay_table(frame, names)
+    number, table = group_by_settings(frame, names)
+    first = frame["step"] == 0
+    for point, settings in table.iterrows():
+        label = settings["label"]
+        rows = frame[(number == point) & first]
+        runs = decays[decays["point"] == point]
+        lost = _overflow(rows, label)
+        if lost:  # what is not finite says nothing of units or decay
+            found += lost
+            continue
+        at_start = _units(rows, settings, label)
+        no_gradient = _no_gradient(rows, settings, label)
+        found += at_start + (no_gradient or _decay(rows, runs, settings, label))
+        if settings["steps"] > 0:
+            known = {finding.code for finding in at_start}
+            after = _after_training(frame[number == point], settings, label)
+            found += [finding for finding in after if finding.code not in known]
+    return found
+
+
+def _overflow(rows: pd.DataFrame, label: str) -> list[Finding]:
+    """Signals that grow beyond what the number format holds."""
+    runs = rows.groupby("run")["train_loss"].first()
+    lost = int((~np.isfinite(runs.to_numpy(float))).sum())
+    if not lost:
+        return []
+    growth = rows.groupby("layer")["activation_rms"].mean()
+    finite = growth[np.isfinite(growth)]
+    layer = int(finite.index.max()) if len(finite) else 0
+    return [
+        Finding(
+            "diverged",
+            "error",
+            f"{label}: the signal grows until the number format can't hold it, after layer {layer}; "
+            f"{lost} of {len(runs)} runs have no finite loss.",
+            {"runs": len(runs), "without_finite_loss": lost, "last_finite_layer": layer},
+            "Smaller weights (init=he_normal for ReLU, xavier_normal for tanh), or a norm in every layer.",
+        )
+    ]
+
+
+def _after_training(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
+    """What training did: runs whose loss left the number format, a loss above its start, units lost on the way."""
+    rows = rows.sort_values(["step", "layer"], kind="stable")
+    losses = rows.drop_duplicates(["run", "step"]).pivot(index="run", columns="step", values="train_loss").astype(float)
+    losses = losses.where(np.isfinite(losses))
+    diverged = losses.iloc[:, -1].isna()
+    found = _diverged(losses[diverged], len(losses), settings, label)
+    alive = losses[~diverged]
+    if len(alive):
+        found += _risen(alive, settings, label)
+        last = rows[(rows["step"] == losses.columns[-1]) & rows["run"].isin(alive.index)]
+        found += _units(last, settings, f"{label}, after {int(losses.columns[-1])} steps")
+    return found
+
+
+def _diverged(lost: pd.DataFrame, runs: int, settings: pd.Series, label: str) -> list[Finding]:
+    if lost.empty:
+        return []
+    step = int(lost.isna().idxmax(axis="columns").min())
+    return [
+        Finding(
+            "diverged",
+            "error",
+            f"{label}: {len(lost)} of {runs} runs diverge, the first at step {step}.",
+            {"runs": runs, "diverged": len(lost), "first_step": step, "base_lr": float(settings["base_lr"])},
+            *_calmer(settings),
+        )
+    ]
+
+
+def _risen(losses: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
+    """The loss of most runs jumped above twice its start, and never came back below it."""
+    first, last = losses.iloc[:, 0], losses.iloc[:, -1]
+    failed, rose = float((last >= first).mean()), float((losses.max(axis="columns") > 2.0 * first).mean())
+    if failed < MOST_RUNS or rose < MOST_RUNS:
+        return []
+    evidence = {"runs": len(losses), "failed": failed, "rose": rose, "base_lr": float(settings["base_lr"])}
+    message = f"{label}: the loss rises above its start and stays there in {failed:.0%} of the runs."
+    return [Finding("learning_rate_too_high", "error", message, evidence, *_calmer(settings))]
+
+
+def _calmer(settings: pd.Series) -> tuple[str, str]:
+    lr = float(settings["base_lr"])
+    trained = ("dataset", "batch_size", "loss", "steps", "optimizer")
+    changes = {name: str(settings[name]) for name in trained}
+    changes |= {name: str(settings[name]) for name in ("norm", "residual", "width")}
+    return f"Lower base_lr, say to {lr / 10:g}.", _compared(settings, base_lr=f"{lr / 10:g},{lr:g}", **changes)
+
+
+def _no_gradient(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
+    """A finding where the gradient is zero by construction, so that its decay means nothing."""
+    # batch and layer norm fix the sum of what they give; with no φ behind the last one, that sum is the loss
+    fixed = {"batch": ("sum", "projection"), "layer": ("sum",)}.get(str(settings["norm"]), ())
+    if settings["activation"] == "identity" and settings["residual"] == "none" and settings["loss"] in fixed:
+        return [
+            Finding(
+                "zero_gradient",
+                "info",
+                f"{label}: the gradient is zero by construction: the network ends in a norm, whose outputs have a fixed sum.",
+                {"loss": str(settings["loss"]), "norm": str(settings["norm"])},
+                "Use a training loss (cross_entropy), or an activation behind the norm.",
+            )
+        ]
+    first = rows.loc[rows["layer"] == 1, "grad_rms"]
+    if settings["init"] == "zeros" and (first == 0).all():
+        return [
+            Finding(
+                "zero_gradient",
+                "error",
+                f"{label}: layer 1 has no gradient at all, because all weights start at zero.",
+                {"init": "zeros", "runs": int(rows["run"].nunique())},
+                "Draw the weights at random: init=he_normal for ReLU and its kin, xavier_normal for tanh.",
+                _compared(settings, init="zeros,xavier_normal"),
+            )
+        ]
+    return []
+
+
+def _decay(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
+    """Vanishing or exploding: a geometric change towards the input that the spread over seeds does not explain."""
+    logs = np.log(runs["decay_factor"].to_numpy(float))
+    logs = logs[np.isfinite(logs)]
+    depth = int(settings["depth"])
+    if not len(logs) or depth < 2:
+        return []
+    mean = float(logs.mean())
+    margin = 2.0 * float(logs.std(ddof=1)) / math.sqrt(len(logs)) if len(logs) > 1 else _fit_error(rows, mean)
+    nearest = min(abs(mean - margin), abs(mean + margin)) if abs(mean) > margin else 0.0
+    ratio = math.exp(-nearest * (depth - 1))  # the change over the whole network that the data are sure of
+    if ratio >= WARN_RATIO:
+        return []
+    ends = rows[rows["layer"].isin((1, depth)) & (rows["grad_rms"] > 0)].groupby("layer")["grad_rms"]
+    typical = np.exp(ends.apply(lambda sizes: np.log(sizes.astype(float)).mean()))
+    factor, across = math.exp(mean), float(typical.get(1, math.nan) / typical.get(depth, math.nan))
+    evidence = {
+        "decay_factor": factor,
+        "ci_low": math.exp(mean - margin),
+        "ci_high": math.exp(mean + margin),
+        "decay_factor_theory": float(runs["decay_factor_theory"].mean()),
+        "first_over_last": across,
+        "runs": len(logs),
+        "underflow_share": float(rows["underflow"].astype(float).mean()),
+    }
+    severity: Severity = "error" if ratio < ERROR_RATIO else "warning"
+    theory = evidence["decay_factor_theory"]
+    beside = ", mean of the seeds" if len(logs) > 1 else ""  # the charts' factor is pooled: fitted to all seeds at once
+    beside += f" (theory {three_digits(theory)}×)" if math.isfinite(theory) else ""
+    if mean < 0:
+        lost = " In this number format some layers get nothing but zeros." if evidence["underflow_share"] > 0 else ""
+        message = (
+            f"{label}: gradients vanish, by {three_digits(factor)}× a layer towards the input{beside}; "
+            f"layer 1 gets {three_digits(across)} of what layer {depth} gets.{lost}"
+        )
+        return [Finding("vanishing_gradients", severity, message, evidence, *_vanishing_remedy(settings))]
+    message = (
+        f"{label}: gradients explode, by {three_digits(factor)}× a layer towards the input{beside}; "
+        f"layer 1 gets {three_digits(across)} times what layer {depth} gets."
+    )
+    return [Finding("exploding_gradients", severity, message, evidence, *_exploding_remedy(settings))]
+
+
+def _fit_error(rows: pd.DataFrame, slope: float) -> float:
+    """Twice the standard error of one run's fit, where no second seed shows the spread."""
+    hidden = rows[(rows["layer"] <= rows["depth"]) & (rows["grad_rms"] > 0)]
+    x, y = hidden["layer"].to_numpy(float), np.log(hidden["grad_rms"].to_numpy(float))
+    if len(x) < 3:
+        return math.inf
+    residuals = (y - y.mean()) + slope * (x - x.mean())
+    return 2.0 * math.sqrt(float((residuals**2).sum()) / (len(x) - 2) / float(((x - x.mean()) ** 2).sum()))
+
+
+def _compared(settings: pd.Series, **changes: str) -> str:
+    fields = {"activation": settings["activation"], "init": settings["init"], "norm": "none", "residual": "none"}
+    fields |= {"depth": settings["depth"], "width": max(32, int(settings["width"])), "batch_size": 32}
+    fields |= {"loss": "projection", "seeds": 10, **changes}
+    return query(fields)
+
+
+def _vanishing_remedy(settings: pd.Series) -> tuple[str, str]:
+    activation = str(settings["activation"])
+    if activation.startswith("sigmoid"):
+        link = _compared(settings, activation="sigmoid,relu", init="he_normal")
+        return "Replace sigmoid, whose φ' is at most 1/4, by ReLU with init=he_normal, or add BatchNorm.", link
+    better = "xavier_normal" if activation.startswith("tanh") else "he_normal"
+    if str(settings["init"]) != better:
+        link = _compared(settings, init=f"{settings['init']},{better}")
+        return f"Initialize with {better}, whose variance makes up for what {activation} takes.", link
+    link = _compared(settings, residual="none,identity")
+    return "Add a residual connection around each layer (residual=identity), or fewer layers.", link
+
+
+def _exploding_remedy(settings: pd.Series) -> tuple[str, str]:
+    if settings["norm"] == "batch":
+        link = _compared(settings, norm="batch", residual="none,identity")
+        return (
+            "BatchNorm in a deep plain network makes gradients grow by itself, about 1.21 a layer with ReLU: "
+            "add residual connections.",
+            link,
+        )
+    better = "xavier_normal" if ACTIVATIONS.parse(str(settings["activation"])).entry.bounded else "he_normal"
+    link = _compared(settings, init=f"{settings['init']},{better}")
+    return f"Initialize with {better}, or smaller weights; clip the gradient's norm while training.", link
+
+
+def _units(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
+    """Dead units, from batches of 32; saturated ones, where φ is bounded."""
+    found = []
+    by_layer = rows[rows["layer"] <= rows["depth"]].groupby("layer")[["dead", "saturated"]].mean()
+    if not len(by_layer):
+        return []
+    runs = int(rows["run"].nunique())
+    worst, share = by_layer["dead"].idxmax(), float(by_layer["dead"].max())
+    if settings["batch_size"] >= FEWEST_ROWS and share > WARN_SHARE:
+        found.append(
+            Finding(
+                "dead_units",
+                "error" if share > ERROR_SHARE else "warning",
+                f"{label}: {share:.0%} of the units of layer {worst} give no derivative on any row of the batch.",
+                {"layer": int(worst), "dead": share, "runs": runs},
+                "Use an activation with a slope on both sides (leaky_relu, gelu), or a norm before the activation.",
+                _compared(settings, activation=_pair(settings, "leaky_relu")),
+            )
+        )
+    bounded = ACTIVATIONS.parse(str(settings["activation"])).entry.bounded
+    worst, share = by_layer["saturated"].idxmax(), float(by_layer["saturated"].max())
+    if bounded and share > WARN_SHARE:
+        found.append(
+            Finding(
+                "saturated_units",
+                "error" if share > ERROR_SHARE else "warning",
+                f"{label}: {share:.0%} of the outputs of layer {worst} sit on the flat part of {settings['activation']}.",
+                {"layer": int(worst), "saturated": share, "runs": runs},
+                "Smaller weights (init=xavier_normal) or a norm before the activation keep units off the flat part.",
+                _compared(settings, init=_other_init(settings)),
+            )
+        )
+    return found
+
+
+def _pair(settings: pd.Series, other: str) -> str:
+    activation = str(settings["activation"])
+    return f"{activation},{other}" if activation != other else other
+
+
+def _other_init(settings: pd.Series) -> str:
+    init = str(settings["init"])
+    return f"{init},xavier_normal" if init != "xavier_normal" else init

@@ -1,0 +1,128 @@
+"""Gradient per layer: a line per setting, a band over seeds, theory dashed."""
+
+from __future__ import annotations
+
+import math
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core.analysis.layers import layer_profile
+from core.experiments.vanishing.settings import Vanishing
+from core.plotting.axes import log10, power_axis
+from core.plotting.figure import Figure, empty, figure
+from core.plotting.series import count_text, drawn_series, series_scale, series_title
+from core.plotting.style import DASH, HEIGHT, THEORY, legend
+from core.theory.mean_field import BATCHNORM_RELU_GROWTH
+from core.words import factor_words, three_digits
+
+LAYER_TITLE = "layer, counted from the input"
+
+
+def theory_lines(profile: pd.DataFrame) -> pd.DataFrame:
+    """The profile with ``theory`` per layer: mean-field where it applies, BatchNorm's growth for BatchNorm-ReLU.
+
+    The growth is known, not its level: the line starts at the measured gradient of the last hidden layer.
+    """
+    theory = profile["theory_grad_rms"].copy()
+    grows = (profile["norm"] == "batch") & (profile["activation"] == "relu") & (profile["residual"] == "none")
+    for _, block in profile[grows & (profile["layer"] <= profile["depth"])].groupby(["label", "step"]):
+        last = block.loc[block["layer"] == block["depth"], "grad_rms"]
+        if len(last):
+            theory[block.index] = last.iloc[0] * BATCHNORM_RELU_GROWTH ** (block["depth"] - block["layer"])
+    return profile.assign(theory=theory)
+
+
+def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> Figure:
+    """Gradient per layer, a line per setting, with a band over seeds and theory dashed; ``decays`` for the title."""
+    start = frame[frame["step"] == 0]
+    if start.empty:
+        return empty("No run has finished yet.")
+    profile = theory_lines(layer_profile(start, Vanishing.names()))
+    labels, left_out = drawn_series(profile)
+    data = profile[profile["label"].isin(labels)].copy()
+    for name in ("grad_rms", "grad_low", "grad_high", "theory"):
+        data[f"log_{name}"] = log10(data[name])
+    logs = data[["log_grad_rms", "log_grad_low", "log_grad_high", "log_theory"]].to_numpy(float)
+    if not np.isfinite(logs).any():
+        return empty(_nothing_to_draw(data))
+    lost = int((data["n"] > 0).sum() - np.isfinite(data["log_grad_rms"]).sum())
+    axis, scale = power_axis("gradient of the layer's weights (RMS of ∂L/∂W)", logs)
+    x = alt.X("layer:Q", title=LAYER_TITLE, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False))
+    y = alt.Y("log_grad_rms:Q", axis=axis, scale=scale)
+    color = alt.Color(
+        "label:N",
+        scale=series_scale(start, Vanishing.names(), labels),
+        legend=legend(series_title(start, Vanishing.names()), labels),
+    )
+    tooltip = [
+        alt.Tooltip("label:N", title="setting"),
+        alt.Tooltip("layer:Q"),
+        alt.Tooltip("grad_rms:Q", title="RMS over seeds", format=".3g"),
+        alt.Tooltip("grad_low:Q", title="10th percentile", format=".3g"),
+        alt.Tooltip("grad_high:Q", title="90th percentile", format=".3g"),
+        alt.Tooltip("theory:Q", title="theory", format=".3g"),
+        alt.Tooltip("n:Q", title="seeds"),
+        alt.Tooltip("underflow:Q", title="share underflowing", format=".0%"),
+    ]
+    columns = ["label", "layer", "grad_rms", "grad_low", "grad_high", "theory", "n", "underflow"]
+    columns += [f"log_{name}" for name in ("grad_rms", "grad_low", "grad_high", "theory")]
+    measured, expected = data[data["log_grad_rms"].notna()][columns], data[data["log_theory"].notna()][columns]
+    layers = []
+    if len(measured):
+        base = alt.Chart(measured).encode(x=x, color=color)
+        low = alt.Y("log_grad_low:Q", axis=axis, scale=scale)
+        layers += [
+            base.mark_area(opacity=0.18).encode(y=low, y2="log_grad_high:Q"),
+            base.mark_line().encode(y=y),
+            base.mark_point(filled=True, size=36, opacity=1).encode(y=y, tooltip=tooltip),
+        ]
+    if len(expected):
+        line = alt.Y("log_theory:Q", axis=axis, scale=scale)
+        base = alt.Chart(expected).encode(x=x, y=line)
+        layers.append(base.mark_line(color=THEORY, strokeDash=DASH).encode(detail="label:N"))
+        if not len(measured) and len(labels) > 1:
+            names = alt.Chart(expected[expected["layer"] == 1]).encode(x=x, y=line, text="label:N")
+            layers.append(names.mark_text(color=THEORY, align="left", dx=6, dy=-8, fontSize=12))
+    notes = [
+        f"Line: root mean square over seeds, n = {count_text(data['n'])}; the factor in the title is fitted to it.",
+        "Band: 10th to 90th percentile of the seeds.",
+    ]
+    notes = notes if count_text(data["n"]) else ["Measured points are on their way."]
+    if np.isfinite(data["log_theory"]).any():
+        notes.append("Dashed grey: theory.")
+    if (measured["underflow"] > 0).any():
+        crossed = alt.Chart(measured[measured["underflow"] > 0]).encode(x=x, y=y, tooltip=tooltip)
+        layers.append(crossed.mark_point(shape="cross", size=60, filled=True, color=THEORY, opacity=1, angle=45))
+        notes.append("Crossed: PyTorch alone would give zeros here (underflow).")
+    if lost:
+        notes.append(f"{lost} layers with a zero or non-finite gradient are left out.")
+    title = gradient_title(decays)
+    return figure(alt.layer(*layers), title, " ".join([*notes, left_out]).strip(), HEIGHT + 40)
+
+
+def _nothing_to_draw(data: pd.DataFrame) -> str:
+    if (data["n"] > 0).any():
+        return "No layer has a gradient that can be drawn: all are zero or not finite."
+    return "Theory says nothing of this network; measured points come with the first finished runs."
+
+
+def gradient_title(decays: pd.DataFrame) -> str:
+    """The finding of a gradient chart, from ``pooled_decay``."""
+    measured = decays[np.isfinite(decays["decay"])].sort_values("decay")
+    if not len(measured):
+        expected = decays[np.isfinite(decays["theory"])].sort_values("theory")
+        if not len(expected):
+            return "The gradient of each layer's weights"
+        low, high = expected["theory"].iloc[0], expected["theory"].iloc[-1]
+        span = three_digits(low) if len(expected) == 1 else f"{three_digits(low)} to {three_digits(high)}"
+        return f"Theory expects {span}× a layer towards the input"
+    lowest, highest = measured.iloc[0], measured.iloc[-1]
+    if len(measured) == 1:
+        beside = f" (theory {three_digits(lowest['theory'])}×)" if math.isfinite(lowest["theory"]) else ""
+        return f"Gradients {factor_words(lowest['decay'], 'layer')} towards the input{beside}"
+    return (
+        f"Towards the input, a layer multiplies gradients by {three_digits(lowest['decay'])} ({lowest['label']}) "
+        f"to {three_digits(highest['decay'])} ({highest['label']})"
+    )
