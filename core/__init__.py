@@ -15,16 +15,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import altair as alt
     import pandas as pd
     import pyarrow as pa
 
     from core.diagnosis.finding import Finding
+    from core.experiments import Analysis, Experiment
     from core.jobs.job import Job
-    from core.settings import Sweep
+    from core.plotting.figure import Figure
     from core.store import Store
+    from core.sweeps import Sweep
 
 __version__ = "0.1.0"
 
@@ -44,16 +46,16 @@ _EXPORTS = {
     "core.parts": ("REGISTRIES",),
     "core.plotting.figure": ("Figure",),
     "core.registry": ("split_values", "unknown"),
-    "core.reports": ("report",),
     "core.results": ("finished",),
-    "core.settings": ("Limits", "Run", "Sweep"),
+    "core.settings": ("Limits", "Run"),
     "core.store": ("Store", "StoreError", "default_path"),
+    "core.sweeps": ("Sweep",),
     "core.tables": ("to_frame",),
     "core.uploads": ("Upload", "dataset_label", "dataset_shape", "kept_sheet", "own_tables"),
     "core.words": ("three_digits",),
 }
 _ROOM_OF = {name: room for room, names in _EXPORTS.items() for name in names}
-__all__ = [*_ROOM_OF, "charts", "code", "compute", "findings", "run", "run_job", "stored_table", "summary"]  # noqa: PLE0604  # names of strings, all
+__all__ = [*_ROOM_OF, "charts", "code", "compute", "findings", "report", "run", "run_job", "stored_table", "summary"]  # noqa: PLE0604  # names of strings, all
 
 
 def __getattr__(name: str) -> Any:
@@ -185,3 +187,24 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
 
     kind = experiment(experiment_of(frame))
     return kind.findings(kind.analysis(frame))
+
+
+def report(
+    kind: Experiment,
+    sweep: Sweep,
+    analysis: Analysis,
+    comparison: pd.DataFrame,
+    script: str,
+    more: Mapping[str, Figure] | None = None,
+) -> str:
+    """A finished sweep as the text of one HTML file, which opens offline.
+
+    comparison  a table to read, a row per setting; may be empty
+    script      one of its runs in plain PyTorch
+    more        charts of what was done after it, by name
+    """
+    from core import reports
+
+    return reports.report(
+        kind, sweep, analysis, kind.findings(analysis), comparison, script, more or {}, lab_version=__version__
+    )

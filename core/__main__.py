@@ -204,7 +204,7 @@ def _stored(sweep: core.Sweep, arguments: argparse.Namespace) -> int:
         return 0
     store = Store(arguments.store, arguments.device)
     try:
-        return store.count(list(sweep.run_ids()))
+        return store.count(sweep.ids)
     finally:
         store.close()
 
@@ -299,7 +299,7 @@ def _store_list(arguments: argparse.Namespace) -> None:
         print(f"{name}: {runs:,} runs, {size / 1e6:,.1f} MB")
     for stored in store.sweeps():
         sweep = core.experiment(stored.experiment).stored_sweep(stored.link)
-        there = store.count(list(sweep.run_ids()))
+        there = store.count(sweep.ids)
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(stored.created))
         print(f"{made}  {there:,} of {stored.runs:,} runs  {sweep.text()}")
     if not store.counts():

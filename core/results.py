@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping
 
 from core.experiments import NAMES as EXPERIMENTS
 from core.experiments import experiment
-from core.settings import Run, Sweep
+from core.settings import Run
 from core.store import Store
+from core.sweeps import Sweep
 
 
-def finished(sweep: Sweep, store: Store) -> tuple[list[Run], list[bytes]]:
-    """The sweep's runs that the store holds, in row order, with their frames."""
-    ids = list(sweep.run_ids())
-    frames = store.find(ids).frames
-    pairs = [(run, id) for run, id in zip(sweep.runs(), ids, strict=True) if id in frames]
-    return [run for run, _ in pairs], [frames[id] for _, id in pairs]
+def finished(sweep: Sweep, store: Store) -> tuple[list[Run], list[bytes], list[str]]:
+    """The sweep's runs that the store holds, in row order, with their frames and ids."""
+    frames = store.find(sweep.ids).frames
+    pairs = [(run, id) for run, id in zip(sweep.runs(), sweep.ids, strict=True) if id in frames]
+    return [run for run, _ in pairs], [frames[id] for _, id in pairs], [id for _, id in pairs]
 
 
 def stored_runs(name: str, store: Store, wanted: Mapping[str, str]) -> tuple[list[Run], list[bytes]]:

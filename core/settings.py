@@ -1,27 +1,17 @@
-"""Settings, validated and frozen; sweeps of them; run ids; their text and link forms.
-
-A sweep is written ``depth=5,20 activation=tanh,relu seeds=20``: on the command line, in a form, in a link.
-"""
+"""Settings, validated and frozen, and the ids of runs."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-import math
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Self, cast
-from urllib.parse import quote, urlencode
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from core.registry import Registry, split_values, unknown
+from core.registry import Registry, unknown
 
-MAXIMUM_RUNS = 1_000_000
 MAXIMUM_SEED = 2**63 - 1
 
 
@@ -76,7 +66,7 @@ class Limits:
             if self.kind is float:
                 number: float | int = float(given) + 0.0
             else:
-                number = int(given) if isinstance(given, str) else _whole(given)
+                number = int(given) if isinstance(given, str) else whole_number(given)
         except (ValueError, OverflowError):
             raise refusal from None
         low_enough = self.maximum is None or number <= self.maximum
@@ -86,7 +76,8 @@ class Limits:
         return number
 
 
-def _whole(given: Any) -> int:
+def whole_number(given: Any) -> int:
+    """``given`` as a whole number; ValueError where it is none."""
     if int(given) != given:
         raise ValueError
     return int(given)
@@ -217,7 +208,7 @@ class Run(NamedTuple):
     @property
     def id(self) -> str:
         """64 lower-case hex digits: SHA-256 of experiment, version, settings and seed in canonical JSON."""
-        return _run_id(_identity(self.experiment, self.version, self.settings), self.seed)
+        return run_id(run_identity(self.experiment, self.version, self.settings), self.seed)
 
 
 def ids_of(runs: Sequence[Run]) -> list[str]:
@@ -226,230 +217,18 @@ def ids_of(runs: Sequence[Run]) -> list[str]:
     found = []
     for run in runs:
         if (point := id(run.settings)) not in known:
-            known[point] = _identity(run.experiment, run.version, run.settings)
-        found.append(_run_id(known[point], run.seed))
+            known[point] = run_identity(run.experiment, run.version, run.settings)
+        found.append(run_id(known[point], run.seed))
     return found
 
 
-def _identity(experiment: str, version: int, settings: Settings) -> str:
+def run_identity(experiment: str, version: int, settings: Settings) -> str:
     """Canonical JSON of a run without its seed; "seed" sorts before "settings", so the seed can be put in later."""
     body = json.dumps(settings.identity(), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return f'{{"experiment":{json.dumps(experiment)},"seed":%d,"settings":{body},"version":{version}}}'
 
 
-def _run_id(identity: str, seed: int) -> str:
+def run_id(identity: str, seed: int) -> str:
+    """The id of the run with this seed, given its ``run_identity``."""
     head, tail = identity.split('"seed":%d', 1)
     return hashlib.sha256(f'{head}"seed":{seed}{tail}'.encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A grid of settings times seeds. ``axes`` holds every setting, in column order, the first the slowest."""
-
-    experiment: str
-    version: int
-    model: type[Settings]
-    axes: Mapping[str, Sequence[Any]]
-    seeds: Sequence[int]
-    given: frozenset[str] = frozenset()  # the settings that were written down, the others being defaults
-    stored: bool = False  # it comes from the store: its results stay, even if its data are gone
-
-    @classmethod
-    def read(
-        cls, experiment: str, version: int, model: type[Settings], given: Mapping[str, object], stored: bool = False
-    ) -> Sweep:
-        """The sweep that ``given`` describes: each setting's text (``5,20``), value or list of values.
-
-        Raises ValueError with a sentence per fault. Nothing is expanded, so any size is read at once.
-        """
-        axes: dict[str, Sequence[Any]] = {name: (value,) for name, value in model.defaults().items()}
-        seeds: Sequence[int] = range(1)
-        faults = []
-        for name, written in given.items():
-            try:
-                if name == "seeds":
-                    seeds = read_seeds(written)
-                elif name in axes:
-                    axes[name] = _axis(name, model.limits[name], written, stored)
-                else:
-                    faults.append(unknown("setting", name, [*axes, "seeds"]))
-            except ValueError as error:
-                faults.append(str(error))
-        if faults:
-            raise ValueError("\n".join(faults))
-        return cls(experiment, version, model, axes, seeds, frozenset(given) - {"seeds"}, stored)
-
-    @property
-    def size(self) -> int:
-        """Runs, before settings that don't apply are folded together; counted without expanding anything."""
-        return math.prod(range_length(values) for values in self.axes.values()) * range_length(self.seeds)
-
-    @cached_property
-    def points(self) -> list[Settings]:
-        """The settings of the grid, each once, in row order; ValueError names the first impossible combination."""
-        names = list(self.axes)
-        unique: dict[Settings, None] = {}
-        point = self.model.stored if self.stored else self.model.point
-        for values in itertools.product(*self.axes.values()):
-            combination = dict(zip(names, values, strict=True))
-            try:
-                unique[point(**combination)] = None
-            except ValueError as error:
-                swept = [f"{name}={combination[name]}" for name in names if range_length(self.axes[name]) > 1]
-                raise ValueError(f"{error} (at {', '.join(swept)})" if swept else str(error)) from None
-        points = list(unique)
-        for name in sorted(self.given):
-            if all(getattr(point, name) is None for point in points):
-                raise ValueError(f"{name}: has no effect in this sweep; {self.model.why_idle(name)}")
-        return points
-
-    def runs(self) -> Iterator[Run]:
-        """Every run, in row order."""
-        for point in self.points:
-            for seed in self.seeds:
-                yield Run(self.experiment, self.version, point, seed)
-
-    def run_ids(self) -> Iterator[str]:
-        """Every run's id, in row order."""
-        for point in self.points:
-            identity = _identity(self.experiment, self.version, point)
-            for seed in self.seeds:
-                yield _run_id(identity, seed)
-
-    @cached_property
-    def key(self) -> str:
-        """A hash of what the sweep asks for: the same for every tab and process that asks the same."""
-        identities = [_identity(self.experiment, self.version, point) for point in self.points]
-        return hashlib.sha256("\n".join([*identities, seeds_text(self.seeds)]).encode()).hexdigest()
-
-    def link(self) -> dict[str, str]:
-        """Every field as text, by name: what stands behind the ``?`` of a link. ``Sweep.read`` reads it back.
-
-        What was worked out differently for different points is left out, to be worked out again: no grid has it.
-        """
-        fields = {name: axis_text(values) for name in self.axes if (values := self._written(name))}
-        return {**fields, "seeds": seeds_text(self.seeds)}
-
-    def _written(self, name: str) -> Sequence[Any]:
-        """The values of an axis; none where no point uses it, or the points differ in what was worked out."""
-        found = tuple({getattr(point, name) for point in self.points})
-        values = found if None in self.axes[name] else self.axes[name]
-        return () if found == (None,) or (values is found and len(found) > 1) else values
-
-    def text(self) -> str:
-        """The sweep as a command line would write it, every field carried."""
-        fields = (
-            shlex.quote(f"{name}={text}") if set(text) & set("() ") else f"{name}={text}"
-            for name, text in self.link().items()
-        )
-        return " ".join([self.experiment, *fields])
-
-
-def range_length(values: Sequence[Any]) -> int:
-    """``len``, for ranges beyond the largest C integer too."""
-    if isinstance(values, range):
-        return max(0, -((values.start - values.stop) // values.step))
-    return len(values)
-
-
-def _axis(name: str, limits: Limits, written: object, stored: bool) -> Sequence[Any]:
-    """The values of one setting; ValueError for none, for an impossible one and for two that are the same."""
-    raw = split_values(written) if isinstance(written, str) else _listed(written)
-    if isinstance(written, str) and limits.kind is int and ":" in written and len(raw) == 1:
-        return _int_range(name, limits, written)
-    if not raw:
-        raise ValueError(f"{name}: must have at least one value, but got none")
-    values: dict[Any, Any] = {}  # by what makes them different
-    for item in raw:
-        try:
-            value = limits.value(item, stored)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
-        if limits.identity(value) in values:
-            raise ValueError(f"{name}: {value} is given twice")
-        values[limits.identity(value)] = value
-    return tuple(values.values())
-
-
-def _listed(written: object) -> Sequence[Any]:
-    written = written.ravel().tolist() if isinstance(written, np.ndarray) else written
-    return written if isinstance(written, (list, tuple, range)) else (written,)
-
-
-def _int_range(name: str, limits: Limits, written: str) -> range:
-    try:
-        pieces = [int(piece) for piece in written.split(":")]
-        values = range(*pieces) if len(pieces) in (2, 3) else range(0)
-    except ValueError:
-        raise ValueError(f"{name}: a range is written start:stop or start:stop:step, but got {written}") from None
-    if range_length(values) == 0:
-        raise ValueError(f"{name}: the range {written} is empty; write start:stop or start:stop:step, stop excluded")
-    for end in (values[0], values[-1]):
-        try:
-            limits.value(end)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}, in the range {written}") from None
-    return values
-
-
-def read_seeds(written: object) -> Sequence[int]:
-    """Seeds: ``20`` is a count (0 ... 19), ``3:7`` half-open (3 ... 6), ``3,5`` a list; ValueError otherwise."""
-    allowed = "seeds: write a count (20), a half-open range (3:7) or a list (3,5) of whole numbers from 0"
-    written = written.tolist() if isinstance(written, (np.ndarray, np.integer)) else written
-    try:
-        if isinstance(written, str):
-            pieces = split_values(written)
-            if len(pieces) == 1 and ":" in pieces[0]:
-                low, high = (int(piece) for piece in pieces[0].split(":"))
-                seeds: Sequence[int] = range(low, high)
-            elif len(pieces) == 1:
-                seeds = range(int(pieces[0]))
-            else:
-                seeds = tuple(int(piece) for piece in pieces)
-        elif isinstance(written, bool):
-            raise ValueError
-        elif isinstance(written, int):
-            seeds = range(written)
-        elif isinstance(written, (list, tuple, range)) and not any(isinstance(seed, bool) for seed in written):
-            seeds = written if isinstance(written, range) else tuple(_whole(seed) for seed in written)
-        else:
-            raise ValueError
-    except (ValueError, TypeError, OverflowError):
-        raise ValueError(f"{allowed}, but got {written}") from None
-    count = range_length(seeds)
-    if count == 0:
-        raise ValueError(f"{allowed}, at least one, but got {written}")
-    ends = (seeds[0], seeds[-1]) if isinstance(seeds, range) else seeds
-    if min(ends) < 0 or max(ends) > MAXIMUM_SEED:
-        raise ValueError(f"{allowed} to {MAXIMUM_SEED}, but got {written}")
-    if not isinstance(seeds, range) and len(set(seeds)) < count:
-        raise ValueError(f"seeds: {written} holds a seed twice")
-    return seeds
-
-
-def read_seed(written: object) -> int:
-    """One seed; ValueError for anything but a whole number from 0."""
-    try:
-        return cast(int, Limits(int, minimum=0, maximum=MAXIMUM_SEED).value(written))
-    except ValueError:
-        raise ValueError(f"seed: must be one whole number, 0 to {MAXIMUM_SEED}, but got {written}") from None
-
-
-def axis_text(values: Sequence[Any]) -> str:
-    """The values of one setting as ``Sweep.read`` takes them."""
-    if isinstance(values, range) and range_length(values) > 1:
-        return f"{values.start}:{values.stop}" + (f":{values.step}" if values.step != 1 else "")
-    return ",".join(str(value) for value in values)
-
-
-def seeds_text(seeds: Sequence[int]) -> str:
-    """The seeds as ``read_seeds`` takes them."""
-    if isinstance(seeds, range) and seeds.step == 1:
-        return str(seeds.stop) if seeds.start == 0 else f"{seeds.start}:{seeds.stop}"
-    return ",".join(str(seed) for seed in seeds) if len(seeds) > 1 else f"{seeds[0]}:{seeds[0] + 1}"
-
-
-def query(fields: Mapping[str, object]) -> str:
-    """Settings as they stand behind the ``?`` of a link; numbers as short as they read."""
-    written = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in fields.items()}
-    return urlencode(written, quote_via=quote, safe=",:")

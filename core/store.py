@@ -10,11 +10,13 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import platform
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -79,8 +81,18 @@ def default_path() -> str:
 
 
 def versions() -> str:
-    """The versions on which a run's numbers depend, such as ``torch 2.13.0, numpy 2.4.6``."""
-    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in MADE_BY)
+    """What a run's last bits depend on: packages, processor and kernels, as ``torch 2.13.0, …, x86_64 SkylakeX``."""
+    packages = [f"{name} {importlib.metadata.version(name)}" for name in MADE_BY]
+    return ", ".join([*packages, " ".join([platform.machine(), *_kernels()])])
+
+
+@cache
+def _kernels() -> tuple[str, ...]:
+    """The processor kinds for which NumPy's BLAS has kernels loaded."""
+    import numpy  # noqa: F401  # brings its BLAS along
+    from threadpoolctl import threadpool_info
+
+    return tuple(sorted({library["architecture"] for library in threadpool_info() if library.get("architecture")}))
 
 
 def checksum(id: str, frame: bytes) -> str:
@@ -148,7 +160,8 @@ class Store:
             try:
                 return act()
             except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
+                busy = error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+                if not busy or time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
 
@@ -161,15 +174,15 @@ class Store:
         except StoreError:
             raise
         except sqlite3.DatabaseError as error:
-            text = str(error)
-            if "not a database" in text or "malformed" in text:
+            text, code = str(error), getattr(error, "sqlite_errorname", "")
+            if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
                 raise StoreError(
                     f"{self.path} is damaged or no store of Gradient Lab ({text}); it was left as it is: "
                     "move it away, or choose another with --store"
                 ) from None
-            if "readonly" in text or "unable to open" in text:
+            if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
                 raise StoreError(f"the store {self.path} can't be written to; choose another with --store") from None
-            if "full" in text or "disk I/O" in text:
+            if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
                 raise StoreError(
                     f"the store {self.path} could not grow ({text}); free some room and run again"
                 ) from None
@@ -178,6 +191,11 @@ class Store:
             raise StoreError(
                 f"the store {self.path} can't be used ({error.strerror}); choose another with --store"
             ) from None
+
+    def state(self) -> tuple[int, int]:
+        """A mark that differs once anything in the store has changed, whoever changed it."""
+        with self._speaking():
+            return self._value("PRAGMA data_version"), self._connection.total_changes
 
     def close(self) -> None:
         """Ends the connection; the file stays."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,17 +81,24 @@ def decode(streams: Sequence[bytes]) -> pa.Table:
     return pa.concat_tables(pa.ipc.open_stream(stream).read_all() for stream in streams)
 
 
-def assemble(runs: Iterable[Run], blobs: Sequence[bytes], settings: Sequence[str], own: Sequence[str]) -> pa.Table:
-    """The tidy table of several runs: run, settings, seed, then each run's own columns (``own`` names them).
+def assemble(
+    runs: Sequence[Run],
+    blobs: Sequence[bytes],
+    settings: Sequence[str],
+    measured_columns: Sequence[str],
+    ids: Sequence[str] | None = None,
+) -> pa.Table:
+    """The tidy table of several runs: run, settings, seed, then what was measured of each.
+
+    ids  the runs' ids, where they are known already
 
     runs and blobs stand in the order of the rows; with no runs the table is empty but has all its columns.
     """
-    runs = list(runs)
     assert len(runs) == len(blobs)
     measured = decode(blobs) if runs else None
     lengths = np.array([len(chunk) for chunk in measured[0].chunks] if measured is not None else [], np.int64)
     row_of = _array(np.repeat(np.arange(len(runs)), lengths), pa.int64())
-    columns = {"run": _texts(ids_of(runs)).take(row_of)}
+    columns = {"run": _texts(ids_of(runs) if ids is None else ids).take(row_of)}
     points = {id(run.settings): run.settings for run in runs}  # runs of a point share their settings
     position = {point: index for index, point in enumerate(points)}
     point_of = _array(np.array([position[id(run.settings)] for run in runs], np.int64), pa.int64()).take(row_of)
@@ -102,9 +109,9 @@ def assemble(runs: Iterable[Run], blobs: Sequence[bytes], settings: Sequence[str
     columns["seed"] = _array(np.array([run.seed for run in runs], np.int64), pa.int64()).take(row_of)
     if measured is not None:
         measured = measured.combine_chunks()
-        columns |= {name: measured[name] for name in own}
+        columns |= {name: measured[name] for name in measured_columns}
     else:
-        columns |= {name: pa.array([], TYPES[COLUMNS[name].dtype]) for name in own}
+        columns |= {name: pa.array([], TYPES[COLUMNS[name].dtype]) for name in measured_columns}
     return pa.table(columns)
 
 

@@ -41,7 +41,7 @@ for stored in sweeps:
             "made": pd.Timestamp(time.strftime("%Y-%m-%d %H:%M", time.localtime(stored.created))),
             "experiment": kinds[stored.experiment].title,
             "settings": page.sweep_words(kinds[stored.experiment], stored.link),
-            "finished": store.count(list(sweep.run_ids())),
+            "finished": page.stored_count(sweep),
             "runs": stored.runs,
             "sweep": sweep,
             "key": stored.key,
@@ -70,7 +70,7 @@ if not chosen:
 def _export(selected: list[dict], as_parquet: bool) -> bytes:
     parts: dict[str, tuple] = {}
     for row in selected:
-        found, frames = core.finished(row["sweep"], store)
+        found, frames, _ = core.finished(row["sweep"], store)
         parts.update({run.id: (run, frame) for run, frame in zip(found, frames, strict=True)})
     kind = kinds[selected[0]["sweep"].experiment]
     table = kind.table([run for run, _ in parts.values()], [frame for _, frame in parts.values()])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
@@ -10,25 +11,57 @@ from pathlib import Path
 
 import pytest
 
-from core.experiments import NAMES
+from core.experiments import NAMES, experiment
 
 ROOT = Path(__file__).resolve().parent.parent
-LONGEST_FILE = 450
+LONGEST_FILE = 425
 TOP = {"README.md", "core", "dashboard.py", "pages", "requirements.txt", "tests"}
+
+# the rooms of the house, the lowest first; an arrow runs from a room to a lower one, or stays within it
+LEVELS = (
+    ("registry", "frames", "words"),
+    ("parts", "settings"),
+    ("sweeps",),
+    ("theory", "scripts", "analysis", "diagnosis"),
+    ("engine", "plotting"),
+    ("tables", "files", "store"),
+    ("experiments",),
+    ("experiments.training", "experiments.neutral"),
+    tuple(f"experiments.{name}" for name in NAMES),
+    ("recorder", "logs", "results", "uploads"),
+    ("jobs", "reports"),
+    ("front",),
+    ("__main__", "pages"),
+)
+HEAVY = {"torch", "pandas", "altair", "scipy"}
+ROOMS = {  # what a room's own imports may load of the heavy packages, and the functions that it must have
+    "settings": (set(), ()),
+    "plan": (set(), ("tasks", "cost")),
+    "questions": (set(), ()),
+    "script": (set(), ("script",)),
+    "compute": ({"torch"}, ("compute",)),
+    "theory": (set(), ("expected",)),
+    "summary": ({"pandas", "scipy"}, ("run_summary", "setting_table", "summary")),
+    "headline": ({"pandas", "scipy"}, ("headline",)),
+    "findings": ({"pandas", "scipy"}, ("findings",)),
+    "charts": ({"pandas", "scipy", "altair"}, ("charts",)),
+}
+SECOND = {
+    "tasks": "runs",
+    "cost": "settings",
+    "compute": "runs",
+    "expected": "sweep",
+    "script": "run",
+    "run_summary": "frame",
+}
 LIGHT = (
     "core",
-    "core.experiments.vanishing",
-    "core.experiments.backprop",
-    "core.experiments.backprop.film",
-    "core.experiments.backprop.script",
-    "core.experiments.through_time",
-    "core.scripts.vanishing",
-    "core.experiments.through_time.script",
     "core.jobs",
     "core.store",
+    "core.results",
     "core.reports",
-    "core.experiments.questions",
-    "core.theory.mean_field",
+    "core.plotting.shapes",
+    "core.experiments.backprop.film",
 )
 
 
@@ -55,28 +88,47 @@ def imported(path: Path) -> set[str]:
 
 
 def room(name: str) -> str:
-    """The room of an imported name: ``parts`` for core.parts.inits.INITS, "" for core itself."""
+    """The room of a module: ``parts`` for core.parts.inits, ``experiments.vanishing`` for its files, ``front`` for core."""
     pieces = name.split(".")
-    return pieces[1] if len(pieces) > 1 else ""
+    if pieces[0] != "core":
+        return "pages"
+    if len(pieces) == 1:
+        return "front"
+    folder = (ROOT / "core" / "experiments" / pieces[2]).is_dir() if len(pieces) > 2 else False
+    return f"experiments.{pieces[2]}" if pieces[1] == "experiments" and folder else pieces[1]
 
 
-def files(*rooms: str) -> list[Path]:
-    """The Python files of these rooms of core."""
-    found = []
-    for name in rooms:
-        below = ROOT / "core" / name
-        found += sorted(below.rglob("*.py")) if below.is_dir() else [below.with_suffix(".py")]
-    return found
+def source_files() -> dict[str, Path]:
+    """Every module of core and pages, by name."""
+    paths = [*sorted((ROOT / "core").rglob("*.py")), *sorted((ROOT / "pages").rglob("*.py")), ROOT / "dashboard.py"]
+    return {module_name(path): path for path in paths}
 
 
-def strays(of: tuple[str, ...], allowed: set[str]) -> list[str]:
-    """``file: import`` for every import of ours that these rooms are not allowed."""
-    return [
-        f"{path.relative_to(ROOT)}: {name}"
-        for path in files(*of)
-        for name in sorted(imported(path))
-        if name.split(".")[0] in ("core", "pages", "dashboard", "tests") and room(name) not in allowed
-    ]
+def import_graph() -> dict[str, set[str]]:
+    """Module -> the modules of ours that it imports, anywhere in the file."""
+    files = source_files()
+    graph = {}
+    for module, path in files.items():
+        names = imported(path)
+        targets = {name if name in files else name.rpartition(".")[0] for name in names}
+        graph[module] = {target for target in targets if target in files and target != module}
+    return graph
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The groups of modules that import one another."""
+    reach = {module: set(targets) for module, targets in graph.items()}
+    changed = True
+    while changed:
+        changed = False
+        for targets in reach.values():
+            further = set().union(*(reach[target] for target in targets)) - targets if targets else set()
+            if further:
+                targets.update(further)
+                changed = True
+    return sorted(
+        {tuple(sorted(m for m in reach[module] if module in reach[m])) for module in reach if module in reach[module]}
+    )
 
 
 def tracked() -> list[str]:
@@ -112,29 +164,105 @@ def test_core_never_imports_streamlit_nor_a_page():
     assert not guilty
 
 
-@pytest.mark.parametrize(
-    ("rooms", "allowed"),
-    [
-        (("registry",), set()),
-        (("frames",), set()),
-        (("parts", "settings"), {"parts", "registry", "frames"}),
-        (("plain",), {"plain", "parts", "settings", "registry"}),
-        (("engine", "theory"), {"engine", "theory", "parts", "registry", "frames"}),
-    ],
-    ids=lambda value: "-".join(sorted(value)) or "nothing",
-)
-def test_imports_only_run_downwards(rooms, allowed):
-    assert not strays(rooms, allowed)
-
-
-def test_experiments_know_nothing_of_store_and_jobs():
-    guilty = [
-        f"{path.relative_to(ROOT)}: {name}"
-        for path in files("experiments")
-        for name in imported(path)
-        if room(name) in ("store", "jobs", "__main__") and name.startswith("core")
+def test_imports_run_downwards_without_circles(capsys):
+    graph = import_graph()
+    level = {name: index for index, names in enumerate(LEVELS) for name in names}
+    upward = [
+        f"{module} -> {target}"
+        for module, targets in graph.items()
+        for target in targets
+        if room(module) != room(target) and level[room(target)] >= level[room(module)]
     ]
-    assert not guilty
+    arrows = sorted(
+        {
+            f"{room(module)} -> {room(target)}"
+            for module in graph
+            for target in graph[module]
+            if room(module) != room(target)
+        }
+    )
+    with capsys.disabled():
+        print(
+            f"\n{len(graph)} modules, {sum(map(len, graph.values()))} imports, {len(arrows)} arrows between rooms, {len(upward)} upward, {len(circles(graph))} circles"
+        )
+    assert circles(graph) == []
+    assert upward == []
+
+
+def test_the_reader_of_circles_finds_one():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [("a", "b", "c")]
+
+
+def test_no_folder_of_an_experiment_looks_into_another():
+    graph = import_graph()
+    homes = {f"experiments.{name}" for name in NAMES}
+    assert [f"{m} -> {t}" for m in graph for t in graph[m] if {room(m), room(t)} <= homes and room(m) != room(t)] == []
+
+
+def test_pages_import_the_front_door_alone():
+    graph = import_graph()
+    assert [
+        f"{m} -> {t}" for m in graph for t in graph[m] if room(m) == "pages" and room(t) not in ("pages", "front")
+    ] == []
+
+
+def selections(path: Path) -> list[int]:
+    """The lines of a file whose literals name an experiment; a record's ``next`` is allowed."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    allowed = {
+        id(keyword.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "next"
+    }
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node.value in NAMES and id(node) not in allowed
+    ]
+
+
+def test_an_experiment_is_named_at_home_alone():
+    """In its folder, in NAMES, on its page; Home is exempt, and so are parts, which have names of their own."""
+    guilty = []
+    for module, path in source_files().items():
+        home = room(module)
+        if home == "parts" or module == "dashboard" or path.match("pages/*_*.py"):
+            continue
+        for line in selections(path):
+            text = path.read_text(encoding="utf-8").splitlines()[line - 1]
+            own = home.startswith("experiments.") and f'"{home.split(".")[1]}"' in text
+            if not own and not text.startswith("NAMES = ("):
+                guilty.append(f"{path.relative_to(ROOT)}:{line}: {text.strip()}")
+    assert guilty == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_experiment_has_its_rooms_with_the_right_signatures(name):
+    kind = experiment(name)
+    for room_name, (_, functions) in ROOMS.items():
+        if room_name == "settings":
+            continue
+        for function in functions:
+            parameters = list(inspect.signature(getattr(kind.room(room_name), function)).parameters)
+            assert parameters[0] == "experiment", (room_name, function)
+            assert parameters[1] == SECOND.get(function, "analysis"), (room_name, function)
+
+
+@pytest.mark.parametrize("room_name", ROOMS)
+def test_a_room_loads_no_more_than_it_needs(room_name):
+    """A worker waits for neither pandas nor Altair, the server and `list` never for torch."""
+    allowed, _ = ROOMS[room_name]
+    modules = [f"core.experiments.{name}.{room_name}" for name in NAMES]
+    script = (
+        "import importlib, importlib.util, sys\n"
+        f"for name in {modules!r}:\n"
+        "    if importlib.util.find_spec(name): importlib.import_module(name)\n"
+        f"print(sorted({HEAVY!r} & {{*sys.modules}}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(ast.literal_eval(done.stdout)) <= allowed
 
 
 def test_what_the_server_loads_brings_no_torch():
@@ -143,16 +271,6 @@ def test_what_the_server_loads_brings_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_an_experiment_is_loaded_without_what_draws_and_sums_up(name):
-    """A worker computes and `list` lists: neither waits for pandas and Altair."""
-    script = (
-        f"import sys\nimport core.experiments.{name}\nprint(sorted({{'pandas', 'altair', 'scipy'}} & {{*sys.modules}}))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
 
 
 def test_no_file_is_too_long():

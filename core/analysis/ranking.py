@@ -84,3 +84,10 @@ def best_values(runs: pd.DataFrame, name: str, over: str, measure: str) -> pd.Da
         own = block.loc[block[over] == best, measure]
         rows.append({name: value, over: best, "runs": len(own), **statistics.over_seeds(own)})
     return _in_order(pd.DataFrame(rows))
+
+
+def best_label(table: pd.DataFrame) -> str:
+    """Who stands first in a ranking, ties and lost runs said: ``cosine``, ``plateau and constant``."""
+    first = table.iloc[0]
+    names = " and ".join(tied(table)["label"])
+    return names if first["n"] == first["runs"] else f"{names} ({first['n']} of {first['runs']} runs ended finite)"

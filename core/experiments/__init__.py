@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.diagnosis.finding import Finding, worst_first
 from core.registry import unknown
-from core.settings import Run, Settings, Sweep, axis_text, range_length, read_seed
+from core.settings import Run, Settings
+from core.sweeps import Sweep, axis_text, range_length, read_seed
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     import pyarrow as pa
 
-    from core.experiments.question import Question
     from core.plotting.figure import Figure
 
 
@@ -159,15 +159,15 @@ class Experiment:
         """A plain PyTorch script of the run, which prints its index and measured columns as CSV."""
         return self.room("script").script(self, run)
 
-    def questions(self) -> tuple[Question, ...]:
+    def questions(self) -> tuple[Any, ...]:
         """What the page asks to predict."""
         return self.room("questions").QUESTIONS
 
-    def table(self, runs: Sequence[Run], frames: Sequence[bytes]) -> pa.Table:
+    def table(self, runs: Sequence[Run], frames: Sequence[bytes], ids: Sequence[str] | None = None) -> pa.Table:
         """The tidy table of these runs, in their order; ``frames`` are their bytes from the store."""
         from core import tables
 
-        return tables.assemble(runs, frames, self.settings.names(), (*self.index, *self.measures))
+        return tables.assemble(runs, frames, self.settings.names(), (*self.index, *self.measures), ids)
 
     def sweep(self, given: Mapping[str, object]) -> Sweep:
         """The sweep that ``given`` describes, by setting; ValueError says what is wrong with it."""

@@ -10,8 +10,8 @@ import threading
 from core.jobs.job import Job, Progress
 from core.jobs.sweep_run import run_sweep
 from core.jobs.workers import Workers
-from core.settings import Sweep
 from core.store import Store
+from core.sweeps import Sweep
 
 
 class Jobs:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from core.experiments import experiment
 from core.jobs.executors import cores
-from core.settings import MAXIMUM_RUNS, Sweep, range_length
+from core.sweeps import MAXIMUM_RUNS, Sweep, range_length
 
 
 class Estimate(NamedTuple):
@@ -41,8 +42,12 @@ def estimate(sweep: Sweep, workers: int | None = None) -> Estimate:
     return Estimate(seeds * len(costs), rows, seconds, memory)
 
 
-def too_large(sweep: Sweep, workers: int | None = None) -> str | None:
+def too_large(
+    sweep: Sweep, workers: int | None = None, cost_of: Callable[[Sweep], Estimate] | None = None
+) -> str | None:
     """Why the sweep should not be run here, with what to reduce; None where it may.
+
+    cost_of  what it costs, where that is worked out elsewhere already
 
     Nothing is expanded before the runs have been counted.
     """
@@ -53,7 +58,7 @@ def too_large(sweep: Sweep, workers: int | None = None) -> str | None:
     advice = f"reduce {longest} ({sizes[longest]:,} {'values' if longest != 'seeds' else 'seeds'})"
     if sweep.size > MAXIMUM_RUNS:
         return f"the sweep has {sweep.size:,} runs, and the limit is {MAXIMUM_RUNS:,}: {advice}"
-    cost = estimate(sweep, workers)
+    cost = estimate(sweep, workers) if cost_of is None else cost_of(sweep)
     free = psutil.virtual_memory().available
     if cost.bytes > free:
         return (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from core.settings import Sweep
 from core.store import Store
+from core.sweeps import Sweep
 
 
 @dataclass

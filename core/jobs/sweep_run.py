@@ -72,7 +72,7 @@ class SweepRun:
         """The runs that the store lacks, or all of them; what it holds is checked, so that damage is mended now."""
         sweep, store, progress = self.job.sweep, self.job.store, self.job.progress
         store.remember(sweep.key, sweep.experiment, sweep.link(), progress.total)
-        ids = list(sweep.run_ids())
+        ids = sweep.ids
         if fresh or store.count(ids) < len(ids):
             self.workers.prestart()  # they start while this process looks what is missing
         stored: set[str] = set()

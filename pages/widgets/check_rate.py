@@ -18,8 +18,8 @@ def check_rate(kind: core.Experiment, sweep: core.Sweep) -> None:
     if check is None:
         return
     st.subheader("Trained at that rate, and around it")
-    cost = core.estimate(check)
-    there = store.count(list(check.run_ids()))
+    cost = page.estimate(check, check.key)
+    there = page.stored_count(check)
     job = page.jobs().find(check, store)
     if there < cost.runs and job is None:
         if cost.computing(there) > job_panel.SMALL_SECONDS:
@@ -72,11 +72,17 @@ def check_charts(kind: core.Experiment, sweep: core.Sweep) -> dict[str, core.Fig
 
 def _check(kind: core.Experiment, sweep: core.Sweep) -> core.Sweep | None:
     """The trainings that check a sweep of one setting, once all of it is there and suggests a rate."""
-    runs, frames = core.finished(sweep, page.store())
-    if len(sweep.points) > 1 or len(runs) < len(sweep.seeds):
+    if len(sweep.points) > 1 or page.stored_count(sweep) < len(sweep.seeds):
         return None
-    settings = kind.room("check").check_settings(kind.analysis(core.to_frame(kind.table(runs, frames))))
-    return None if settings is None else core.experiment(kind.next).sweep(settings)
+    return _check_of(kind, sweep, sweep.key, str(page.store().path))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _check_of(_kind: core.Experiment, _sweep: core.Sweep, key: str, path: str) -> core.Sweep | None:
+    """The same, read from the store once."""
+    analysis = _kind.analysis(core.to_frame(core.stored_table(_sweep, page.store())))
+    settings = _kind.room("check").check_settings(analysis)
+    return None if settings is None else core.experiment(_kind.next).sweep(settings)
 
 
 class Outcome(NamedTuple):
@@ -88,7 +94,7 @@ class Outcome(NamedTuple):
 
 def _outcome(kind: core.Experiment, check: core.Sweep) -> Outcome:
     store = page.store()
-    return _outcome_of(kind, check, check.key, str(store.path), store.count(list(check.run_ids())))
+    return _outcome_of(kind, check, check.key, str(store.path), page.stored_count(check))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 import core
-from pages.widgets import own_data
+from pages.widgets import own_data, page
 
 HIDE = "hide"
 
@@ -109,6 +109,12 @@ def _locked_words(kind: core.Experiment) -> str:
     )
 
 
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _sweep(name: str, given: tuple[tuple[str, str], ...]) -> core.Sweep:
+    """The sweep of these texts, whose points and ids are worked out once for all reruns and sessions."""
+    return core.experiment(name).sweep(dict(given))
+
+
 def _read(kind: core.Experiment) -> tuple[core.Sweep | None, str]:
     defaults = _default_texts(kind)
     given = {}
@@ -118,8 +124,8 @@ def _read(kind: core.Experiment) -> tuple[core.Sweep | None, str]:
         if text != defaults.get(name):  # a default is not "given": it may have no effect without being an error
             given[name] = text
     try:
-        sweep = kind.sweep(given)
-        refusal = core.too_large(sweep)
+        sweep = _sweep(kind.name, tuple(given.items()))
+        refusal = core.too_large(sweep, cost_of=lambda sweep: page.estimate(sweep, sweep.key))
     except ValueError as error:
         problem = str(error)
         for text in st.session_state.get(f"{kind.name}:dataset", []):

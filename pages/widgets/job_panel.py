@@ -23,10 +23,10 @@ class Panel(NamedTuple):
 def job_panel(sweep: core.Sweep) -> Panel:
     """Draws the panel. A small sweep starts by itself, a large one on Run."""
     jobs, store = page.jobs(), page.store()
-    cost = core.estimate(sweep)
+    cost = page.estimate(sweep, sweep.key)
     job = jobs.find(sweep, store)
     running = job is not None and job.running  # before counting: what ends in between is seen by who polls
-    stored = store.count(list(sweep.run_ids()))
+    stored = page.stored_count(sweep)
     wanted = st.session_state.pop(f"{sweep.experiment}:start", False)
     computing = cost.computing(stored)
     if stored < cost.runs and (job is None or (wanted and not running)) and computing <= SMALL_SECONDS:

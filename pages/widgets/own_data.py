@@ -132,16 +132,16 @@ def _use(kind: core.Experiment, upload: core.Upload, dataset: str) -> None:
     if kind.settings.defaults().get("batch_size", 0) is None:
         st.session_state[f"{prefix}batch_size"] = ""  # worked out from the rows
     if "remedy" in kind.settings.limits:
-        _fit_blocks(prefix, core.dataset_shape(dataset).features or 0)
+        _fit_blocks(kind, core.dataset_shape(dataset).features or 0)
     st.session_state[f"{prefix}start"] = True
 
 
-def _fit_blocks(prefix: str, features: int) -> None:
+def _fit_blocks(kind: core.Experiment, features: int) -> None:
     """A residual block adds its input to its output: the network is made as wide as the table, or does without them."""
+    prefix, remedies = f"{kind.name}:", kind.settings.limits["remedy"].registry
     chosen = st.session_state[f"{prefix}remedy"]
-    others = [
-        name for name in chosen if core.REGISTRIES["remedies"].parse(name).entry.members["residual"] != "lesson_block"
-    ]
+    assert remedies is not None
+    others = [name for name in chosen if remedies.parse(name).entry.members["residual"] != "lesson_block"]
     if others == chosen:
         return
     if features >= NARROWEST:

@@ -66,6 +66,23 @@ def store() -> core.Store:
         raise
 
 
+def stored_count(sweep: core.Sweep) -> int:
+    """How many of the sweep's runs the store holds; asked again once the store has changed."""
+    results = store()
+    return _count(sweep, results, sweep.key, str(results.path), results.state())
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _count(_sweep: core.Sweep, _store: core.Store, key: str, path: str, state: tuple[int, int]) -> int:
+    return _store.count(_sweep.ids)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def estimate(_sweep: core.Sweep, key: str) -> core.Estimate:
+    """What the sweep would cost, worked out once."""
+    return core.estimate(_sweep)
+
+
 def chart(figure: core.Figure, name: str) -> None:
     """The chart, its title and note as text of the page: they wrap where a chart's own would be cut off."""
     with st.container(border=True):

@@ -38,7 +38,7 @@ def _ask(kind: core.Experiment, number: int, question: core.Question) -> None:
         if clock and job is not None:
             st.caption(f"Running: {job.progress.finished:,} of {job.progress.total:,} …")
             return
-        answer = _answer(kind, question, sweep, store, sweep.key, str(store.path), store.count(list(sweep.run_ids())))
+        answer = _answer(kind, question, sweep, store, sweep.key, str(store.path), page.stored_count(sweep))
         if answer is None:
             st.caption("The run was stopped before its end; press core.Run it and see once more.")
             st.session_state[f"{key} asked"] = False
@@ -72,8 +72,8 @@ def _answer(
     """The answer to a question whose sweep has so many runs finished; None while some are missing."""
     if finished < len(_sweep.points) * len(_sweep.seeds):
         return None
-    runs, frames = core.finished(_sweep, _store)
-    return _question.answer(_kind.analysis(core.to_frame(_kind.table(runs, frames))))
+    frame = core.to_frame(core.stored_table(_sweep, _store))
+    return _question.answer(_kind.analysis(frame))
 
 
 def _judge(kind: core.Experiment, question: core.Question, guess: str | None, answer: core.Answer) -> None:

@@ -76,7 +76,7 @@ def result_panel(
             twentieth = max(1, job.progress.total // 20) if job.progress.total > 1000 else 1
             finished = job.progress.finished - job.progress.finished % twentieth
         elif running:
-            finished = store.count(list(sweep.run_ids()))
+            finished = page.stored_count(sweep)
         key = (sweep.key, str(store.path), finished)
         result = _result(sweep, store, *key)
         pictures = _pictures(kind, result.analysis, key, _filter(kind, result.analysis.frame))
@@ -94,7 +94,7 @@ def result_panel(
     renewed()
     if middle is not None:
         middle()
-        key = (sweep.key, str(store.path), store.count(list(sweep.run_ids())))
+        key = (sweep.key, str(store.path), page.stored_count(sweep))
         _take_away(kind, sweep, _result(sweep, store, *key), store, more)
 
 
@@ -238,7 +238,7 @@ def _take_away(kind: core.Experiment, sweep: core.Sweep, result: Result, store: 
 def _report(kind: core.Experiment, sweep: core.Sweep, result: Result, more: MoreCharts) -> str:
     """The whole result as one HTML file, with the script of its first run."""
     first = core.Run(kind.name, kind.version, sweep.points[0], sweep.seeds[0])
-    return core.report(kind, sweep, result.analysis, result.findings, result.comparison, kind.code(first), more())
+    return core.report(kind, sweep, result.analysis, result.comparison, kind.code(first), more())
 
 
 def _script(kind: core.Experiment, sweep: core.Sweep) -> None:

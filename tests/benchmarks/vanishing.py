@@ -141,7 +141,7 @@ def read_back() -> float:
         store = core.Store(path)
 
         def read() -> None:
-            runs, frames = core.finished(sweep, store)
+            runs, frames, _ = core.finished(sweep, store)
             assert len(tables.to_frame(kind.table(runs, frames))) == 49_200
 
         return min(seconds(read) for _ in range(3))

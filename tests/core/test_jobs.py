@@ -50,7 +50,7 @@ def compute(asked, store, make=core.InlineExecutor, fresh=False) -> Progress:
 
 
 def frames(asked, store) -> list[bytes]:
-    runs, found = core.finished(asked, store)
+    runs, found, _ = core.finished(asked, store)
     assert len(runs) == len(found)
     return found
 

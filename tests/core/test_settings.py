@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from core.experiments import experiment
 from core.experiments.vanishing.settings import Vanishing
 from core.parts.schedulers import SCHEDULERS
-from core.settings import MAXIMUM_SEED, Settings, Sweep, choice, part, positive, read_seeds, seeds_text, whole
+from core.settings import MAXIMUM_SEED, Settings, choice, part, positive, whole
+from core.sweeps import Sweep, read_seeds, seeds_text
 
 VANISHING = experiment("vanishing")
 

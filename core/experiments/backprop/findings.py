@@ -13,7 +13,7 @@ from core.diagnosis.columns import check_numbers
 from core.diagnosis.finding import Finding
 from core.experiments.backprop.settings import GRADIENTS, Backprop
 from core.parts.datasets import TRUTH_TABLES
-from core.settings import query
+from core.sweeps import query
 from core.words import three_digits
 
 if TYPE_CHECKING:

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from core.experiments.backprop.settings import Backprop
+from core.experiments.training.summary import setting_table, summary
 
 if TYPE_CHECKING:
     from core.experiments import Experiment
+
+
+__all__ = ["run_summary", "setting_table", "summary"]
 
 
 SUMMARIZED = ("solved", "final_train_loss", "epochs_to_solve", "final_accuracy")

@@ -10,13 +10,7 @@ import pandas as pd
 from core.analysis import ranking
 from core.experiments.clipping.settings import Clipping
 from core.experiments.clipping.thresholds import suggested_threshold, with_factor
-from core.experiments.training.charts import (
-    NOTHING,
-    curve_chart,
-    ending_title,
-    ranking_chart,
-    share_map,
-)
+from core.experiments.training.charts import NOTHING, curve_chart, ending_title, ranking_chart, share_map
 from core.plotting.figure import Figure, across_page, empty
 from core.words import three_digits
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from core.experiments import Experiment
-    from core.settings import Sweep
+    from core.sweeps import Sweep
 
 
 def expected(experiment: Experiment, sweep: Sweep) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from core.diagnosis.columns import check_numbers
 from core.diagnosis.finding import Finding
 from core.diagnosis.rules import ERROR_RATIO, MOST_RUNS
 from core.experiments.remedies.summary import AT_CHANCE, skill
-from core.settings import query
+from core.sweeps import query
 from core.words import three_digits
 
 if TYPE_CHECKING:

@@ -9,9 +9,13 @@ import pandas as pd
 from core.analysis import ranking
 from core.analysis.layers import decay_table
 from core.experiments.remedies.settings import Remedies
+from core.experiments.training.summary import setting_table, summary
 
 if TYPE_CHECKING:
     from core.experiments import Experiment
+
+
+__all__ = ["run_summary", "setting_table", "summary"]
 
 
 LEARNS = 0.5  # share of guessing's errors that a network that learns avoids

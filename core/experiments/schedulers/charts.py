@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from core.analysis import ranking
+from core.analysis.ranking import best_label
 from core.experiments.schedulers.settings import Schedulers
 from core.experiments.training.charts import (
     NOTHING,
     curve_chart,
     ending_title,
     guessing_note,
-    named_best,
     paired_chart,
     ranking_chart,
     sensitivity_chart,
@@ -86,4 +86,4 @@ def _accuracy_title(runs: pd.DataFrame) -> str:
     right = f"on average {table['mean'].iloc[0]:.1%} of the validation rows in the right class"
     if len(table) == 1:
         return f"The training puts {right}"
-    return f"{named_best(table)} {'puts' if len(ranking.tied(table)) == 1 else 'put'} {right}"
+    return f"{best_label(table)} {'puts' if len(ranking.tied(table)) == 1 else 'put'} {right}"

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 from core.analysis import ranking
 from core.analysis.points import group_by_settings
+from core.analysis.ranking import best_label
 from core.experiments.schedulers.settings import Schedulers
-from core.experiments.training.charts import (
-    named_best,
-)
 from core.words import three_digits
 
 if TYPE_CHECKING:
@@ -42,7 +40,7 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     tied = list(dict.fromkeys(ranking.tied(ranked)["scheduler"]))
     accuracy = own["final_val_accuracy"].mean()
     interval = f"95 % interval {three_digits(best['ci_low'])} to {three_digits(best['ci_high'])}, n = {best['n']}"
-    who = f"{named_best(ranked)}: " if len(ranked) > 1 else ""
+    who = f"{best_label(ranked)}: " if len(ranked) > 1 else ""
     where = f"{best['label']}: " if len(ranked) > 1 else ""
     return [
         (

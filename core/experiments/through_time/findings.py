@@ -14,7 +14,7 @@ from core.diagnosis.finding import Finding, Severity
 from core.diagnosis.rules import ERROR_RATIO, WARN_RATIO
 from core.experiments.through_time.settings import ThroughTime
 from core.experiments.through_time.summary import share_of_first
-from core.settings import query
+from core.sweeps import query
 from core.words import three_digits
 
 if TYPE_CHECKING:

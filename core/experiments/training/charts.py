@@ -96,13 +96,6 @@ def guessing_note(frame: pd.DataFrame, measure: str) -> str:
     return f"The largest class holds {share:.1%} of the rows." if math.isfinite(share) else ""
 
 
-def named_best(table: pd.DataFrame) -> str:
-    """Who stands first in a ranking, ties and lost runs said: ``cosine``, ``plateau and constant``."""
-    first = table.iloc[0]
-    names = " and ".join(ranking.tied(table)["label"])
-    return names if first["n"] == first["runs"] else f"{names} ({first['n']} of {first['runs']} runs ended finite)"
-
-
 def ending_title(table: pd.DataFrame, measure: str) -> str:
     """Where the best of a ranking ends, beside the last: no mean of what some of its runs did not survive."""
     ranked = table[np.isfinite(table["mean"].to_numpy(float))]
@@ -114,7 +107,7 @@ def ending_title(table: pd.DataFrame, measure: str) -> str:
         return f"The mean {word} is {three_digits(first['mean'])}"
     verb = "tie" if len(ranking.tied(ranked)) > 1 else "ends lowest"
     beside = f", then {last['label']} {three_digits(last['mean'])}" if len(ranked) == 2 and verb != "tie" else ""
-    return f"{named_best(ranked)} {verb}: mean {word} {three_digits(first['mean'])}{beside}"
+    return f"{ranking.best_label(ranked)} {verb}: mean {word} {three_digits(first['mean'])}{beside}"
 
 
 def ranking_title(table: pd.DataFrame, measure: str) -> str:
@@ -124,15 +117,15 @@ def ranking_title(table: pd.DataFrame, measure: str) -> str:
         return COLUMNS[measure].label
     first = ranked.iloc[0]
     if len(ranked) == 1:
-        return f"{named_best(ranked)}: {COLUMNS[measure].label} {three_digits(first['mean'])}"
+        return f"{ranking.best_label(ranked)}: {COLUMNS[measure].label} {three_digits(first['mean'])}"
     if len(ranking.tied(ranked)) > 1:
         same = f"{COLUMNS[measure].label} {three_digits(first['mean'])}"
-        return f"{named_best(ranked)} tie, as they never differed: {same}"
+        return f"{ranking.best_label(ranked)} tie, as they never differed: {same}"
     second = ranked.iloc[1]
     whole = bool((ranked["n"] == ranked["runs"]).iloc[:2].all())
     clear = "is clearly lowest" if first["ci_high"] < second["ci_low"] else "is lowest, within the spread of the seeds"
     verb = clear if whole else "ends best"
-    return f"{named_best(ranked)} {verb}: {three_digits(first['mean'])}, then {named_best(ranked.iloc[1:])} {three_digits(second['mean'])}"
+    return f"{ranking.best_label(ranked)} {verb}: {three_digits(first['mean'])}, then {ranking.best_label(ranked.iloc[1:])} {three_digits(second['mean'])}"
 
 
 def lost_note(runs: pd.DataFrame) -> str:
@@ -208,7 +201,7 @@ def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measur
         return empty("No run has a finite value yet.")
     best = ranking.best_values(runs, name, "base_lr", measure)
     first = best.iloc[0]
-    who = named_best(best.assign(label=[f"{row[name]} at {row['base_lr']:g}" for _, row in best.iterrows()]))
+    who = ranking.best_label(best.assign(label=[f"{row[name]} at {row['base_lr']:g}" for _, row in best.iterrows()]))
     verb = "ends" if len(ranking.tied(best)) == 1 else "end"
     title = f"Each at its own best learning rate: {who} {verb} lowest, {three_digits(first['mean'])}"
     labels = list(dict.fromkeys(shown[name]))

@@ -16,7 +16,7 @@ from core.experiments.training.settings import Training
 from core.parts import schedulers
 from core.parts.clippers import CLIPPERS
 from core.parts.schedulers import SCHEDULERS
-from core.settings import query
+from core.sweeps import query
 from core.words import three_digits
 
 if TYPE_CHECKING:

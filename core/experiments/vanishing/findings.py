@@ -18,7 +18,7 @@ from core.diagnosis.finding import Finding, Severity
 from core.diagnosis.rules import ERROR_RATIO, ERROR_SHARE, FEWEST_ROWS, MOST_RUNS, WARN_RATIO, WARN_SHARE
 from core.experiments.vanishing.settings import Vanishing
 from core.parts.activations import ACTIVATIONS
-from core.settings import query
+from core.sweeps import query
 from core.words import three_digits
 
 if TYPE_CHECKING:

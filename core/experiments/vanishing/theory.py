@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.experiments.vanishing.settings import TRAINED, Vanishing
-from core.settings import Sweep
+from core.sweeps import Sweep
 from core.theory import mean_field
 
 if TYPE_CHECKING:

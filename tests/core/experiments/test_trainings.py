@@ -212,9 +212,9 @@ def test_a_setting_that_loses_runs_is_ranked_behind_those_that_keep_all():
 
 def test_a_title_says_ties_and_lost_runs():
     tie = ranking.ranking(ends(cosine_1=[1.0, 2.0], constant_1=[2.0, 1.0], plateau_1=[3.0, 3.0]), ["scheduler"], "loss")
-    assert charts.named_best(tie) == "cosine and constant"
+    assert ranking.best_label(tie) == "cosine and constant"
     lost = ranking.ranking(ends(cosine_1=[1.0, math.nan], constant_1=[math.nan] * 2), ["scheduler"], "loss")
-    assert charts.named_best(lost) == "cosine (1 of 2 runs ended finite)"
+    assert ranking.best_label(lost) == "cosine (1 of 2 runs ended finite)"
 
 
 def test_the_schedulers_headline_is_of_one_point(run):
