@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self, cast
 
@@ -175,7 +176,9 @@ class Settings(BaseModel):
 
     @classmethod
     def stored(cls, **values: Any) -> Self:
-        """A point as it was stored, when it was checked; nothing outside is looked at again."""
+        """A point as it was stored, when it was checked; what is worked out needs its data, which may be gone."""
+        with suppress(ValueError):
+            values = cls.filled(values)
         settings = cast(Self, cls.model_construct(**values))
         return settings.model_copy(update=dict.fromkeys(settings.idle()))
 
