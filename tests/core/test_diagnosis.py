@@ -79,8 +79,8 @@ def test_a_finding_is_a_sentence_with_evidence_and_a_mend_and_goes_into_json(fra
 def test_the_remedys_link_is_a_sweep_that_can_be_run(frame_of, name, settings, code, severity):
     linked = 0
     for finding in core.findings(frame_of(seeds=3, **settings)):
-        if "/Vanishing_gradients?" in finding.remedy:
-            query = finding.remedy.split("/Vanishing_gradients?")[1].split()[0]
+        if finding.link:
+            query = finding.link.removeprefix("/Vanishing_gradients?")
             sweep = core.experiment("vanishing").sweep(dict(urllib.parse.parse_qsl(query, keep_blank_values=True)))
             assert sweep.points
             linked += 1
@@ -156,7 +156,7 @@ def test_a_training_is_judged_at_its_end_too(frame_of, settings, codes):
     assert {finding.code for finding in found} == codes
     for finding in found:
         assert "nan" not in finding.message + finding.remedy
-        query = finding.remedy.split("/Vanishing_gradients?")[1]
+        query = finding.link.removeprefix("/Vanishing_gradients?")
         assert core.experiment("vanishing").sweep(dict(urllib.parse.parse_qsl(query))).points
 
 

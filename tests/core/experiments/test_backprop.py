@@ -143,7 +143,7 @@ def test_a_sound_run_gets_no_error_and_no_warning(run, settings):
 def test_a_sick_run_is_named_with_a_remedy_whose_link_can_be_read(run, name, settings, code, severity):
     found = core.findings(run(**settings))
     assert [(one.code, one.severity) for one in found] == [(code, severity)]
-    link = found[0].remedy.split("See it work: /Backprop_by_hand?")[1]
+    link = found[0].link.removeprefix("/Backprop_by_hand?")
     assert KIND.sweep(dict(urllib.parse.parse_qsl(link, strict_parsing=True))).points
 
 

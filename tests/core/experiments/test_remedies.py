@@ -163,7 +163,7 @@ def test_a_deep_network_that_answers_the_largest_class_alone_is_found_out():
     (finding,) = core.findings(frame)
     assert finding.code == "vanishing_gradients" and finding.evidence["stuck"] == 1.0
     assert "the accuracy stays at that of the largest class, 63%, in 100% of the runs" in finding.message
-    query = finding.remedy.partition("See it work: /Remedies?")[2]
+    query = finding.link.removeprefix("/Remedies?")
     assert KIND.sweep(dict(urllib.parse.parse_qsl(query, strict_parsing=True))).points
 
 

@@ -254,7 +254,7 @@ def test_findings_name_what_vanishes_and_what_explodes_and_leave_the_rest_alone(
     assert found[0].evidence["decay_factor"] == pytest.approx(0.493, abs=0.01)
     assert found[0].evidence["first_over_last"] < 1e-14
     for own in found:
-        query = dict(part.split("=", 1) for part in own.remedy.partition("?")[2].split("&"))
+        query = dict(part.split("=", 1) for part in own.link.partition("?")[2].split("&"))
         KIND.sweep(query).points  # noqa: B018  # the link opens a possible sweep
 
 
@@ -267,7 +267,7 @@ def test_findings_of_one_seed_need_a_line_that_the_fit_explains():
 
 def test_the_remedy_cures_what_the_finding_names():
     (found,) = core.findings(frame_of(gain="0.5", seeds="10"))
-    query = dict(part.split("=", 1) for part in found.remedy.partition("?")[2].split("&"))
+    query = dict(part.split("=", 1) for part in found.link.partition("?")[2].split("&"))
     cured = core.findings(frame_of(**query))
     assert [own.message.split(":")[0] for own in cured] == ["recurrent gain 0.5"]
 
