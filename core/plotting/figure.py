@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -25,6 +27,12 @@ class Figure:
     note: str
     chart: alt.Chart
     wide: bool = False
+
+    @cached_property
+    def specification(self) -> dict[str, Any]:
+        """The drawing as Vega-Lite, made once: what a page hands to the browser at every rerun."""
+        with alt.theme.enable("none"):
+            return self.chart.to_dict(validate=False)  # our own shapes; Altair would check them at every rerun
 
     def titled(self) -> alt.Chart:
         """The chart with its words as title and subtitle, wrapped, to be looked at alone."""

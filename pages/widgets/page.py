@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import copy
 import gc
 import os
 from collections.abc import Mapping
@@ -87,9 +88,9 @@ def chart(figure: core.Figure, name: str) -> None:
     """The chart, its title and note as text of the page: they wrap where a chart's own would be cut off."""
     with st.container(border=True):
         st.markdown(f"**{figure.title}**")
-        drawn = figure.chart.copy()
-        drawn.height += CHART_MARGIN
-        st.altair_chart(drawn, width="stretch", key=f"chart {name}")
+        specification = copy.deepcopy(figure.specification)  # Streamlit takes it apart
+        specification["height"] += CHART_MARGIN
+        st.vega_lite_chart(specification, width="stretch", key=f"chart {name}")
         if figure.note:
             st.caption(figure.note)
 
