@@ -153,12 +153,11 @@ def _training(stack: Stack, epochs: int, device: str) -> dict[str, np.ndarray]:
             update(model, groups, rates, step)
             row["update_norm"][:] = vector_norms(before.sub_(model.parameters))
             step += 1
-            last = step % data.steps_per_epoch == 0
-            if last or rates.needs_every_loss:
+            rates.fed(row["train_loss"], step, "batch")
+            if step % data.steps_per_epoch == 0:
                 loss, accuracy = (values.cpu().numpy() for values in model.evaluate(data.validation))
-                if last:
-                    row["val_loss"][:], row["val_accuracy"][:] = loss, accuracy
-                rates.fed(loss, step, epoch_ends=last)
+                row["val_loss"][:], row["val_accuracy"][:] = loss, accuracy
+                rates.fed(loss, step, "epoch")
     alive = np.logical_and.accumulate(
         np.isfinite(measured["train_loss"]) & np.isfinite(measured["update_norm"]), axis=1
     )
@@ -191,17 +190,12 @@ class _Rates:
             if rows
         }
 
-    @property
-    def needs_every_loss(self) -> bool:
-        """Whether a schedule is stepped with the validation loss after every batch."""
-        return "batch" in self._plateaus
-
-    def fed(self, losses: np.ndarray, step: int, epoch_ends: bool) -> None:
-        """Gives the validation losses (R,) to the schedules that wait for them; ``step`` updates have been made."""
-        for per, (rows, plateaus) in self._plateaus.items():
-            if per == "batch" or epoch_ends:
-                plateaus.step(losses[rows])
-                self.lr[rows, step:] = plateaus.lr[:, None]
+    def fed(self, losses: np.ndarray, step: int, per: str) -> None:
+        """Gives losses (R,) to the schedules that are stepped ``per`` epoch or batch; ``step`` updates have been made."""
+        if per in self._plateaus:
+            rows, plateaus = self._plateaus[per]
+            plateaus.step(losses[rows])
+            self.lr[rows, step:] = plateaus.lr[:, None]
 
 
 @dataclass
