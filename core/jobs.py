@@ -72,7 +72,7 @@ def _start_worker(parent: int) -> None:
 
 def _ready() -> None:
     """Loads what a worker's first task would load."""
-    import core.engine.flow
+    import core.engine.layer_measures
     import core.experiments.vanishing
     import core.tables  # noqa: F401
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.engine.data import Batch, data_of
-from core.engine.training import Model, Stack, model_of
+from core.engine.data import Batch
+from core.engine.learners import Model, Stack, model_of
 from core.theory.curvature import difference_product, largest_eigenvalue
 
 TOGETHER = 4  # runs at once: all training rows are one batch
@@ -59,8 +59,7 @@ def descent(stack: Stack, rows: int, lr: float, steps: int, every: int, device: 
 
 def _whole(stack: Stack, device: str) -> tuple[Model, Batch]:
     """The networks as drawn, and their one batch of all training rows."""
-    seeds = [member.seed for member in stack.members]
-    (batch,) = data_of(stack.dataset, seeds, stack.batch_size, torch.float64, device).epoch(0)
+    (batch,) = stack.data(device).epoch(0)
     return model_of(stack, device), batch
 
 

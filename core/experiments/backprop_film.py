@@ -143,7 +143,7 @@ def central_differences(network: SimpleNeuralNet, X: Array, y: Array) -> dict[st
 
 def three_ways(network: SimpleNeuralNet, X: Array, y: Array) -> pd.DataFrame:
     """``tensor row column name value by_hand autograd difference``: each gradient by hand, by PyTorch, by definition."""
-    from core.engine.three_ways import autograd
+    from core.engine.autograd_check import autograd
 
     backward = step_of(network, X, y).backward
     machine, slopes = autograd(network, X, y), central_differences(network, X, y)

@@ -176,7 +176,7 @@ def cost(settings: Settings) -> Cost:
 
 def compute(runs: Sequence[Run], device: str) -> list[dict[str, np.ndarray]]:
     """Each run's place and measured columns, computed as one stack."""
-    from core.engine.unrolled import Stack, gradients_through_time
+    from core.engine.backprop_through_time import Stack, gradients_through_time
 
     settings = runs[0].settings
     assert isinstance(settings, ThroughTime)

@@ -23,8 +23,8 @@ from core.settings import Run, Settings, choice, part, positive, whole
 if TYPE_CHECKING:
     import pandas as pd
 
+    from core.engine.learners import Member, Stack
     from core.engine.network import Network
-    from core.engine.training import Member, Stack
 
 SECONDS = 3.0  # of a task: Cancel waits as long, and small stacks of long trainings would waste half of the time
 PLACES = ("step", "epoch")
@@ -205,7 +205,7 @@ def _shape(run: Run) -> tuple[object, ...]:
 
 def compute(runs: Sequence[Run], device: str, measures: Sequence[str]) -> list[dict[str, np.ndarray]]:
     """Each run's place and measured columns, computed as one stack; ``scheduler`` is constant where there is none."""
-    from core.engine.training import training
+    from core.engine.update_measures import training
 
     settings = runs[0].settings
     assert isinstance(settings, Training)
@@ -218,7 +218,7 @@ def compute(runs: Sequence[Run], device: str, measures: Sequence[str]) -> list[d
 
 def stack(runs: Sequence[Run]) -> Stack:
     """The runs, which share their shape, as the engine takes them."""
-    from core.engine.training import Stack
+    from core.engine.learners import Stack
     from core.engine.transformer import Blocks
 
     settings = runs[0].settings
@@ -244,7 +244,7 @@ def stack(runs: Sequence[Run]) -> Stack:
 
 
 def _member(run: Run) -> Member:
-    from core.engine.training import Member
+    from core.engine.learners import Member
     from core.parts.schedulers import SCHEDULERS
 
     settings = run.settings

@@ -36,6 +36,7 @@ of 32; `steps=50` on digits, to see whether training mends what the first weight
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -265,24 +266,22 @@ def compute(runs: Sequence[Run], device: str) -> list[dict[str, np.ndarray]]:
 
 
 def _compute_stack(runs: list[Run], device: str) -> list[dict[str, np.ndarray]]:
-    from core.engine.flow import Stack, gradient_flow
+    from core.engine.layer_measures import initial_flow, training_flow
+    from core.engine.learners import Member, Stack
 
     settings = runs[0].settings
     assert isinstance(settings, Vanishing)
     shape = settings.data
     assert shape.features is not None
     network = perceptron.network(settings, shape.features, shape.outputs if settings.loss in TRAINED else 0)
-    stack = Stack(
-        network,
-        DATASETS.parse(settings.dataset),
-        settings.batch_size,
-        settings.loss,
-        settings.steps,
-        OPTIMIZERS.parse(settings.optimizer) if settings.optimizer else None,
-        settings.dtype,
-        tuple((run.settings.init, run.settings.base_lr, run.seed) for run in runs),  # type: ignore[attr-defined]
-    )
-    measured = gradient_flow(stack, device)
+    members = tuple(Member(run.settings.init, run.seed) for run in runs)  # type: ignore[attr-defined]
+    if settings.optimizer:
+        optimizer = OPTIMIZERS.parse(settings.optimizer)
+        rates = [run.settings.base_lr for run in runs]  # type: ignore[attr-defined]
+        members = tuple(replace(own, base_lr=lr, optimizer=optimizer) for own, lr in zip(members, rates, strict=True))
+    data = DATASETS.parse(settings.dataset), settings.batch_size, settings.dtype
+    stack = Stack("mlp", network, settings.width, *data, members, settings.loss)
+    measured = training_flow(stack, settings.steps, device) if settings.steps else initial_flow(stack, device)
     steps, layers = settings.steps + 1, len(network.fans)
     place = {"step": np.repeat(np.arange(steps), layers), "layer": np.tile(np.arange(1, layers + 1), steps)}
     rows = []

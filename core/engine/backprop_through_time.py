@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from core.engine.data import data_of
-from core.engine.flow import DTYPES
+from core.engine.learners import DTYPES
 from core.engine.recurrent import Recurrent
 from core.engine.statistics import vector_norms
 from core.parts.datasets import Dataset

@@ -1,19 +1,22 @@
-"""Learning rates over a training: traced from PyTorch's own schedulers, on optimizers that have nothing to do."""
+"""Learning rates and momenta over a training: traced from PyTorch's own schedulers, on optimizers that have nothing to do."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 
 from core.parts import schedulers
 from core.parts.optimizers import OPTIMIZERS, Optimizer
-from core.parts.schedulers import Scheduler
+from core.parts.schedulers import SCHEDULERS, Scheduler
 from core.registry import Part
+
+if TYPE_CHECKING:
+    from core.engine.learners import Member
 
 
 class _Idle(torch.optim.Optimizer):
@@ -40,7 +43,7 @@ class _Idle(torch.optim.Optimizer):
         return math.nan if self._rmsprop and not group["momentum"] else float(group["momentum"])
 
 
-class Rates(NamedTuple):
+class ScheduleTrace(NamedTuple):
     """What each update uses: its learning rate and its momentum (Adam's beta1), (updates,) each, in float64.
 
     The momentum is NaN where RMSprop has none. Both are read-only.
@@ -53,7 +56,7 @@ class Rates(NamedTuple):
 @lru_cache(maxsize=1024)
 def trace(
     scheduler: Part[Scheduler], optimizer: Part[Optimizer], base_lr: float, epochs: int, steps_per_epoch: int
-) -> Rates:
+) -> ScheduleTrace:
     """The rates of every update of a training, ``epochs · steps_per_epoch`` of them, as a plain loop meets them.
 
     The scheduler is stepped after each batch, or after the last batch of each epoch, as ``per`` says. One that
@@ -71,7 +74,7 @@ def trace(
     lr, momentum = np.array(rates, dtype=np.float64).reshape(-1, 2).repeat(steps_per_epoch if per_epoch else 1, 0).T
     for values in (lr, momentum):
         values.setflags(write=False)
-    return Rates(lr, momentum)
+    return ScheduleTrace(lr, momentum)
 
 
 class Plateaus:
@@ -92,6 +95,64 @@ class Plateaus:
         return np.array([rule.param_groups[0]["lr"] for rule in self._rules], dtype=np.float64)
 
     def step(self, losses: np.ndarray) -> None:
-        """Shows each run its validation loss, (R,); a loss that is NaN is no progress."""
+        """Shows each run its loss, (R,); a loss that is NaN is no progress."""
         for schedule, loss in zip(self._schedules, losses, strict=True):
             schedule.step(float(loss))
+
+
+class Schedule:
+    """Learning rate and momentum of every run's next update, (R,) each, in float64; NaN where there is none.
+
+    plateaus  by ``epoch`` or ``batch``, the runs whose rate depends on a loss, and their rules
+    """
+
+    def __init__(
+        self, lr: np.ndarray, momentum: np.ndarray, plateaus: dict[str, tuple[list[int], Plateaus]] | None = None
+    ) -> None:
+        self._lr, self._momentum, self._plateaus = lr, momentum, plateaus or {}
+        self._update = 0
+        self._set()
+
+    @classmethod
+    def of(cls, members: Sequence[Member], epochs: int, steps_per_epoch: int) -> Schedule:
+        """Each run's own, over a training of so many epochs."""
+        traces = []
+        waiting: dict[str, list[int]] = {}
+        for r, member in enumerate(members):
+            scheduler = member.scheduler
+            if scheduler.entry.needs_loss:
+                waiting.setdefault(schedulers.stepping(scheduler), []).append(r)
+                scheduler = SCHEDULERS.parse("constant")  # until it meets a loss
+            traces.append(trace(scheduler, member.optimizer, member.base_lr, epochs, steps_per_epoch))
+        plateaus = {
+            per: (rows, Plateaus([members[r].scheduler for r in rows], [members[r].base_lr for r in rows]))
+            for per, rows in waiting.items()
+        }
+        return cls(np.stack([own.lr for own in traces]), np.stack([own.momentum for own in traces]), plateaus)
+
+    @classmethod
+    def constant(cls, members: Sequence[Member], steps: int) -> Schedule:
+        """Each run's base rate, whatever its scheduler."""
+        return cls.of_rates(np.repeat([[member.base_lr] for member in members], max(1, steps), 1))
+
+    @classmethod
+    def of_rates(cls, lr: np.ndarray) -> Schedule:
+        """Rates (R, steps) that are known beforehand; no momentum is cycled."""
+        return cls(lr, np.full_like(lr, math.nan))
+
+    def advance(self, train_loss: np.ndarray, validation_loss: np.ndarray | None) -> None:
+        """On to the next update; at the end of a training the rates stay.
+
+        train_loss       (R,), of the latest batch
+        validation_loss  (R,), at the end of an epoch; else None
+        """
+        self._update = min(self._update + 1, self._lr.shape[1] - 1)
+        self._set()
+        for per, (rows, plateaus) in self._plateaus.items():
+            losses = train_loss if per == "batch" else validation_loss
+            if losses is not None:
+                plateaus.step(losses[rows])
+            self.lr[rows] = plateaus.lr
+
+    def _set(self) -> None:
+        self.lr, self.momentum = self._lr[:, self._update].copy(), self._momentum[:, self._update].copy()
