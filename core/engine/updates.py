@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.engine.learners import Member, Model, Stack
 from core.parts import schedulers
-from core.parts.clippers import Clipper
+from core.parts.clippers import Clipper, Gradients
 from core.parts.optimizers import Optimizer
 from core.registry import Part
 
@@ -32,7 +32,7 @@ class UpdateGroup:
     limits: dict[str, Tensor]
     optimizer: Part[Optimizer]
     cycles_momentum: bool
-    clip_history: list[Tensor] = field(default_factory=list)
+    clip_memory: dict[str, Any] = field(default_factory=dict)
     optimizer_state: dict[str, Tensor] = field(default_factory=dict)
 
 
@@ -69,11 +69,9 @@ def clip_group(group: UpdateGroup, model: Model, norms: Tensor) -> np.ndarray:
     norms  (R,), of every run's whole gradient
     """
     assert group.clipper.clip is not None, f"{group.clipper.name} has nothing to do"
-    gradient, parameters = model.gradient[group.rows], model.parameters[group.rows]
-    norm = norms[group.rows].to(gradient)
-    clipped: torch.Tensor = group.clipper.clip(
-        gradient, parameters, norm, model.layout, group.clip_history, **group.limits
-    )
+    values, parameters = model.gradient[group.rows], model.parameters[group.rows]
+    run = Gradients(values, parameters, norms[group.rows].to(values), model.layout, group.clip_memory)
+    clipped: torch.Tensor = group.clipper.clip(run, **group.limits)
     return clipped.cpu().numpy()
 
 
