@@ -13,34 +13,24 @@ import torch
 from core.parts import schedulers
 from core.parts.optimizers import OPTIMIZERS, Optimizer
 from core.parts.schedulers import SCHEDULERS, Scheduler
+from core.parts.torch_private import idle_optimizer
 from core.registry import Part
 
 if TYPE_CHECKING:
     from core.engine.learners import Member
 
 
-class _Idle(torch.optim.Optimizer):
-    """What a scheduler reads and sets of an optimizer, which has no parameters.
+def _idle(part: Part[Optimizer], lr: float) -> torch.optim.Optimizer:
+    """An optimizer for a scheduler to work on, which has nothing to do."""
+    name, arguments = part.entry.recipe(**part.arguments)
+    return idle_optimizer(name, lr, arguments)
 
-    PyTorch's own ``__init__`` and ``step`` would load its compiler, which takes a second.
-    """
 
-    def __init__(self, part: Part[Optimizer], lr: float) -> None:
-        name, arguments = part.entry.recipe(**part.arguments)
-        self.defaults = {"lr": lr, **arguments}
-        self.param_groups = [{"params": [], **self.defaults}]
-        self._rmsprop = name == "RMSprop"
-
-    def step(self, closure: Any = None) -> Any:
-        """Nothing: a scheduler wants to see that it was called."""
-
-    @property
-    def momentum(self) -> float:
-        """The momentum or Adam's beta1; NaN where RMSprop has none."""
-        group = self.param_groups[0]
-        if "betas" in group:
-            return float(group["betas"][0])
-        return math.nan if self._rmsprop and not group["momentum"] else float(group["momentum"])
+def _momentum(part: Part[Optimizer], group: dict[str, Any]) -> float:
+    """The momentum or Adam's beta1 of a parameter group; NaN where RMSprop has none."""
+    if "betas" in group:
+        return float(group["betas"][0])
+    return math.nan if part.entry.name == "rmsprop" and not group["momentum"] else float(group["momentum"])
 
 
 class ScheduleTrace(NamedTuple):
@@ -63,12 +53,13 @@ def trace(
     needs the loss can't be traced: see ``Plateaus``.
     """
     assert not scheduler.entry.needs_loss, f"{scheduler} needs the loss, so there is nothing to trace"
-    rule = _Idle(optimizer, base_lr)
+    rule = _idle(optimizer, base_lr)
     schedule = schedulers.make(scheduler, rule, base_lr, epochs, steps_per_epoch)
     per_epoch = schedulers.stepping(scheduler) == "epoch"
     rates = []
     for _ in range(epochs if per_epoch else epochs * steps_per_epoch):
-        rates.append((rule.param_groups[0]["lr"], rule.momentum))
+        (group,) = rule.param_groups
+        rates.append((group["lr"], _momentum(optimizer, group)))
         rule.step()  # before the scheduler's, or PyTorch warns
         schedule.step()
     lr, momentum = np.array(rates, dtype=np.float64).reshape(-1, 2).repeat(steps_per_epoch if per_epoch else 1, 0).T
@@ -85,7 +76,7 @@ class Plateaus:
 
     def __init__(self, parts: Sequence[Part[Scheduler]], base_lrs: Sequence[float]) -> None:
         assert all(part.entry.needs_loss for part in parts), "these schedules can be traced"
-        self._rules = [_Idle(OPTIMIZERS.parse("sgd"), lr) for lr in base_lrs]
+        self._rules = [_idle(OPTIMIZERS.parse("sgd"), lr) for lr in base_lrs]
         self._schedules: list[Any] = [
             schedulers.make(part, rule, lr, 1, 1) for part, rule, lr in zip(parts, self._rules, base_lrs, strict=True)
         ]
