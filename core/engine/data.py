@@ -55,7 +55,8 @@ def data_of(
         return Sequences(seeds, batch_size, dtype, device, **dataset.arguments)  # type: ignore[arg-type]
     if dataset.entry.rows is None:
         shape = dataset.entry.shape(**dataset.arguments)
-        return Noise(seeds, batch_size, shape.features or width, shape.classes, dtype, device)
+        inputs, labels = _noise(tuple(seeds), batch_size, shape.features or width, shape.classes)
+        return OneBatch(Batch(inputs.to(device, dtype), labels.to(device), batch_size))
     return Rows(dataset, seeds, batch_size, dtype, device)
 
 
@@ -90,16 +91,16 @@ class Rows:
     def validation(self) -> Batch:
         """All validation rows, the same for every run."""
         rows, runs = len(self._table.validation_inputs), len(self._seeds)
-        picked = _filled(torch.arange(rows, device=self._device).expand(runs, -1), rows)
-        inputs = _rows(_with_zero_row(self._table.validation_inputs, self._dtype, self._device), picked)
+        indices = _with_padding(torch.arange(rows, device=self._device).expand(runs, -1), rows)
+        inputs = _rows(_with_zero_row(self._table.validation_inputs, self._dtype, self._device), indices)
         labels = _targets(self._table.validation_labels, self._dtype, self._device).expand(runs, -1)
         return Batch(inputs.transpose(1, 2), labels, rows)
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch."""
-        for picked in orders(self._seeds, number, self._rows, self._batch_size, self._device):
-            inputs = _rows(self._inputs, _filled(picked, self._rows)).transpose(1, 2)
-            yield Batch(inputs, self._labels[picked], self._batch_size)
+        for indices in orders(self._seeds, number, self._rows, self._batch_size, self._device):
+            inputs = _rows(self._inputs, _with_padding(indices, self._rows)).transpose(1, 2)
+            yield Batch(inputs, self._labels[indices], self._batch_size)
 
 
 class Sequences:
@@ -129,25 +130,22 @@ class Sequences:
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch."""
         runs = torch.arange(len(self._seeds), device=self._device)[:, None]
-        for picked in orders(self._seeds, number, self._rows, self._batch_size, self._device):
-            yield Batch(_time_major(self._inputs[runs, picked]), self._targets[runs, picked], self._batch_size)
+        for indices in orders(self._seeds, number, self._rows, self._batch_size, self._device):
+            yield Batch(_time_major(self._inputs[runs, indices]), self._targets[runs, indices], self._batch_size)
 
 
-class Noise:
-    """Normal inputs and random labels, one batch, which is seen at every step; there is nothing to validate on."""
+class OneBatch:
+    """One batch, which is seen at every step; there is nothing to validate on."""
 
     steps_per_epoch = 1
 
-    def __init__(
-        self, seeds: Sequence[int], rows: int, features: int, classes: int, dtype: torch.dtype, device: str
-    ) -> None:
-        inputs, labels = _noise(tuple(seeds), rows, features, classes)
-        self._batch = Batch(inputs.to(device, dtype), labels.to(device), rows)
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
 
     @property
     def validation(self) -> Batch:
         """There is none."""
-        raise AssertionError("noise has no validation rows")
+        raise AssertionError("there are no validation rows")
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The one batch."""
@@ -156,7 +154,7 @@ class Noise:
 
 @lru_cache(maxsize=1)  # stacks of the same runs follow one another
 def _noise(seeds: tuple[int, ...], rows: int, features: int, classes: int) -> tuple[Tensor, Tensor]:
-    """The batch of every run: inputs (R, D, B), padded, in float32, and labels (R, B)."""
+    """Each run's normal inputs (R, D, B), padded, in float32, and random labels (R, B)."""
     inputs = torch.stack([draws.normal(seed, "inputs", rows, features) for seed in seeds])
     labels = torch.stack([draws.labels(seed, rows, classes) for seed in seeds])
     return feature_major(inputs), labels
@@ -193,12 +191,12 @@ def _with_zero_row(inputs: object, dtype: torch.dtype, device: str) -> Tensor:
     return result
 
 
-def _rows(inputs: Tensor, picked: Tensor) -> Tensor:
-    """The rows ``picked``, (R, B), of (N, D), as (R, B, D)."""
-    return inputs.index_select(0, picked.flatten()).unflatten(0, picked.shape)
+def _rows(inputs: Tensor, indices: Tensor) -> Tensor:
+    """The rows ``indices``, (R, B), of (N, D), as (R, B, D)."""
+    return inputs.index_select(0, indices.flatten()).unflatten(0, indices.shape)
 
 
-def _filled(picked: Tensor, zero_row: int) -> Tensor:
+def _with_padding(indices: Tensor, zero_row: int) -> Tensor:
     """Row numbers (R, B), padded with that of the row of zeros."""
-    missing = padded(picked.shape[1]) - picked.shape[1]
-    return torch.nn.functional.pad(picked, (0, missing), value=zero_row) if missing else picked
+    missing = padded(indices.shape[1]) - indices.shape[1]
+    return torch.nn.functional.pad(indices, (0, missing), value=zero_row) if missing else indices

@@ -108,18 +108,20 @@ class Schedule:
     def of(cls, members: Sequence[Member], epochs: int, steps_per_epoch: int) -> Schedule:
         """Each run's own, over a training of so many epochs."""
         traces = []
-        waiting: dict[str, list[int]] = {}
+        by_loss: dict[str, list[int]] = {}
         for r, member in enumerate(members):
             scheduler = member.scheduler
             if scheduler.entry.needs_loss:
-                waiting.setdefault(schedulers.stepping(scheduler), []).append(r)
+                by_loss.setdefault(schedulers.stepping(scheduler), []).append(r)
                 scheduler = SCHEDULERS.parse("constant")  # until it meets a loss
             traces.append(trace(scheduler, member.optimizer, member.base_lr, epochs, steps_per_epoch))
         plateaus = {
             per: (rows, Plateaus([members[r].scheduler for r in rows], [members[r].base_lr for r in rows]))
-            for per, rows in waiting.items()
+            for per, rows in by_loss.items()
         }
-        return cls(np.stack([own.lr for own in traces]), np.stack([own.momentum for own in traces]), plateaus)
+        return cls(
+            np.stack([course.lr for course in traces]), np.stack([course.momentum for course in traces]), plateaus
+        )
 
     @classmethod
     def constant(cls, members: Sequence[Member], steps: int) -> Schedule:

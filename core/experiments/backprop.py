@@ -182,10 +182,10 @@ def stack_of(runs: Sequence[Run]) -> Any:
 
 def compute(runs: Sequence[Run], device: str) -> list[dict[str, np.ndarray]]:
     """Each run's place and measured columns, computed as one stack, in NumPy whatever the device."""
-    from core.engine.by_hand_stack import trained
+    from core.engine.by_hand_stack import training_record
 
     stack = stack_of(runs)
-    measured = trained(stack).measured
+    measured = training_record(stack).measured
     epoch = np.arange(stack.epochs + 1)
     return [{"epoch": epoch} | {name: measured[name][r] for name in MEASURES} for r in range(len(runs))]
 

@@ -84,6 +84,6 @@ RULES: dict[str, Rule] = {
 
 def _trimmed(rates: Array, losses: Array, first: int, last: int) -> tuple[Array, Array]:
     """The curve without its ``first`` and ``last`` points, and without what is not finite."""
-    kept = slice(first, len(rates) - last)
-    finite = np.isfinite(losses[kept])
-    return rates[kept][finite], losses[kept][finite]
+    middle = slice(first, len(rates) - last)
+    finite = np.isfinite(losses[middle])
+    return rates[middle][finite], losses[middle][finite]
