@@ -33,12 +33,13 @@ if TYPE_CHECKING:
 class Training:
     """A stack under training: what its stages read and change.
 
-    step        updates made so far
-    batch       the batch of the update at hand
-    loss        (R,), of that batch, in float64
-    clipped     (R,), whose gradient was above its threshold
-    validation  loss and accuracy (R,) of the validation rows, in float64, at the end of an epoch; else None
-    stopped     there are no more updates
+    step          updates made so far
+    batch         the batch of the update at hand
+    loss          (R,), of that batch, in float64
+    has_gradient  the model's gradient counts: the next backward pass adds to it
+    clipped       (R,), whose gradient was above its threshold
+    validation    loss and accuracy (R,) of the validation rows, in float64, at the end of an epoch; else None
+    stopped       there are no more updates
     """
 
     def __init__(self, members: Sequence[Member], model: Model, data: Data, schedule: Schedule) -> None:
@@ -49,7 +50,7 @@ class Training:
         self.loss = self.clipped = np.zeros(len(members))
         self.validation: tuple[np.ndarray, np.ndarray] | None = None
         self.stopped = False
-        self.has_gradient = False  # one that the next backward pass adds to
+        self.has_gradient = False
         self._norms: np.ndarray | None = None
         self._batches: Iterator[Batch] = endless(data)
 
@@ -112,18 +113,18 @@ def backward(training: Training) -> None:
 
 
 def clip(training: Training) -> None:
-    """Clips each run's gradient on its own."""
+    """Clips each run's gradient on its own, where there is one."""
     training.clipped = np.zeros(len(training.loss), bool)
     for group in training.groups:
-        if group.clipper.clip is not None:
+        if group.clipper.clip is not None and training.has_gradient:
             norms = torch.from_numpy(training.grad_norms)
             training.clipped[group.rows] = clip_group(group, training.model, norms)
 
 
 def step(training: Training) -> None:
-    """One optimizer step of every run."""
+    """One optimizer step of every run; without a gradient nothing moves, as in PyTorch."""
     rates = training.schedule
-    for group in training.groups:
+    for group in training.groups if training.has_gradient else ():
         step_group(group, training.model, rates.lr, rates.momentum, training.step)
 
 

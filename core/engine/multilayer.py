@@ -106,6 +106,7 @@ class Multilayer(Perceptrons):
     """Perceptrons that learn.
 
     parameters, gradient  (R, P), laid out as ``layout`` says; the gradient is that of the latest batch, in the dtype
+    learning, evaluating  how passes are made
     """
 
     def __init__(
@@ -125,7 +126,8 @@ class Multilayer(Perceptrons):
                 bias_view.copy_(bias)
             if gain is not None:
                 gain.fill_(1.0)
-        self._running = Running.start(network, self.layers)
+        self.learning = PLAIN._replace(running=Running.start(network, self.layers))
+        self.evaluating = self.learning._replace(evaluating=True)
         self._evaluation = Workspace(dtype, device)
 
     def evaluate(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -133,12 +135,11 @@ class Multilayer(Perceptrons):
 
         A number has no accuracy, so NaN stands for it.
         """
-        mode = Mode(scaled=False, running=self._running, evaluating=True)
-        trace = forward(self.network, self.layers, batch.inputs, batch.rows, self._evaluation, mode)
+        trace = forward(self.network, self.layers, batch.inputs, batch.rows, self._evaluation, self.evaluating)
         return losses.evaluated(self.logits(trace), batch.targets, self.network.classes, batch.rows)
 
     def _forward(self, batch: Batch) -> Trace:
-        mode = Mode(scaled=self.observe is not None, running=self._running)
+        mode = self.learning._replace(scaled=self.observe is not None)
         return forward(self.network, self.layers, batch.inputs, batch.rows, self._workspace, mode)
 
     def _weight_gradients(self) -> list[Tensor]:

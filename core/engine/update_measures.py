@@ -50,7 +50,7 @@ class UpdateMeasures(Observer):
     def __init__(self, course: Training, steps: int) -> None:
         self._columns = {name: np.full((len(course.loss), steps), math.nan) for name in MEASURES}
         self._parameters = torch.empty_like(course.model.parameters)  # before the step
-        self._gradients: list[torch.Tensor | None] = []  # before they were clipped, by group
+        self._gradients: list[torch.Tensor | None] = []  # as the backward pass left them, by group
 
     def columns(self) -> dict[str, np.ndarray]:
         """The measures, NaN from where a run diverges."""
@@ -63,13 +63,12 @@ class UpdateMeasures(Observer):
         return columns
 
     def before(self, stage: str, training: Training) -> None:
-        """Keeps what a stage will change."""
-        if stage == "clip":
-            self._gradients = [
-                None if group.clipper.keeps_direction else training.model.gradient[group.rows].clone()
-                for group in training.groups
-            ]
-        elif stage == "step":
+        """Measures what a step goes by, and keeps what it will change."""
+        if stage == "step":
+            norms, cosines = np.empty_like(training.loss), np.empty_like(training.loss)
+            for group, gradient in zip(training.groups, self._gradients, strict=True):
+                norms[group.rows], cosines[group.rows] = _clipping(training, group, gradient)
+            self._put(training, clipped_grad_norm=norms, clip_cosine=cosines)
             self._put(training, lr=training.schedule.lr, momentum=training.schedule.momentum)
             self._parameters.copy_(training.model.parameters)
 
@@ -77,11 +76,12 @@ class UpdateMeasures(Observer):
         """Measures what a stage has done."""
         if stage == "backward":
             self._put(training, train_loss=training.loss, grad_norm=training.grad_norms)
+            self._gradients = [
+                None if group.clipper.keeps_direction else training.model.gradient[group.rows].clone()
+                for group in training.groups
+            ]
         elif stage == "clip":
-            norms, cosines = np.empty_like(training.loss), np.empty_like(training.loss)
-            for group, before in zip(training.groups, self._gradients, strict=True):
-                norms[group.rows], cosines[group.rows] = _clipped(training, group, before)
-            self._put(training, clipped=training.clipped, clipped_grad_norm=norms, clip_cosine=cosines)
+            self._put(training, clipped=training.clipped)
         elif stage == "step":
             self._put(training, update_norm=vector_norms(self._parameters.sub_(training.model.parameters)))
         elif stage == "validate" and training.validation is not None:
@@ -93,8 +93,8 @@ class UpdateMeasures(Observer):
             self._columns[name][:, training.step] = column
 
 
-def _clipped(training: Training, group: UpdateGroup, before: torch.Tensor | None) -> tuple[np.ndarray, np.ndarray]:
-    """Norm of a group's gradients after clipping, and the cosine between them and what they were, (r,) each.
+def _clipping(training: Training, group: UpdateGroup, before: torch.Tensor | None) -> tuple[np.ndarray, np.ndarray]:
+    """Norm of a group's gradients, and the cosine between them and what the backward pass left, (r,) each.
 
     before  the gradients then; None where clipping keeps their direction
     """

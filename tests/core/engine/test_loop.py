@@ -13,6 +13,7 @@ from core.engine.learners import Member, Stack, model_of
 from core.engine.loop import STAGES, Observer, Training, clip, stages, step, zero
 from core.engine.network import Network
 from core.engine.schedule_trace import Schedule
+from core.engine.update_measures import UpdateMeasures
 from core.parts.activations import ACTIVATIONS
 from core.parts.clippers import CLIPPERS
 from core.parts.datasets import DATASETS
@@ -173,6 +174,15 @@ def clipped_after_the_step(model, optimizer, batches):
         yield loss.item()
 
 
+def not_clipped(model, optimizer, batches):
+    for _, inputs, labels in batches:
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(model(inputs), labels)
+        loss.backward()
+        optimizer.step()
+        yield loss.item()
+
+
 def accumulated_over_two_batches(model, optimizer, batches):
     optimizer.zero_grad()
     for index, (_, inputs, labels) in enumerate(batches):
@@ -194,6 +204,7 @@ LISTS = {
     "right": (STAGES, right),
     "no zero": (stages("backward", "clip", "step", "validate", "schedule"), without_zero),
     "zero per epoch": (STAGES | {"zero": every(4, zero, first=True)}, zeroed_per_epoch),
+    "clip before backward": (stages("zero", "clip", "backward", "step"), not_clipped),
     "clip after step": (stages("zero", "backward", "step", "clip", "schedule"), clipped_after_the_step),
     "accumulation": (
         STAGES | {"zero": every(2, zero, first=True), "clip": lambda _: None, "step": every(2, step)},
@@ -210,6 +221,24 @@ def test_another_list_of_stages_is_the_plain_loop_that_is_written_so(name):
     np.testing.assert_allclose(ours, plain_losses(loop, clipped), rtol=1e-9)
     if name not in ("right",):
         assert not np.allclose(ours, losses_of(STAGES, clipped), rtol=1e-3)
+
+
+@pytest.mark.parametrize("order", [("zero", "clip", "backward", "step"), ("zero", "backward", "step", "clip")])
+def test_clipping_is_measured_by_the_gradient_that_the_step_goes_by(order):
+    course = training_of(stack_of(member("norm(max_norm=0.01)"), member("value(clip_value=0.001)")))
+    measures = UpdateMeasures(course, 8)
+    course.run(stages(*order), [measures], 8)
+    columns = measures.columns()
+    np.testing.assert_array_equal(columns["clipped_grad_norm"], columns["grad_norm"])
+    np.testing.assert_allclose(columns["clip_cosine"], 1.0, rtol=1e-12)
+    assert (columns["clipped"] == (order[-1] == "clip")).all()
+
+
+def test_without_a_gradient_nothing_moves():
+    course = training_of(stack_of(member("norm(max_norm=0.5)")))
+    start = course.model.parameters.clone()
+    course.run(STAGES | {"backward": lambda _: None}, [], 5)
+    assert torch.equal(course.model.parameters, start)
 
 
 def test_the_schedule_before_the_step_leaves_the_first_rate_out():
