@@ -82,35 +82,35 @@ class SimpleNeuralNet:
         a2 = sigmoid(z2)  # a₂ = σ(z₂)
         return Forward(z1, a1, z2, a2)
 
-    def backward(self, X: Array, y: Array, way: Forward) -> Backward:
+    def backward(self, X: Array, y: Array, cache: Forward) -> Backward:
         """From the loss back to every parameter: the chain rule, one link at a time."""
         m = X.shape[-2]
-        delta2 = way.a2 - y  # δ₂ = ∂ℓ/∂z₂ = a₂ − y: σ' cancels against the loss's own derivative
-        dW2 = way.a1.mT @ delta2 / m  # ∂L/∂W₂ = a₁ᵀ δ₂ / m
+        delta2 = cache.a2 - y  # δ₂ = ∂ℓ/∂z₂ = a₂ − y: σ' cancels against the loss's own derivative
+        dW2 = cache.a1.mT @ delta2 / m  # ∂L/∂W₂ = a₁ᵀ δ₂ / m
         db2 = delta2.sum(axis=-2, keepdims=True) / m  # ∂L/∂b₂ = Σ δ₂ / m
         da1 = delta2 @ self.W2.mT  # ∂ℓ/∂a₁ = δ₂ W₂ᵀ: blame goes back along the weights
-        delta1 = da1 * self.phi_slope(way.z1)  # δ₁ = ∂ℓ/∂z₁ = ∂ℓ/∂a₁ ⊙ φ'(z₁): a flat φ lets nothing through
+        delta1 = da1 * self.phi_slope(cache.z1)  # δ₁ = ∂ℓ/∂z₁ = ∂ℓ/∂a₁ ⊙ φ'(z₁): a flat φ lets nothing through
         dW1 = X.mT @ delta1 / m  # ∂L/∂W₁ = Xᵀ δ₁ / m
         db1 = delta1.sum(axis=-2, keepdims=True) / m  # ∂L/∂b₁ = Σ δ₁ / m
         return Backward(delta2, dW2, db2, da1, delta1, dW1, db1)
 
-    def update(self, way: Backward, lr: float | Array) -> None:
+    def update(self, gradients: Backward, lr: float | Array) -> None:
         """Gradient descent: every parameter takes a small step downhill."""
-        self.W1 = self.W1 - lr * way.dW1  # W ← W − η ∂L/∂W
-        self.b1 = self.b1 - lr * way.db1
-        self.W2 = self.W2 - lr * way.dW2
-        self.b2 = self.b2 - lr * way.db2
+        self.W1 = self.W1 - lr * gradients.dW1  # W ← W − η ∂L/∂W
+        self.b1 = self.b1 - lr * gradients.db1
+        self.W2 = self.W2 - lr * gradients.dW2
+        self.b2 = self.b2 - lr * gradients.db2
 
     def train(self, X: Array, y: Array, epochs: int = 1000, lr: float = 1.0, print_every: int = 100) -> list[float]:
         """The loss before each update and after the last; prints every ``print_every``-th, and nothing for 0."""
         losses = []
         for epoch in range(epochs + 1):
-            way = self.forward(X)
-            losses.append(float(compute_loss(way.z2, y)))
+            cache = self.forward(X)
+            losses.append(float(compute_loss(cache.z2, y)))
             if print_every and epoch % print_every == 0:
                 print(f"epoch {epoch:5}  loss {losses[-1]:.6f}")
             if epoch < epochs:
-                self.update(self.backward(X, y, way), lr)
+                self.update(self.backward(X, y, cache), lr)
         return losses
 
 

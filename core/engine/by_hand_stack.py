@@ -36,12 +36,12 @@ class Stack(NamedTuple):
 class Record(NamedTuple):
     """What a stack's training gives.
 
-    measured  name -> (R, epochs + 1); NaN from the epoch on at which a run's loss is not finite
-    kept      tensor -> (R, K, ...), the parameters at the epochs that were asked for
+    measured   name -> (R, epochs + 1); NaN from the epoch on at which a run's loss is not finite
+    snapshots  tensor -> (R, K, ...), the parameters at the epochs that were asked for
     """
 
     measured: dict[str, np.ndarray]
-    kept: dict[str, np.ndarray]
+    snapshots: dict[str, np.ndarray]
 
 
 def networks(stack: Stack, features: int) -> SimpleNeuralNet:
@@ -51,60 +51,60 @@ def networks(stack: Stack, features: int) -> SimpleNeuralNet:
         weights, biases = [], []
         for member in stack.members:
             part = INITS.parse(member.init)
-            own = draws.generator(member.seed, "weight", layer)
-            weights.append(part.entry.weight(own, fan_out, fan_in, **part.arguments).double().numpy().T)
+            generator = draws.generator(member.seed, "weight", layer)
+            weights.append(part.entry.weight(generator, fan_out, fan_in, **part.arguments).double().numpy().T)
             bias = np.zeros(fan_out)
             if part.entry.bias is not None:
-                own = draws.generator(member.seed, "bias", layer)
-                bias = part.entry.bias(own, fan_out, fan_in, **part.arguments).double().numpy()
+                generator = draws.generator(member.seed, "bias", layer)
+                bias = part.entry.bias(generator, fan_out, fan_in, **part.arguments).double().numpy()
             biases.append(bias[None, :])
         tensors += [np.stack(weights), np.stack(biases)]
     W1, b1, W2, b2 = tensors
     return SimpleNeuralNet(W1, b1, W2, b2, stack.activation)
 
 
-def trained(stack: Stack, kept_epochs: tuple[int, ...] = ()) -> Record:
+def training_record(stack: Stack, snapshot_epochs: tuple[int, ...] = ()) -> Record:
     """Full-batch gradient descent on all rows, measured before every update and after the last."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return _trained(stack, kept_epochs)
+        return _training_record(stack, snapshot_epochs)
 
 
-def _trained(stack: Stack, kept_epochs: tuple[int, ...]) -> Record:
+def _training_record(stack: Stack, snapshot_epochs: tuple[int, ...]) -> Record:
     inputs, labels = all_rows(stack.dataset)
     X, y = inputs.astype(float), labels.astype(float)[:, None]
     network = networks(stack, X.shape[1])
     lr = np.array([member.base_lr for member in stack.members])[:, None, None]
     gate = stack.dataset.entry.name in TRUTH_TABLES
     measured: dict[str, np.ndarray] = {}
-    kept: dict[str, list[np.ndarray]] = {name: [] for name in TENSORS}
+    snapshots: dict[str, list[np.ndarray]] = {name: [] for name in TENSORS}
     for epoch in range(stack.epochs + 1):
-        way = network.forward(X)
-        back = network.backward(X, y, way)
-        now = _measured(way, y, gate) | {
-            f"grad_norm_{name.lower()}": _norm(getattr(back, f"d{name}")) for name in TENSORS
+        cache = network.forward(X)
+        gradients = network.backward(X, y, cache)
+        row = _measured(cache, y, gate) | {
+            f"grad_norm_{name.lower()}": _norm(getattr(gradients, f"d{name}")) for name in TENSORS
         }
         if not measured:
-            measured = {name: np.empty((len(stack.members), stack.epochs + 1)) for name in now}
-        for name, values in now.items():
+            measured = {name: np.empty((len(stack.members), stack.epochs + 1)) for name in row}
+        for name, values in row.items():
             measured[name][:, epoch] = values
-        if epoch in kept_epochs:
+        if epoch in snapshot_epochs:
             for name in TENSORS:
-                kept[name].append(getattr(network, name))
-        network.update(back, lr)
+                snapshots[name].append(getattr(network, name))
+        network.update(gradients, lr)
     lost = np.logical_or.accumulate(~np.isfinite(measured["train_loss"]), axis=1)
     measured = {name: np.where(lost, np.nan, values) for name, values in measured.items()}
-    return Record(measured, {name: np.stack(values, axis=1) for name, values in kept.items() if values})
+    return Record(measured, {name: np.stack(values, axis=1) for name, values in snapshots.items() if values})
 
 
-def _measured(way: Forward, y: np.ndarray, gate: bool) -> dict[str, np.ndarray]:
+def _measured(cache: Forward, y: np.ndarray, gate: bool) -> dict[str, np.ndarray]:
     """Loss, accuracy and, of a truth table, the four predictions; each (R,)."""
-    right = (way.z2 > 0) == (y > 0.5)  # a prediction above 1/2 is class 1
-    missing = np.full(len(way.a2), np.nan)
+    right = (cache.z2 > 0) == (y > 0.5)  # a prediction above 1/2 is class 1
+    missing = np.full(len(cache.a2), np.nan)
     predictions = {
-        f"prediction_{bits}": way.a2[:, row, 0] if gate else missing
+        f"prediction_{bits}": cache.a2[:, row, 0] if gate else missing
         for row, bits in enumerate(("00", "01", "10", "11"))
     }
-    return {"train_loss": compute_loss(way.z2, y), "accuracy": right.mean(axis=(-2, -1)), **predictions}
+    return {"train_loss": compute_loss(cache.z2, y), "accuracy": right.mean(axis=(-2, -1)), **predictions}
 
 
 def _norm(gradient: np.ndarray) -> np.ndarray:

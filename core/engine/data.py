@@ -1,11 +1,13 @@
-"""The rows that a stack trains and validates on: batches in each run's own order, and the validation rows.
+"""The rows that a stack trains and validates on: batches in each run's order, and the validation rows.
 
-A table is the same for every run; sequences are drawn by each run for itself.
+A table is the same for every run; sequences and noise are drawn by each run for itself.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
@@ -34,24 +36,40 @@ class Data(Protocol):
     """What a training reads."""
 
     steps_per_epoch: int
-    validation: Batch
+
+    @property
+    def validation(self) -> Batch:
+        """The validation rows."""
+        ...
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of an epoch, each run in an order of its own; the last incomplete one is dropped."""
+        """The batches of an epoch, each run in its own order; the last incomplete one is dropped."""
         ...
 
 
-def data_of(dataset: Part[Dataset], seeds: Sequence[int], batch_size: int, dtype: torch.dtype, device: str) -> Data:
-    """The data of a stack."""
+def data_of(
+    dataset: Part[Dataset], seeds: Sequence[int], batch_size: int, dtype: torch.dtype, device: str, width: int = 0
+) -> Data:
+    """The data of a stack; noise has as many features as a network has units, ``width``, unless it says otherwise."""
     if dataset.entry.name == "adding":
         return Sequences(seeds, batch_size, dtype, device, **dataset.arguments)  # type: ignore[arg-type]
+    if dataset.entry.rows is None:
+        shape = dataset.entry.shape(**dataset.arguments)
+        inputs, labels = _noise(tuple(seeds), batch_size, shape.features or width, shape.classes)
+        return OneBatch(Batch(inputs.to(device, dtype), labels.to(device), batch_size))
     return Rows(dataset, seeds, batch_size, dtype, device)
+
+
+def endless(data: Data) -> Iterator[Batch]:
+    """The batches of one epoch after another, each in a new order."""
+    for epoch in itertools.count():
+        yield from data.epoch(epoch)
 
 
 def orders(seeds: Sequence[int], epoch: int, rows: int, batch_size: int, device: str) -> Iterator[Tensor]:
     """For each batch of an epoch the rows that every run takes, (R, B)."""
-    drawn = {seed: draws.order(seed, epoch, rows) for seed in seeds}
-    order = torch.stack([drawn[seed] for seed in seeds]).to(device)
+    by_seed = {seed: draws.order(seed, epoch, rows) for seed in seeds}
+    order = torch.stack([by_seed[seed] for seed in seeds]).to(device)
     for start in range(0, rows - batch_size + 1, batch_size):
         yield order[:, start : start + batch_size]
 
@@ -62,23 +80,27 @@ class Rows:
     def __init__(
         self, dataset: Part[Dataset], seeds: Sequence[int], batch_size: int, dtype: torch.dtype, device: str
     ) -> None:
-        loaded = table(dataset)
-        self._seeds, self._batch_size, self._device = seeds, batch_size, device
-        self._rows = len(loaded.train_inputs)
+        self._table = table(dataset)
+        self._seeds, self._batch_size, self._dtype, self._device = seeds, batch_size, dtype, device
+        self._rows = len(self._table.train_inputs)
         self.steps_per_epoch = self._rows // batch_size
-        self._inputs = _with_zero_row(loaded.train_inputs, dtype, device)
-        self._labels = _targets(loaded.train_labels, dtype, device)
-        rows = len(loaded.validation_inputs)
-        picked = _filled(torch.arange(rows, device=device).expand(len(seeds), -1), rows)
-        inputs = _rows(_with_zero_row(loaded.validation_inputs, dtype, device), picked).transpose(1, 2)
-        labels = _targets(loaded.validation_labels, dtype, device).expand(len(seeds), -1)
-        self.validation = Batch(inputs, labels, rows)
+        self._inputs = _with_zero_row(self._table.train_inputs, dtype, device)
+        self._labels = _targets(self._table.train_labels, dtype, device)
+
+    @cached_property
+    def validation(self) -> Batch:
+        """All validation rows, the same for every run."""
+        rows, runs = len(self._table.validation_inputs), len(self._seeds)
+        indices = _with_padding(torch.arange(rows, device=self._device).expand(runs, -1), rows)
+        inputs = _rows(_with_zero_row(self._table.validation_inputs, self._dtype, self._device), indices)
+        labels = _targets(self._table.validation_labels, self._dtype, self._device).expand(runs, -1)
+        return Batch(inputs.transpose(1, 2), labels, rows)
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch."""
-        for picked in orders(self._seeds, number, self._rows, self._batch_size, self._device):
-            inputs = _rows(self._inputs, _filled(picked, self._rows)).transpose(1, 2)
-            yield Batch(inputs, self._labels[picked], self._batch_size)
+        for indices in orders(self._seeds, number, self._rows, self._batch_size, self._device):
+            inputs = _rows(self._inputs, _with_padding(indices, self._rows)).transpose(1, 2)
+            yield Batch(inputs, self._labels[indices], self._batch_size)
 
 
 class Sequences:
@@ -89,22 +111,61 @@ class Sequences:
     ) -> None:
         self._seeds, self._batch_size, self._device, self._rows = seeds, batch_size, device, samples
         self.steps_per_epoch = samples // batch_size
-        self._inputs, self._targets = self._drawn("train", samples, length, dtype)
-        rows = max(1, samples // 4)
-        inputs, targets = self._drawn("validation", rows, length, dtype)
-        self.validation = Batch(_time_major(inputs), targets, rows)
+        self._length, self._dtype = length, dtype
+        self._inputs, self._targets = self._generate("train", samples)
 
-    def _drawn(self, stream: str, rows: int, length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    @cached_property
+    def validation(self) -> Batch:
+        """Sequences of each run's own."""
+        rows = max(1, self._rows // 4)
+        inputs, targets = self._generate("validation", rows)
+        return Batch(_time_major(inputs), targets, rows)
+
+    def _generate(self, stream: str, rows: int) -> tuple[Tensor, Tensor]:
         """Inputs (R, rows, T, 2) and targets (R, rows)."""
-        drawn = {seed: draws.adding(seed, stream, rows, length) for seed in self._seeds}
-        inputs, targets = zip(*(drawn[seed] for seed in self._seeds), strict=True)
-        return torch.stack(inputs).to(self._device, dtype), torch.stack(targets).to(self._device, dtype)
+        by_seed = {seed: draws.adding(seed, stream, rows, self._length) for seed in self._seeds}
+        inputs, targets = zip(*(by_seed[seed] for seed in self._seeds), strict=True)
+        return torch.stack(inputs).to(self._device, self._dtype), torch.stack(targets).to(self._device, self._dtype)
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch."""
         runs = torch.arange(len(self._seeds), device=self._device)[:, None]
-        for picked in orders(self._seeds, number, self._rows, self._batch_size, self._device):
-            yield Batch(_time_major(self._inputs[runs, picked]), self._targets[runs, picked], self._batch_size)
+        for indices in orders(self._seeds, number, self._rows, self._batch_size, self._device):
+            yield Batch(_time_major(self._inputs[runs, indices]), self._targets[runs, indices], self._batch_size)
+
+
+class OneBatch:
+    """One batch, which is seen at every step; there is nothing to validate on."""
+
+    steps_per_epoch = 1
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+
+    @property
+    def validation(self) -> Batch:
+        """There is none."""
+        raise AssertionError("there are no validation rows")
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The one batch."""
+        yield self._batch
+
+
+@lru_cache(maxsize=1)  # stacks of the same runs follow one another
+def _noise(seeds: tuple[int, ...], rows: int, features: int, classes: int) -> tuple[Tensor, Tensor]:
+    """Each run's normal inputs (R, D, B), padded, in float32, and random labels (R, B)."""
+    inputs = torch.stack([draws.normal(seed, "inputs", rows, features) for seed in seeds])
+    labels = torch.stack([draws.labels(seed, rows, classes) for seed in seeds])
+    return feature_major(inputs), labels
+
+
+def feature_major(inputs: Tensor) -> Tensor:
+    """(R, B, D) as (R, D, B), padded with zeros."""
+    runs, rows, features = inputs.shape
+    result = inputs.new_zeros(runs, padded(features), padded(rows))
+    result[:, :features, :rows] = inputs.transpose(1, 2)
+    return result
 
 
 def _targets(labels: np.ndarray, dtype: torch.dtype, device: str) -> Tensor:
@@ -123,19 +184,19 @@ def _time_major(inputs: Tensor) -> Tensor:
 
 def _with_zero_row(inputs: object, dtype: torch.dtype, device: str) -> Tensor:
     """(N, D) with features padded, and a row of zeros at the end for batches to be padded with."""
-    given = torch.as_tensor(inputs)
-    rows, features = given.shape
+    values = torch.as_tensor(inputs)
+    rows, features = values.shape
     result = torch.zeros(rows + 1, padded(features), dtype=dtype, device=device)
-    result[:rows, :features] = given
+    result[:rows, :features] = values
     return result
 
 
-def _rows(inputs: Tensor, picked: Tensor) -> Tensor:
-    """The rows ``picked``, (R, B), of (N, D), as (R, B, D)."""
-    return inputs.index_select(0, picked.flatten()).unflatten(0, picked.shape)
+def _rows(inputs: Tensor, indices: Tensor) -> Tensor:
+    """The rows ``indices``, (R, B), of (N, D), as (R, B, D)."""
+    return inputs.index_select(0, indices.flatten()).unflatten(0, indices.shape)
 
 
-def _filled(picked: Tensor, zero_row: int) -> Tensor:
+def _with_padding(indices: Tensor, zero_row: int) -> Tensor:
     """Row numbers (R, B), padded with that of the row of zeros."""
-    missing = padded(picked.shape[1]) - picked.shape[1]
-    return torch.nn.functional.pad(picked, (0, missing), value=zero_row) if missing else picked
+    missing = padded(indices.shape[1]) - indices.shape[1]
+    return torch.nn.functional.pad(indices, (0, missing), value=zero_row) if missing else indices

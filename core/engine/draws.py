@@ -60,12 +60,12 @@ def adding(seed: int, stream: str, samples: int, length: int) -> tuple[Tensor, T
 class Linears:
     """Weights (R, fan_out, fan_in) and biases (R, fan_out, 1) of every Linear layer, padded; a bias may be None.
 
-    sizes  per layer, the root mean square of each run's weights (R,)
+    weight_rms  per layer, the root mean square of each run's weights (R,)
     """
 
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor | None, ...]
-    sizes: tuple[np.ndarray, ...]
+    weight_rms: tuple[np.ndarray, ...]
 
 
 def linears(
@@ -83,25 +83,25 @@ def linears(
     """
     inits = [INITS.parse(init) for init, _ in runs]
     unbiased = all(part.entry.bias is None or part.arguments.get("sigma_b") == 0.0 for part in inits)
-    drawn = _drawn(runs, dtype, device)
+    cache = _cache(runs, dtype, device)
     layers = []
     for layer, (fan_out, fan_in) in enumerate(fans, start=1):
         key = (layer, fan_out, fan_in)
-        if key not in drawn:
+        if key not in cache:
             weight, bias = _layer(layer, fan_out, fan_in, inits, [seed for _, seed in runs], unbiased)
             weight = weight.to(device, dtype)
-            size = root_mean_square(weight, fan_out * fan_in)
-            drawn[key] = weight, None if bias is None else bias.to(device, dtype), size
-        layers.append(drawn[key])
-    weights, biases, sizes = zip(*layers, strict=True)
-    return Linears(weights, biases, sizes)
+            rms = root_mean_square(weight, fan_out * fan_in)
+            cache[key] = weight, None if bias is None else bias.to(device, dtype), rms
+        layers.append(cache[key])
+    weights, biases, weight_rms = zip(*layers, strict=True)
+    return Linears(weights, biases, weight_rms)
 
 
 @lru_cache(maxsize=1)
-def _drawn(
+def _cache(
     runs: tuple[tuple[str, int], ...], dtype: torch.dtype, device: str
 ) -> dict[tuple[int, int, int], tuple[Tensor, Tensor | None, np.ndarray]]:
-    """What has been drawn for these runs, by (layer, fan_out, fan_in); forgotten when other runs are asked for."""
+    """The layers of these runs, by (layer, fan_out, fan_in); forgotten when other runs are asked for."""
     return {}
 
 
@@ -113,9 +113,9 @@ def _layer(
     weight = torch.empty(shape) if shape[1:] == (fan_out, fan_in) else torch.zeros(shape)
     bias = None if unbiased else torch.zeros(len(seeds), padded(fan_out), 1)
     for r, (part, seed) in enumerate(zip(inits, seeds, strict=True)):
-        own = part.entry.weight(generator(seed, "weight", layer), fan_out, fan_in, **part.arguments)
-        weight[r, :fan_out, :fan_in] = own
+        generated = part.entry.weight(generator(seed, "weight", layer), fan_out, fan_in, **part.arguments)
+        weight[r, :fan_out, :fan_in] = generated
         if bias is not None and part.entry.bias is not None:
-            own = part.entry.bias(generator(seed, "bias", layer), fan_out, fan_in, **part.arguments)
-            bias[r, :fan_out, 0] = own
+            generated = part.entry.bias(generator(seed, "bias", layer), fan_out, fan_in, **part.arguments)
+            bias[r, :fan_out, 0] = generated
     return weight, bias

@@ -7,6 +7,7 @@ of two per run, whose exponents (R,) come last.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,15 +16,20 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
+Start = tuple[
+    "Tensor", "Tensor", np.ndarray
+]  # the loss, and the gradient that starts the backward pass, over 2^exponents
+Loss = Callable[["Tensor", "Tensor", int, int], Start]  # (signal, targets, size, rows)
 
-def projection(signal: Tensor, readout: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor, np.ndarray]:
+
+def projection(signal: Tensor, readout: Tensor, size: int, rows: int) -> Start:
     """Σ over the batch of v · h. ``readout`` is v, (R, H, 1), padded with zeros; all ones give the plain sum."""
     gradient = torch.zeros_like(signal)
     gradient[:, :size, :rows] = readout[:, :size]  # ∂L/∂h = v
     return (signal * gradient).flatten(1).sum(1, dtype=torch.float64), gradient, _unscaled(signal)
 
 
-def cross_entropy(signal: Tensor, labels: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor, np.ndarray]:
+def cross_entropy(signal: Tensor, labels: Tensor, size: int, rows: int) -> Start:
     """Cross-entropy of the logits, mean over the batch, as torch.nn.functional.cross_entropy. labels (R, B), real.
 
     In float64, the true class's entry as minus the sum of the others: where a softmax is all but certain, the gradient
@@ -31,11 +37,11 @@ def cross_entropy(signal: Tensor, labels: Tensor, size: int, rows: int) -> tuple
     """
     logits = signal[:, :size].to(torch.float64, copy=True)  # padded columns stay in: kernels see whole blocks
     logits -= logits.amax(1, keepdim=True)
-    own = torch.zeros_like(logits[:, :1])
-    own[:, 0, :rows] = logits[:, :, :rows].gather(1, labels[:, None])[:, 0]
+    of_label = torch.zeros_like(logits[:, :1])
+    of_label[:, 0, :rows] = logits[:, :, :rows].gather(1, labels[:, None])[:, 0]
     shares = logits.exp_()
     total = shares.sum(1, keepdim=True)
-    loss = (total.log() - own)[:, 0, :rows].sum(1) / rows
+    loss = (total.log() - of_label)[:, 0, :rows].sum(1) / rows
     shares /= total
     true = shares[:, :, :rows]
     true.scatter_(1, labels[:, None], 0.0)
@@ -47,15 +53,15 @@ def cross_entropy(signal: Tensor, labels: Tensor, size: int, rows: int) -> tuple
     return loss, gradient, exponent
 
 
-def plain_cross_entropy(signal: Tensor, labels: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor]:
-    """The same for trainings, in half the time: float64, and no power of two beside the gradient."""
+def plain_cross_entropy(signal: Tensor, labels: Tensor, size: int, rows: int) -> Start:
+    """The same for plain trainings, in half the time: float64, and no power of two beside the gradient."""
     loss, logs = _likelihoods(signal, labels, size, rows)
     right = labels[:, None]
     shares = logs.exp_()[:, :, :rows]
     shares.scatter_add_(1, right, torch.full(right.shape, -1.0, dtype=shares.dtype, device=shares.device))
     gradient = torch.zeros_like(signal)
     gradient[:, :size, :rows] = shares.mul_(1.0 / rows)  # ∂L/∂logits = (softmax - one-hot) / B
-    return loss, gradient
+    return loss, gradient, _unscaled(signal)
 
 
 def _likelihoods(signal: Tensor, labels: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor]:
@@ -64,31 +70,31 @@ def _likelihoods(signal: Tensor, labels: Tensor, size: int, rows: int) -> tuple[
     return logs[:, :, :rows].gather(1, labels[:, None]).flatten(1).sum(1) / -rows, logs
 
 
-def squared_error(signal: Tensor, targets: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor]:
+def squared_error(signal: Tensor, targets: Tensor, size: int, rows: int) -> Start:
     """Squared distance of the one output to the targets (R, B), mean over the batch, as torch.nn.functional.mse_loss."""
     assert size == 1
     error = signal[:, 0, :rows] - targets
     gradient = torch.zeros_like(signal)
     gradient[:, 0, :rows] = error * (2.0 / rows)  # ∂L/∂output = 2 (output - target) / B
-    return (error * error).sum(1, dtype=torch.float64) / rows, gradient
+    return (error * error).sum(1, dtype=torch.float64) / rows, gradient, _unscaled(signal)
 
 
 def evaluated(signal: Tensor, targets: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor]:
     """Each run's loss and accuracy, (R,), in float64; of one output, a number, the squared error, and NaN."""
     if size == 1:
-        loss, _ = squared_error(signal, targets, size, rows)
+        loss, _, _ = squared_error(signal, targets, size, rows)
         return loss, torch.full_like(loss, torch.nan)
     loss, _ = _likelihoods(signal, targets, size, rows)
     return loss, (signal[:, :size, :rows].max(1).indices == targets).double().mean(1)
 
 
-def mse(signal: Tensor, labels: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor, np.ndarray]:
+def mse(signal: Tensor, labels: Tensor, size: int, rows: int) -> Start:
     """Squared distance to the one-hot labels, mean over batch and classes, as torch.nn.functional.mse_loss.
 
     One output alone is compared with the labels as they are, which are numbers then.
     """
     if size == 1:
-        return *squared_error(signal, labels.to(signal), size, rows), _unscaled(signal)
+        return squared_error(signal, labels.to(signal), size, rows)
     error = signal[:, :size, :rows].clone()
     error.scatter_add_(1, labels[:, None, :], torch.full_like(error[:, :1], -1.0))
     loss = (error * error).flatten(1).sum(1, dtype=torch.float64) / (size * rows)

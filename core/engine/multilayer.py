@@ -1,89 +1,212 @@
-"""A stack of multilayer perceptrons that trains: its parameters in one matrix, its gradient by hand."""
+"""A stack of multilayer perceptrons: their loss, their gradient by hand, what is seen of every layer."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from core.engine import draws, losses
+from core.engine.backward import LayerGradient, backward
 from core.engine.data import Batch
+from core.engine.exponents import powers
+from core.engine.forward import forward
 from core.engine.layout import Layout
-from core.engine.network import Network, Parameters, Running, Workspace, backward, forward
+from core.engine.losses import Loss, Start
+from core.engine.network import Mode, Network, Parameters, Running, Trace, Workspace
 from core.engine.products import product
+from core.engine.statistics import root_mean_square
 from core.parts.norms import NORMS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+LayerObserver = Callable[[Trace, LayerGradient], None]
+PLAIN = Mode(scaled=False)
+_WORKSPACES: dict[tuple[torch.dtype, str], Workspace] = {}
 
-class Multilayer:
-    """R multilayer perceptrons.
 
-    parameters, gradient  (R, P), laid out as ``layout`` says; the gradient is that of the latest batch
+class Perceptrons:
+    """R multilayer perceptrons and their gradient on a batch; the classes below say where the parameters lie.
+
+    layers   the parameters by layer
+    observe  called with each layer's gradient, from the last layer to the first. Signals are then scaled, so that no
+             gradient is lost; without it the pass is the plain one, which is faster
+
+    A network without a readout has a loss of its last layer itself.
     """
 
-    def __init__(self, network: Network, runs: tuple[tuple[str, int], ...], dtype: torch.dtype, device: str) -> None:
-        self.network = network
-        self._loss = losses.plain_cross_entropy if network.classes > 1 else losses.squared_error
+    layers: Parameters
+    observe: LayerObserver | None = None
+
+    def __init__(self, network: Network, loss: Loss, workspace: Workspace) -> None:
+        self.network, self._loss, self._workspace = network, loss, workspace
+
+    def learn(self, batch: Batch) -> Tensor:
+        """Each run's loss on the batch, (R,), in float64; its gradient stands in ``gradient`` then."""
+        scaled = self.observe is not None
+        trace = self._forward(batch)
+        loss, start, exponent = self._start(trace, batch)
+        space, weights = self._workspace, self._weight_gradients()
+        for layer in backward(self.network, self.layers, trace, start, exponent, space, scaled, weights):
+            if self.observe is not None:
+                self.observe(trace, layer)
+            self._keep(layer)
+        return loss
+
+    def logits(self, trace: Trace) -> Tensor:
+        """W h + b of the trained readout, (R, C, B)."""
+        if trace.logits is None:
+            signal, exponent = trace.outputs[-1], trace.exponents[-1]
+            logits = product(self.layers.weights[-1], signal)
+            if exponent.any():
+                logits.mul_(powers(exponent, logits))
+            bias = self.layers.biases[-1]
+            trace.logits = logits if bias is None else logits.add_(bias)
+        return trace.logits
+
+    def weight_rms(self, index: int) -> np.ndarray:
+        """Root mean square of each run's weights in a layer, (R,)."""
+        fan_out, fan_in = self.network.fans[index]
+        return root_mean_square(self.layers.weights[index], fan_out * fan_in)
+
+    def all_zero(self, batch: Batch) -> np.ndarray:
+        """(R, layers): whether a plain pass, as PyTorch makes it, gives nothing but zeros for a layer's weights."""
+        network, space = self.network, Workspace(self._workspace.dtype, self._workspace.device)
+        trace = forward(network, self.layers, batch.inputs, batch.rows, space, PLAIN)
+        _, gradient, exponent = self._start(trace, batch)
+        gradient, exponent = gradient * powers(exponent, gradient), np.zeros_like(exponent)
+        zeros = np.zeros((len(gradient), len(network.fans)), bool)
+        for layer in backward(network, self.layers, trace, gradient, exponent, space, scaled=False):
+            zeros[:, layer.layer - 1] = (layer.weight.flatten(1).abs().amax(1) == 0).cpu().numpy()
+        return zeros
+
+    def _start(self, trace: Trace, batch: Batch) -> Start:
+        """Each run's loss (R,), in float64, and the gradient that starts the backward pass."""
+        if self.network.classes:
+            return self._loss(self.logits(trace), batch.targets, self.network.classes, batch.rows)
+        signal, exponent = trace.outputs[-1], trace.exponents[-1]
+        loss, gradient, exponents = self._loss(signal, batch.targets, self.network.width, batch.rows)
+        return loss * torch.from_numpy(np.ldexp(1.0, exponent)).to(loss), gradient, exponents
+
+    def _forward(self, batch: Batch) -> Trace:
+        raise NotImplementedError
+
+    def _weight_gradients(self) -> list[Tensor] | None:
+        """Where the gradients of the weights are written, by layer; None for scratch tensors."""
+        return None
+
+    def _keep(self, layer: LayerGradient) -> None:
+        """Puts a layer's gradient in its place."""
+
+
+class Multilayer(Perceptrons):
+    """Perceptrons that learn.
+
+    parameters, gradient  (R, P), laid out as ``layout`` says; the gradient is that of the latest batch, in the dtype
+    learning, evaluating  how passes are made
+    """
+
+    def __init__(
+        self, network: Network, runs: tuple[tuple[str, int], ...], loss: Loss, dtype: torch.dtype, device: str
+    ) -> None:
+        super().__init__(network, loss, Workspace(dtype, device))
         initial = draws.linears(network.fans, runs, dtype, device)
         self.layout = _layout(network)
         self.parameters = torch.zeros(len(runs), self.layout.size, dtype=dtype, device=device)
         self.gradient = torch.zeros_like(self.parameters)
-        self._own = _by_layer(network, self.layout.views(self.parameters))
+        self.layers = _by_layer(network, self.layout.views(self.parameters))
         self._gradients = _by_layer(network, self.layout.views(self.gradient))
         for index, (weight, bias) in enumerate(zip(initial.weights, initial.biases, strict=True)):
-            self._own.weights[index].copy_(weight)
-            held, gain = self._own.biases[index], self._own.gains[index]
-            if bias is not None and held is not None:
-                held.copy_(bias)
+            self.layers.weights[index].copy_(weight)
+            bias_view, gain = self.layers.biases[index], self.layers.gains[index]
+            if bias is not None and bias_view is not None:
+                bias_view.copy_(bias)
             if gain is not None:
                 gain.fill_(1.0)
-        self._running = Running.start(network, self._own)
-        self._training, self._evaluating = Workspace(dtype, device), Workspace(dtype, device)
-        self._exponents = np.zeros(len(runs), np.int64)
-
-    def learn(self, batch: Batch) -> Tensor:
-        """Each run's loss on the batch, (R,), in float64; its gradient stands in ``gradient`` then."""
-        network, own, workspace = self.network, self._own, self._training
-        trace = forward(network, own, batch.inputs, batch.rows, workspace, scaled=False, running=self._running)
-        logits = self._logits(trace.outputs[-1])
-        loss, start = self._loss(logits, batch.targets, network.classes, batch.rows)
-        weights = self._gradients.weights
-        for layer in backward(network, own, trace, start, self._exponents, workspace, scaled=False, weights=weights):
-            index = layer.layer - 1
-            for kept, found in (
-                (self._gradients.biases[index], layer.bias),
-                (self._gradients.gains[index], layer.gain),
-                (self._gradients.shifts[index], layer.shift),
-            ):
-                if kept is not None and found is not None:
-                    kept.copy_(found)
-        return loss
+        self.learning = PLAIN._replace(running=Running.start(network, self.layers))
+        self.evaluating = self.learning._replace(evaluating=True)
+        self._evaluation = Workspace(dtype, device)
 
     def evaluate(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Each run's loss and accuracy on the batch, (R,), in float64; norms use their running statistics.
 
         A number has no accuracy, so NaN stands for it.
         """
-        network = self.network
-        trace = forward(
-            network,
-            self._own,
-            batch.inputs,
-            batch.rows,
-            self._evaluating,
-            scaled=False,
-            running=self._running,
-            evaluating=True,
-        )
-        return losses.evaluated(self._logits(trace.outputs[-1]), batch.targets, network.classes, batch.rows)
+        trace = forward(self.network, self.layers, batch.inputs, batch.rows, self._evaluation, self.evaluating)
+        return losses.evaluated(self.logits(trace), batch.targets, self.network.classes, batch.rows)
 
-    def _logits(self, signal: Tensor) -> Tensor:
-        bias = self._own.biases[-1]
-        assert bias is not None
-        return product(self._own.weights[-1], signal).add_(bias)
+    def _forward(self, batch: Batch) -> Trace:
+        mode = self.learning._replace(scaled=self.observe is not None)
+        return forward(self.network, self.layers, batch.inputs, batch.rows, self._workspace, mode)
+
+    def _weight_gradients(self) -> list[Tensor]:
+        return self._gradients.weights
+
+    def _keep(self, layer: LayerGradient) -> None:
+        index, gradients = layer.layer - 1, self._gradients
+        if layer.weight_exponent.any():
+            gradients.weights[index].mul_(powers(layer.weight_exponent, layer.weight))
+        for place, gradient in (
+            (gradients.biases[index], layer.bias),
+            (gradients.gains[index], layer.gain),
+            (gradients.shifts[index], layer.shift),
+        ):
+            if place is not None and gradient is not None:
+                place.copy_(gradient)
+                if layer.exponent.any():
+                    place.mul_(powers(layer.exponent, place))
+
+
+class InitialPerceptrons(Perceptrons):
+    """Perceptrons as drawn, which never learn: nothing is copied, and no gradient is kept.
+
+    batch_name  what the one batch is; a network that is the beginning of a deeper one, on the same batch, shares its
+                forward pass, which may still stand in this process's memory
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        runs: tuple[tuple[str, int], ...],
+        loss: Loss,
+        dtype: torch.dtype,
+        device: str,
+        batch_name: Hashable,
+    ) -> None:
+        super().__init__(network, loss, process_workspace(dtype, device))
+        initial = draws.linears(network.fans, runs, dtype, device)
+        self._weight_rms = initial.weight_rms
+        gains: list[Tensor | None] = [None] * len(initial.weights)
+        shifts: list[Tensor | None] = [None] * len(initial.weights)
+        for index, form in enumerate(network.forms):
+            norm, column = NORMS[form.norm], initial.weights[index][:, :, :1]
+            if norm.forward is not None:
+                gains[index] = torch.ones_like(column)
+                shifts[index] = torch.zeros_like(column) if norm.has_shift else None
+        self.layers = Parameters(list(initial.weights), list(initial.biases), gains, shifts)
+        self._key = network.features, network.width, str(network.activation), batch_name, runs
+
+    def weight_rms(self, index: int) -> np.ndarray:
+        """Root mean square of each run's weights in a layer, (R,), as it was found when they were drawn."""
+        return self._weight_rms[index]
+
+    def _forward(self, batch: Batch) -> Trace:
+        network, space = self.network, self._workspace
+        if space.latest is not None:
+            key, deeper, trace = space.latest
+            if key == self._key and deeper.forms[: network.depth] == network.forms:
+                return trace.upto(network.depth)
+        trace = forward(network, self.layers, batch.inputs, batch.rows, space)
+        space.latest = self._key, network, trace
+        return trace
+
+
+def process_workspace(dtype: torch.dtype, device: str) -> Workspace:
+    """This process's scratch memory; a process computes one stack at a time."""
+    return _WORKSPACES.setdefault((dtype, device), Workspace(dtype, device))
 
 
 def _layout(network: Network) -> Layout:

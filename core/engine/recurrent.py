@@ -199,7 +199,7 @@ class Recurrent:
         )
         self.parameters = torch.zeros(len(runs), self.layout.size, dtype=dtype, device=device)
         self.gradient = torch.zeros_like(self.parameters)
-        self._own, self._gradients = self.layout.views(self.parameters), self.layout.views(self.gradient)
+        self._tensors, self._gradients = self.layout.views(self.parameters), self.layout.views(self.gradient)
         for r, (init, seed) in enumerate(runs):
             self._draw(r, init, seed, gains[r] if gains else 1.0)
         self._inner = self._units + padded(features + 1)
@@ -209,60 +209,60 @@ class Recurrent:
 
     def _draw(self, r: int, init: str, seed: int, gain: float) -> None:
         """One run's initial parameters: gate g draws its input weights as layer 2g + 1, its recurrent ones as 2g + 2."""
-        width, units, own = self._width, self._units, self._own
+        width, units, tensors = self._width, self._units, self._tensors
         for gate in range(self._gates):
             rows = slice(gate * units, gate * units + width)
-            for offset, kind, fan_in in ((1, "ih", self._features), (2, "hh", width)):
+            for offset, source, fan_in in ((1, "ih", self._features), (2, "hh", width)):
                 weight, bias = recurrent_layer(init, seed, 2 * gate + offset, width, fan_in)
-                own[f"weight_{kind}"][r, rows, :fan_in] = weight * gain if kind == "hh" else weight
+                tensors[f"weight_{source}"][r, rows, :fan_in] = weight * gain if source == "hh" else weight
                 if bias is not None:
-                    own[f"bias_{kind}"][r, rows, 0] = bias
+                    tensors[f"bias_{source}"][r, rows, 0] = bias
         part, layer = INITS.parse(init), 2 * self._gates + 1
         generator = draws.generator(seed, "weight", layer)
-        own["readout"][r, :1, :width] = part.entry.weight(generator, 1, width, **part.arguments)
+        tensors["readout"][r, :1, :width] = part.entry.weight(generator, 1, width, **part.arguments)
         if part.entry.bias is not None:
             generator = draws.generator(seed, "bias", layer)
-            own["readout bias"][r, :1, 0] = part.entry.bias(generator, 1, width, **part.arguments)
+            tensors["readout bias"][r, :1, 0] = part.entry.bias(generator, 1, width, **part.arguments)
 
     def weight_hh(self) -> Tensor:
         """The recurrent matrices without padding, (R, gates · H, H)."""
-        kept = self._own["weight_hh"].unflatten(1, (self._gates, self._units))
-        return kept[:, :, : self._width, : self._width].flatten(1, 2)
+        gates = self._tensors["weight_hh"].unflatten(1, (self._gates, self._units))
+        return gates[:, :, : self._width, : self._width].flatten(1, 2)
 
     def _join(self) -> None:
         """[W_hh W_ih b] of all gates, from the parameters."""
-        own, units, features = self._own, self._units, self._features
+        tensors, units, features = self._tensors, self._units, self._features
         joint, ones = self._joint, units + features
         if isinstance(self._cell, Gru):
             split = 2 * units
-            joint[:, : 3 * units, units:ones] = own["weight_ih"][:, :, :features]
-            joint[:, :split, :units] = own["weight_hh"][:, :split]
-            joint[:, 3 * units :, :units] = own["weight_hh"][:, split:]
-            joint[:, : 3 * units, ones] = own["bias_ih"][:, :, 0]
-            joint[:, :split, ones] += own["bias_hh"][:, :split, 0]
-            joint[:, 3 * units :, ones] = own["bias_hh"][:, split:, 0]
+            joint[:, : 3 * units, units:ones] = tensors["weight_ih"][:, :, :features]
+            joint[:, :split, :units] = tensors["weight_hh"][:, :split]
+            joint[:, 3 * units :, :units] = tensors["weight_hh"][:, split:]
+            joint[:, : 3 * units, ones] = tensors["bias_ih"][:, :, 0]
+            joint[:, :split, ones] += tensors["bias_hh"][:, :split, 0]
+            joint[:, 3 * units :, ones] = tensors["bias_hh"][:, split:, 0]
         else:
-            joint[:, :, :units] = own["weight_hh"]
-            joint[:, :, units:ones] = own["weight_ih"][:, :, :features]
-            joint[:, :, ones] = (own["bias_ih"] + own["bias_hh"])[:, :, 0]
+            joint[:, :, :units] = tensors["weight_hh"]
+            joint[:, :, units:ones] = tensors["weight_ih"][:, :, :features]
+            joint[:, :, ones] = (tensors["bias_ih"] + tensors["bias_hh"])[:, :, 0]
 
-    def _split(self, found: Tensor) -> None:
+    def _split(self, joint: Tensor) -> None:
         """The gradient of [W_hh W_ih b] to the parameters' gradients; both biases have the same."""
-        kept, units, features = self._gradients, self._units, self._features
+        gradients, units, features = self._gradients, self._units, self._features
         ones = units + features
         if isinstance(self._cell, Gru):
             split = 2 * units
-            kept["weight_ih"][:, :, :features] = found[:, : 3 * units, units:ones]
-            kept["weight_hh"][:, :split] = found[:, :split, :units]
-            kept["weight_hh"][:, split:] = found[:, 3 * units :, :units]
-            kept["bias_ih"][:, :, 0] = found[:, : 3 * units, ones]
-            kept["bias_hh"][:, :split, 0] = found[:, :split, ones]
-            kept["bias_hh"][:, split:, 0] = found[:, 3 * units :, ones]
+            gradients["weight_ih"][:, :, :features] = joint[:, : 3 * units, units:ones]
+            gradients["weight_hh"][:, :split] = joint[:, :split, :units]
+            gradients["weight_hh"][:, split:] = joint[:, 3 * units :, :units]
+            gradients["bias_ih"][:, :, 0] = joint[:, : 3 * units, ones]
+            gradients["bias_hh"][:, :split, 0] = joint[:, :split, ones]
+            gradients["bias_hh"][:, split:, 0] = joint[:, 3 * units :, ones]
         else:
-            kept["weight_hh"].copy_(found[:, :, :units])
-            kept["weight_ih"][:, :, :features] = found[:, :, units:ones]
-            kept["bias_ih"][:, :, 0] = found[:, :, ones]
-            kept["bias_hh"][:, :, 0] = found[:, :, ones]
+            gradients["weight_hh"].copy_(joint[:, :, :units])
+            gradients["weight_ih"][:, :, :features] = joint[:, :, units:ones]
+            gradients["bias_ih"][:, :, 0] = joint[:, :, ones]
+            gradients["bias_hh"][:, :, 0] = joint[:, :, ones]
 
     def _read(self, batch: Batch) -> Tensor:
         """The states and inputs of all steps, (T + 1, R, H + D + 1, B), after the forward pass."""
@@ -288,7 +288,7 @@ class Recurrent:
 
     def _error(self, state: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Loss (R,), in float64, and the error output - target (R, B)."""
-        output = product(self._own["readout"], state)[:, 0, : batch.rows] + self._own["readout bias"][:, 0]
+        output = product(self._tensors["readout"], state)[:, 0, : batch.rows] + self._tensors["readout bias"][:, 0]
         error = output - batch.targets
         return (error * error).sum(1, dtype=torch.float64) / batch.rows, error
 
@@ -310,7 +310,7 @@ class Recurrent:
         start[:, 0, : batch.rows] = error * (2.0 / batch.rows)  # ∂L/∂output = 2 (output - target) / B
         product(start, last.transpose(1, 2), self._gradients["readout"])
         self._gradients["readout bias"].copy_(start.sum(2, keepdim=True))
-        dh = product(self._own["readout"].transpose(1, 2), start)
+        dh = product(self._tensors["readout"].transpose(1, 2), start)
         dz = torch.empty_like(self._z)
         joint = torch.zeros_like(self._joint)
         back = self._joint[:, :, :units].transpose(1, 2).contiguous()

@@ -61,7 +61,7 @@ def tasks(
     groups: dict[Hashable, dict[Hashable, list[T]]] = {}
     for item in items:
         groups.setdefault(shape(item), {}).setdefault(member(item), []).append(item)
-    planned: list[tuple[float, list[T]]] = []
+    pieces: list[tuple[float, list[T]]] = []
     for members in groups.values():
         together = list(members.values())
         heaviest = load(together[0][0])
@@ -78,22 +78,22 @@ def tasks(
         size = -(-len(together) // count)  # even pieces
         for start in range(0, len(together), size):
             piece = [item for alike in together[start : start + size] for item in alike]
-            planned.append((heaviest.seconds * len(piece), piece))
-    return [piece for _, piece in sorted(_joined(planned, member, family), key=lambda plan: -plan[0])]
+            pieces.append((heaviest.seconds * len(piece), piece))
+    return [piece for _, piece in sorted(_join(pieces, member, family), key=lambda plan: -plan[0])]
 
 
-def _joined(
-    planned: list[tuple[float, list[T]]], member: Callable[[T], Hashable], family: Callable[[T], Hashable]
+def _join(
+    pieces: list[tuple[float, list[T]]], member: Callable[[T], Hashable], family: Callable[[T], Hashable]
 ) -> list[tuple[float, list[T]]]:
     """Pieces with their seconds; those of a family with the same members as one, up to ``JOINED_SECONDS``."""
-    joined: list[tuple[float, list[T]]] = []
+    result: list[tuple[float, list[T]]] = []
     last: dict[Hashable, int] = {}  # the piece that relatives may still join
-    for seconds, piece in sorted(planned, key=lambda plan: -plan[0]):
+    for seconds, piece in sorted(pieces, key=lambda plan: -plan[0]):
         relatives = family(piece[0]), tuple(dict.fromkeys(member(item) for item in piece))
         index = last.get(relatives)
-        if index is not None and joined[index][0] + seconds <= JOINED_SECONDS:
-            joined[index] = joined[index][0] + seconds, joined[index][1] + piece
+        if index is not None and result[index][0] + seconds <= JOINED_SECONDS:
+            result[index] = result[index][0] + seconds, result[index][1] + piece
         else:
-            last[relatives] = len(joined)
-            joined.append((seconds, piece))
-    return joined
+            last[relatives] = len(result)
+            result.append((seconds, piece))
+    return result

@@ -110,7 +110,9 @@ class Transformer:
                 view[:, : shape.width] = 1.0
         for r, (init, seed) in enumerate(runs):
             self._draw({name: view[r] for name, view in views.items()}, init, seed)
-        self._own = {name: view.detach().requires_grad_() for name, view in views.items()}  # same numbers, not copies
+        self._leaves = {
+            name: view.detach().requires_grad_() for name, view in views.items()
+        }  # same numbers, not copies
         self._gradients = self.layout.views(self.gradient)
         self._real = self.parameters.new_zeros(padded(shape.width), 1)
         self._real[: shape.width] = 1.0
@@ -144,35 +146,35 @@ class Transformer:
         """Name, rows, columns of every tensor, and whether it is the readout's."""
         width = self._shape.width
         for linear in self._all_linears():
-            kind, _, block = linear.name.partition(" ")
-            norm = {"query": f"attention norm {block}", "up": f"mlp norm {block}", "readout": "norm"}.get(kind)
+            role, _, block = linear.name.partition(" ")
+            norm = {"query": f"attention norm {block}", "up": f"mlp norm {block}", "readout": "norm"}.get(role)
             if norm:
                 yield from ((f"{norm} {part}", width, 0, False) for part in ("gain", "shift"))
-            last = kind == "readout"
+            last = role == "readout"
             yield linear.name, linear.outputs.padded, linear.inputs.padded, last
             if linear.biased:
                 yield f"{linear.name} bias", linear.outputs.padded, 0, last
 
-    def _draw(self, own: dict[str, Tensor], init: str, seed: int) -> None:
+    def _draw(self, views: dict[str, Tensor], init: str, seed: int) -> None:
         """Fills one run's weights and biases."""
         part = INITS.parse(init)
         for layer, (name, outputs, inputs, biased) in enumerate(self._all_linears(), start=1):
             fans = outputs.all, inputs.all
             weight = part.entry.weight(draws.generator(seed, "weight", layer), *fans, **part.arguments)
-            held = own[name][: outputs.padded, : inputs.padded].unflatten(1, (inputs.heads, -1))
-            held = held.unflatten(0, (outputs.heads, -1))[:, : outputs.size, :, : inputs.size]
-            held.copy_(weight.view(*outputs, *inputs))
+            weights = views[name][: outputs.padded, : inputs.padded].unflatten(1, (inputs.heads, -1))
+            weights = weights.unflatten(0, (outputs.heads, -1))[:, : outputs.size, :, : inputs.size]
+            weights.copy_(weight.view(*outputs, *inputs))
             if biased and part.entry.bias is not None:
                 bias = part.entry.bias(draws.generator(seed, "bias", layer), *fans, **part.arguments)
-                own[f"{name} bias"].unflatten(0, (outputs.heads, -1))[:, : outputs.size, 0] = bias.view(*outputs)
+                views[f"{name} bias"].unflatten(0, (outputs.heads, -1))[:, : outputs.size, 0] = bias.view(*outputs)
 
     def learn(self, batch: Batch) -> Tensor:
         """Each run's loss on the batch, (R,), in float64; its gradient stands in ``gradient`` then."""
         self._rows = batch.rows
         loss = self._loss(batch.inputs[..., : batch.rows], batch.targets)
-        found = torch.autograd.grad(loss.sum(), list(self._own.values()))  # no run's loss depends on another run
-        for kept, gradient in zip(self._gradients.values(), found, strict=True):
-            kept.copy_(gradient)
+        gradients = torch.autograd.grad(loss.sum(), list(self._leaves.values()))  # no run's loss depends on another run
+        for place, gradient in zip(self._gradients.values(), gradients, strict=True):
+            place.copy_(gradient)
         return loss.detach()
 
     @torch.no_grad()
@@ -228,7 +230,7 @@ class Transformer:
 
     def _linear(self, name: str, x: Tensor) -> Tensor:
         """W x + b."""
-        weight, bias = self._own[name], self._own.get(f"{name} bias")
+        weight, bias = self._leaves[name], self._leaves.get(f"{name} bias")
         return torch.bmm(weight, x) if bias is None else torch.baddbmm(bias, weight, x)
 
     def _norm(self, name: str, x: Tensor) -> Tensor:
@@ -236,13 +238,13 @@ class Transformer:
         width = self._shape.width
         centred = (x - x[:, :width].mean(1, keepdim=True)) * self._real
         inverse = ((centred * centred).sum(1, keepdim=True) / width + EPS).rsqrt()
-        return centred * inverse * self._own[f"{name} gain"] + self._own[f"{name} shift"]
+        return centred * inverse * self._leaves[f"{name} gain"] + self._leaves[f"{name} shift"]
 
 
 def _position(places: int, width: int, rows: int) -> Tensor:
     """Sines and cosines of every place, (rows, T), float32, of which ``width`` rows are real; Vaswani 2017, section 3.5."""
     place = torch.arange(places, dtype=torch.float64)[:, None]
     angle = place / 10000 ** (torch.arange(0, width, 2, dtype=torch.float64) / width)
-    found = torch.zeros(rows, places)
-    found[:width] = torch.stack([angle.sin(), angle.cos()], 2).flatten(1).T
-    return found
+    code = torch.zeros(rows, places)
+    code[:width] = torch.stack([angle.sin(), angle.cos()], 2).flatten(1).T
+    return code

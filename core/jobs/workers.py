@@ -36,7 +36,7 @@ def compute(runs: list[Run], device: str) -> list[Row]:
 
 def ready() -> None:
     """Loads what a worker's first task would load."""
-    import core.engine.flow
+    import core.engine.layer_measures
     import core.tables  # noqa: F401
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -111,32 +111,18 @@ def _identity(z: Tensor, out: Tensor) -> None:
         out.copy_(z)
 
 
-def _kernel(name: str, z: Tensor, out: Tensor, *arguments: Any) -> None:
-    """out = φ(z), by PyTorch's kernel ``name``."""
-    import torch
+def _kernel(name: str, z: Tensor, out: Tensor, *arguments: float) -> None:
+    """out = φ(z), by PyTorch's own kernel."""
+    from core.parts import torch_private
 
-    getattr(torch.ops.aten, name).out(z, *arguments, out=out)
-
-
-def _backward_kernel(name: str, z: Tensor, out: Tensor, *arguments: Any, **named: Any) -> None:
-    """out = φ'(z), by PyTorch's backward kernel ``name``, called on a gradient of ones."""
-    import torch
-
-    getattr(torch.ops.aten, name).grad_input(torch.ones_like(out), z, *arguments, **named, grad_input=out)
+    torch_private.activation(name, z, out, *arguments)
 
 
-def _elu_derivative(z: Tensor, out: Tensor, alpha: float, scale: float) -> None:
-    """φ' from z: from h, as h + alpha · scale, it would lose its digits far below 0."""
-    import torch
+def _kernel_slope(name: str, z: Tensor, out: Tensor, *arguments: float) -> None:
+    """out = φ'(z), by PyTorch's own kernel; ELU's from z: from h it would lose its digits far below 0."""
+    from core.parts import torch_private
 
-    kernel = torch.ops.aten.elu_backward.grad_input
-    kernel(torch.ones_like(out), alpha, scale, 1.0, False, z, grad_input=out)
-
-
-def _mish_derivative(z: Tensor, h: Tensor, out: Tensor) -> None:
-    import torch
-
-    out.copy_(torch.ops.aten.mish_backward(torch.ones_like(z), z))
+    torch_private.activation_slope(name, z, out, *arguments)
 
 
 def _mish_phi(u: Array) -> Array:
@@ -204,9 +190,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
             ),
         ),
         apply=lambda z, out, negative_slope: _kernel("leaky_relu", z, out, negative_slope),
-        derivative=lambda z, h, out, negative_slope: _backward_kernel(
-            "leaky_relu_backward", z, out, negative_slope, False
-        ),
+        derivative=lambda z, h, out, negative_slope: _kernel_slope("leaky_relu", z, out, negative_slope),
         phi=lambda u, negative_slope: np.where(u > 0, u, negative_slope * u),
         slope=lambda u, negative_slope: np.where(u > 0, 1.0, negative_slope),
         slope_bound=lambda negative_slope: 1.0,
@@ -224,8 +208,8 @@ ACTIVATIONS: Registry[Activation] = Registry(
                 name="alpha", kind=float, default=1.0, above=0.0, maximum=10.0, meaning="−alpha is the lowest value"
             ),
         ),
-        apply=lambda z, out, alpha: _kernel("elu", z, out, alpha, 1.0, 1.0),
-        derivative=lambda z, h, out, alpha: _elu_derivative(z, out, alpha, 1.0),
+        apply=lambda z, out, alpha: _kernel("elu", z, out, alpha, 1.0),
+        derivative=lambda z, h, out, alpha: _kernel_slope("elu", z, out, alpha, 1.0),
         phi=lambda u, alpha: np.where(u > 0, u, alpha * np.expm1(np.minimum(u, 0.0))),
         slope=lambda u, alpha: np.where(u > 0, 1.0, alpha * np.exp(np.minimum(u, 0.0))),
         slope_bound=lambda alpha: max(1.0, alpha),
@@ -239,7 +223,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         label="GELU",
         source="torch.nn.GELU; Hendrycks & Gimpel 2016, arXiv:1606.08415",
         apply=lambda z, out: _kernel("gelu", z, out),
-        derivative=lambda z, h, out: _backward_kernel("gelu_backward", z, out, approximate="none"),
+        derivative=lambda z, h, out: _kernel_slope("gelu", z, out),
         phi=lambda u: u * _normal_cdf(u),
         slope=lambda u: _normal_cdf(u) + u * _normal_density(u),
         slope_bound=lambda: 1.1289041451202394,  # at u = √2
@@ -253,7 +237,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         label="SiLU",
         source="torch.nn.SiLU; Elfwing 2017, arXiv:1702.03118 (Swish)",
         apply=lambda z, out: _kernel("silu", z, out),
-        derivative=lambda z, h, out: _backward_kernel("silu_backward", z, out),
+        derivative=lambda z, h, out: _kernel_slope("silu", z, out),
         phi=lambda u: u * _sigmoid(u),
         slope=lambda u: _sigmoid(u) * (1.0 + u * _sigmoid(-u)),
         slope_bound=lambda: 1.0998393194985262,  # at u ≈ 2.3994
@@ -266,8 +250,8 @@ ACTIVATIONS: Registry[Activation] = Registry(
         seconds_per_value=1.2e-9,
         label="SELU",
         source="torch.nn.SELU; Klambauer 2017, arXiv:1706.02515",
-        apply=lambda z, out: _kernel("elu", z, out, SELU_ALPHA, SELU_SCALE, 1.0),
-        derivative=lambda z, h, out: _elu_derivative(z, out, SELU_ALPHA, SELU_SCALE),
+        apply=lambda z, out: _kernel("elu", z, out, SELU_ALPHA, SELU_SCALE),
+        derivative=lambda z, h, out: _kernel_slope("elu", z, out, SELU_ALPHA, SELU_SCALE),
         phi=lambda u: SELU_SCALE * np.where(u > 0, u, SELU_ALPHA * np.expm1(np.minimum(u, 0.0))),
         slope=lambda u: SELU_SCALE * np.where(u > 0, 1.0, SELU_ALPHA * np.exp(np.minimum(u, 0.0))),
         slope_bound=lambda: SELU_SCALE * SELU_ALPHA,
@@ -284,7 +268,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
             Argument(name="beta", kind=float, default=1.0, above=0.0, maximum=100.0, meaning="sharpness of the bend"),
         ),
         apply=lambda z, out, beta: _kernel("softplus", z, out, beta, 20),  # 20: above PyTorch's threshold it is z
-        derivative=lambda z, h, out, beta: _backward_kernel("softplus_backward", z, out, beta, 20),
+        derivative=lambda z, h, out, beta: _kernel_slope("softplus", z, out, beta, 20),
         phi=lambda u, beta: _softplus(beta * u) / beta,
         slope=lambda u, beta: _sigmoid(beta * u),
         slope_bound=lambda beta: 1.0,
@@ -298,7 +282,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
         label="Mish",
         source="torch.nn.Mish; Misra 2020, arXiv:1908.08681",
         apply=lambda z, out: _kernel("mish", z, out),
-        derivative=_mish_derivative,
+        derivative=lambda z, h, out: _kernel_slope("mish", z, out),
         phi=_mish_phi,
         slope=_mish_slope,
         slope_bound=lambda: 1.0884981612517277,  # at u ≈ 1.4906

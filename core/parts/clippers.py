@@ -6,9 +6,11 @@ above their threshold. ``source`` of the entries names the paper; the arithmetic
 
 from __future__ import annotations
 
+import heapq
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from core.registry import Argument, Entry, Registry
 
@@ -20,12 +22,16 @@ SMALLEST_NORM = 1e-3  # of a unit's weights, as in Brock 2021, so that zero weig
 
 
 class Block(Protocol):
-    """One parameter tensor's place in a row of (R, P)."""
+    """One parameter tensor's place in a row of (R, P): a matrix or a vector, of the last layer (``output``) or not."""
 
-    start: int
-    size: int
-    matrix: bool
-    output: bool
+    @property
+    def start(self) -> int: ...  # noqa: D102  # said above
+    @property
+    def size(self) -> int: ...  # noqa: D102
+    @property
+    def matrix(self) -> bool: ...  # noqa: D102
+    @property
+    def output(self) -> bool: ...  # noqa: D102
 
     def view(self, flat: Tensor) -> Tensor:
         """Its part of (R, P), as (R, rows, columns)."""
@@ -35,21 +41,42 @@ class Block(Protocol):
 class Layout(Protocol):
     """Where the parameter tensors lie in a row of (R, P)."""
 
-    blocks: Sequence[Block]
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """One after another."""
+        ...
+
+
+@dataclass
+class Gradients:
+    """The gradients of R runs, as a clipper meets them.
+
+    values      (R, P), changed in place
+    parameters  (R, P)
+    norms       (R,), each run's global norm before
+    layout      where the parameter tensors lie in a row
+    memory      what the clipper keeps from one update to the next; empty before the first
+    """
+
+    values: Tensor
+    parameters: Tensor
+    norms: Tensor
+    layout: Layout
+    memory: dict[str, Any] = field(default_factory=dict)
+
+    def scale(self, factors: Tensor) -> None:
+        """Multiplies each run's gradient by its factor, (R, 1), but never by more than 1."""
+        self.values.mul_(factors.clamp(max=1.0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clipper(Entry):
     """A clipper.
 
-    clip         (gradient, parameters, norm, layout, history, **arguments) -> (R,) bool: which runs were clipped; None does nothing
-    code         (**arguments) -> lines of a plain script that clip ``model``'s gradients and set ``clipped``
+    clip             (run: Gradients, **arguments) -> (R,) bool: which runs were clipped; arguments are (R, 1) each.
+                     None does nothing
+    code             (**arguments) -> lines of a plain script that clip ``model``'s gradients and set ``clipped``
     keeps_direction  the clipped gradient is the gradient times a factor
-
-    gradient     (R, P), changed in place;  parameters (R, P)
-    norm         (R,), each run's global norm before
-    history      list of earlier norms (R,), to be appended to
-    arguments    (R, 1) each
     """
 
     clip: Callable[..., Tensor] | None
@@ -57,77 +84,98 @@ class Clipper(Entry):
     keeps_direction: bool = True
 
 
-def _norm(
-    gradient: Tensor, parameters: Tensor, norm: Tensor, layout: Layout, history: list[Tensor], max_norm: Tensor
-) -> Tensor:
+def _norm(run: Gradients, max_norm: Tensor) -> Tensor:
     """g · min(1, max_norm / (‖g‖ + 1e-6)); Pascanu 2013, arXiv:1211.5063, algorithm 1."""
-    gradient.mul_((max_norm / (norm[:, None] + EPS)).clamp_(max=1.0))
-    return norm > max_norm[:, 0]
+    run.scale(max_norm / (run.norms[:, None] + EPS))
+    return run.norms > max_norm[:, 0]
 
 
-def _value(
-    gradient: Tensor, parameters: Tensor, norm: Tensor, layout: Layout, history: list[Tensor], clip_value: Tensor
-) -> Tensor:
+def _value(run: Gradients, clip_value: Tensor) -> Tensor:
+    """Each entry at most ``clip_value`` in size."""
     import torch
 
-    clipped = gradient.abs().amax(1) > clip_value[:, 0]
-    torch.clamp(gradient, -clip_value, clip_value, out=gradient)
+    clipped = run.values.abs().amax(1) > clip_value[:, 0]
+    torch.clamp(run.values, -clip_value, clip_value, out=run.values)
     return clipped
 
 
-def _per_parameter(
-    gradient: Tensor, parameters: Tensor, norm: Tensor, layout: Layout, history: list[Tensor], max_norm: Tensor
-) -> Tensor:
+def _per_parameter(run: Gradients, max_norm: Tensor) -> Tensor:
     """Each parameter tensor on its own norm."""
     import torch
 
-    clipped = torch.zeros(len(gradient), dtype=torch.bool, device=gradient.device)
-    for block in layout.blocks:
-        own = gradient[:, block.start : block.start + block.size]
-        size = torch.linalg.vector_norm(own, dim=1, keepdim=True)
-        own.mul_((max_norm / (size + EPS)).clamp_(max=1.0))
+    clipped = torch.zeros(len(run.values), dtype=torch.bool, device=run.values.device)
+    for block in run.layout.blocks:
+        gradient = run.values[:, block.start : block.start + block.size]
+        size = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
+        gradient.mul_((max_norm / (size + EPS)).clamp_(max=1.0))
         clipped |= (size > max_norm)[:, 0]
     return clipped
 
 
-def _adaptive(
-    gradient: Tensor, parameters: Tensor, norm: Tensor, layout: Layout, history: list[Tensor], clipping: Tensor
-) -> Tensor:
+def _adaptive(run: Gradients, clipping: Tensor) -> Tensor:
     """AGC: each unit's gradient at most ``clipping`` times the norm of its weights; Brock 2021, arXiv:2102.06171.
 
     A unit is a row of a weight matrix, and a whole vector of biases; the last layer is left out.
     """
     import torch
 
-    clipped = torch.zeros(len(gradient), dtype=torch.bool, device=gradient.device)
-    for block in layout.blocks:
+    clipped = torch.zeros(len(run.values), dtype=torch.bool, device=run.values.device)
+    for block in run.layout.blocks:
         if block.output:
             continue
         axes = (2,) if block.matrix else (1, 2)
-        own, weights = block.view(gradient), block.view(parameters)
+        gradient, weights = block.view(run.values), block.view(run.parameters)
         limit = clipping[:, :, None] * torch.linalg.vector_norm(weights, dim=axes, keepdim=True).clamp_(SMALLEST_NORM)
-        size = torch.linalg.vector_norm(own, dim=axes, keepdim=True)
+        size = torch.linalg.vector_norm(gradient, dim=axes, keepdim=True)
         above = size > limit
-        own.mul_(torch.where(above, limit / size.clamp(min=EPS), 1.0))
+        gradient.mul_(torch.where(above, limit / size.clamp(min=EPS), 1.0))
         clipped |= above.flatten(1).any(1)
     return clipped
 
 
-def _auto(
-    gradient: Tensor, parameters: Tensor, norm: Tensor, layout: Layout, history: list[Tensor], percentile: Tensor
-) -> Tensor:
+def _auto(run: Gradients, percentile: Tensor) -> Tensor:
     """AutoClip: the threshold is a percentile of the run's norms so far, this one among them; Seetharaman 2020."""
-    import torch
+    if "percentiles" not in run.memory:
+        run.memory["percentiles"] = [RunningPercentile(value) for value in percentile[:, 0].tolist()]
+    pairs = zip(run.memory["percentiles"], run.norms.tolist(), strict=True)
+    threshold = run.norms.new_tensor([running.add(norm) for running, norm in pairs])
+    run.scale((threshold / (run.norms + EPS))[:, None])
+    return run.norms > threshold
 
-    history.append(norm.clone())
-    ordered = torch.stack(history, 1).sort(1).values  # NaN last: a diverged run's own affair
-    place = percentile[:, 0].to(ordered.dtype) / 100.0 * (len(history) - 1)  # NumPy's linear percentile
-    low = place.floor().long()
-    share = place - low
-    below, above = (ordered.gather(1, index[:, None])[:, 0] for index in (low, (low + 1).clamp(max=len(history) - 1)))
-    threshold = below + (above - below) * share
-    gradient.mul_((threshold / (norm + EPS)).clamp_(max=1.0)[:, None])
-    return norm > threshold
+
+class RunningPercentile:
+    """A percentile of the numbers so far, as numpy.percentile has it (linear), in O(log n) a number.
+
+    Two heaps hold them: the smaller ones, negated, with their largest on top, and the others with their smallest.
+    """
+
+    def __init__(self, percentile: float) -> None:
+        self._share = percentile / 100.0
+        self._smaller: list[float] = []
+        self._larger: list[float] = []
+
+    def add(self, number: float) -> float:
+        """The percentile with one number more; NaN counts as infinite."""
+        number = math.inf if math.isnan(number) else number
+        smaller, larger = self._smaller, self._larger
+        if smaller and number < -smaller[0]:
+            heapq.heappush(smaller, -number)
+        else:
+            heapq.heappush(larger, number)
+        place = self._share * (len(smaller) + len(larger) - 1)
+        low = math.floor(place)
+        while len(smaller) > low + 1:
+            heapq.heappush(larger, -heapq.heappop(smaller))
+        while len(smaller) < low + 1:
+            heapq.heappush(smaller, -heapq.heappop(larger))
+        below, share = -smaller[0], place - low
+        if not share:
+            return below
+        above = larger[0]
+        if math.isinf(above):
+            return above
+        difference = above - below  # from the nearer side, as NumPy, so that rounding can't leave the two
+        return below + difference * share if share < 0.5 else above - difference * (1.0 - share)
 
 
 def _threshold(name: str, default: float, meaning: str) -> tuple[Argument, ...]:

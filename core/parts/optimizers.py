@@ -64,19 +64,17 @@ def _adam(
     """Kingma & Ba 2015, arXiv:1412.6980, algorithm 1, in the order of operations of torch.optim.Adam."""
     import torch
 
+    from core.parts import torch_private
+
     if not state:
         state["m"], state["v"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
     m, v = state["m"], state["v"]
-    if isinstance(beta1, float) and gradient.is_contiguous() and gradient.device.type == "cpu":
+    if isinstance(beta1, float):
         # PyTorch's own fused step knows one rate alone: taken at rate 1 from zero, it leaves minus each run's direction
-        moved = state.setdefault("moved", torch.empty_like(parameter)).zero_()
-        count = torch.full((), float(step + 1))
-        torch._fused_adam_(
-            [moved], [gradient], [m], [v], [], [count],
-            lr=1.0, beta1=beta1, beta2=beta2, weight_decay=0.0, eps=EPS, amsgrad=False, maximize=False,
-        )  # fmt: skip
-        parameter.addcmul_(moved, _like(lr, m))
-        return
+        moved = state.setdefault("moved", torch.empty_like(parameter))
+        if torch_private.adam_direction(moved, gradient, m, v, step, beta1, beta2, EPS):
+            parameter.addcmul_(moved, _like(lr, m))
+            return
     m.lerp_(gradient, _like(1.0 - beta1, m))  # β₁ m + (1 − β₁) g
     v.mul_(beta2).addcmul_(gradient, gradient, value=1.0 - beta2)
     # PyTorch corrects with the current β₁ to the power of the step, as if it had never been another

@@ -30,7 +30,7 @@ class Scheduler(Entry):
     recipe      (base_lr, epochs, steps_per_epoch, **arguments without per) -> Call; how often it is stepped leaves
                 it as it is, so that ``per`` shows what the wrong stepping does
     clash       (training batches, **arguments without per) -> the sentence that refuses them, or None
-    needs_loss  stepped with the validation loss, so that it can't be traced beforehand
+    needs_loss  stepped with a loss, the validation's or each batch's own, so that it can't be traced beforehand
     endless     goes on as it began: there is no course that ends, or that begins anew
     """
 

@@ -52,14 +52,14 @@ def largest_eigenvalue(product: Product, start: Tensor) -> np.ndarray:
     basis = [_unit(start)]
     diagonal: list[np.ndarray] = []
     below: list[np.ndarray] = []
-    found, previous = np.full(runs, math.nan), np.full(runs, math.nan)
+    eigenvalues, previous = np.full(runs, math.nan), np.full(runs, math.nan)
     for _ in range(min(ITERATIONS, size)):
         w = product(basis[-1])
         diagonal.append((w * basis[-1]).sum(1).cpu().numpy())
         top = _tridiagonal_top(diagonal, below)
-        done = np.isnan(found) & (np.abs(top - previous) <= PRECISION * np.abs(top))
-        found, previous = np.where(done, top, found), top
-        if not (np.isnan(found) & np.isfinite(top)).any():
+        done = np.isnan(eigenvalues) & (np.abs(top - previous) <= PRECISION * np.abs(top))
+        eigenvalues, previous = np.where(done, top, eigenvalues), top
+        if not (np.isnan(eigenvalues) & np.isfinite(top)).any():
             break
         for _ in range(2):  # twice is enough, for vectors that rounding has left aslant (Kahan)
             for v in basis:
@@ -67,7 +67,7 @@ def largest_eigenvalue(product: Product, start: Tensor) -> np.ndarray:
         length = torch.linalg.vector_norm(w, dim=1)
         below.append(length.cpu().numpy())
         basis.append(_unit(w))
-    return np.where(np.isnan(found), previous, found)
+    return np.where(np.isnan(eigenvalues), previous, eigenvalues)
 
 
 def _unit(v: Tensor) -> Tensor:

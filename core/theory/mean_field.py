@@ -71,12 +71,12 @@ def moments(activation: str, q: float, c: float) -> Moments:
     if c >= 1.0 - 1e-12:
         return Moments(square, square, slope_square, slope_square)
     # u_a and u_b share √c z and differ in √(1 - c) t, so E[φ φ] = E_z[(E_t φ)²]
-    shared, own = math.sqrt(q * c) * z, math.sqrt(q * (1.0 - c))
-    kink = np.clip(-shared / own, -REACH, REACH) if own > 0 else np.zeros_like(shared)
-    t, own_weight = _sides(np.full_like(kink, -REACH), kink, np.full_like(kink, REACH))
-    inner = shared[:, None] + own * t
-    cross = float(weight @ (own_weight * phi(inner, **arguments)).sum(1) ** 2)
-    slope_cross = float(weight @ (own_weight * slope(inner, **arguments)).sum(1) ** 2)
+    common, difference = math.sqrt(q * c) * z, math.sqrt(q * (1.0 - c))
+    kink = np.clip(-common / difference, -REACH, REACH) if difference > 0 else np.zeros_like(common)
+    t, t_weight = _sides(np.full_like(kink, -REACH), kink, np.full_like(kink, REACH))
+    inner = common[:, None] + difference * t
+    cross = float(weight @ (t_weight * phi(inner, **arguments)).sum(1) ** 2)
+    slope_cross = float(weight @ (t_weight * slope(inner, **arguments)).sum(1) ** 2)
     return Moments(square, cross, slope_square, slope_cross)
 
 
@@ -155,9 +155,9 @@ def gradient_profile(activation: str, init: str, depth: int, width: int, feature
         back_cross *= layers[index].slope_cross
         pairs = batch_size * (batch_size - 1)
         grad_square[index] = batch_size * back_square * squares[index] + pairs * back_cross * crosses[index]
-        passed = variances[index][0] * fans[index][0]  # δ sums over this layer's units on its way to the one before
-        back_square *= passed
-        back_cross *= passed
+        factor = variances[index][0] * fans[index][0]  # δ sums over this layer's units on its way to the one before
+        back_square *= factor
+        back_cross *= factor
     weights = np.array(
         [math.sqrt(variance * fan_out) for (fan_out, _), (variance, _) in zip(fans, variances, strict=True)]
     )
@@ -182,7 +182,7 @@ def fixed_point(activation: str, init: str, width: int) -> FixedPoint:
     part = INITS.parse(init)
     weight_variance, bias_variance = part.entry.variance(width, width, **part.arguments)
     sigma_w_square = weight_variance * width
-    q = _settled(
+    q = _settling_point(
         lambda q: sigma_w_square * moments(activation, q, 1.0).square + bias_variance, sigma_w_square + bias_variance
     )
     chi_1 = sigma_w_square * moments(activation, min(q, 1e12), 1.0).slope_square
@@ -190,7 +190,7 @@ def fixed_point(activation: str, init: str, width: int) -> FixedPoint:
     return FixedPoint(q, chi_1, 1.0 / rate if rate > 1e-9 else math.inf)
 
 
-def _settled(following: Callable[[float], float], start: float) -> float:
+def _settling_point(following: Callable[[float], float], start: float) -> float:
     """Where q -> following(q) settles from ``start``: 0, a fixed point, or inf. The map never decreases with q.
 
     Such a map moves to the nearest fixed point in the direction in which it starts; near a critical point it takes

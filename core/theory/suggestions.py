@@ -7,6 +7,7 @@ left it gives NaN.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 
 import numpy as np
@@ -25,14 +26,25 @@ def valley(rates: Array, losses: Array) -> float:
     rates, losses = _trimmed(rates, losses, len(rates) // 10, 5)
     if len(losses) < 3:
         return math.nan
-    length = np.ones(len(losses), int)  # of the longest falling subsequence that ends at each point
-    for i in range(1, len(losses)):
-        above = length[:i][losses[:i] > losses[i]]
-        length[i] = 1 + (above.max() if len(above) else 0)
+    length = _falling_lengths(losses)
     end = int(length.argmax())
     start = end - int(length[end])
     third = (end - start) / 3
     return float(rates[max(0, start + int(third) + int(third / 2))])
+
+
+def _falling_lengths(losses: Array) -> Array:
+    """Length of the longest falling subsequence that ends at each point, (n,), in O(n log n).
+
+    Source: Fredman 1975, Discrete Mathematics 11: of all subsequences of a length, only the highest end matters.
+    """
+    ends: list[float] = []  # for each length, minus the highest loss that such a subsequence ends with; rising
+    lengths = []
+    for loss in losses.tolist():
+        place = bisect_left(ends, -loss)
+        ends[place : place + 1] = [-loss]
+        lengths.append(place + 1)
+    return np.array(lengths)
 
 
 def steepest(rates: Array, losses: Array) -> float:
@@ -72,6 +84,6 @@ RULES: dict[str, Rule] = {
 
 def _trimmed(rates: Array, losses: Array, first: int, last: int) -> tuple[Array, Array]:
     """The curve without its ``first`` and ``last`` points, and without what is not finite."""
-    kept = slice(first, len(rates) - last)
-    finite = np.isfinite(losses[kept])
-    return rates[kept][finite], losses[kept][finite]
+    middle = slice(first, len(rates) - last)
+    finite = np.isfinite(losses[middle])
+    return rates[middle][finite], losses[middle][finite]

@@ -96,7 +96,7 @@ def w3_engine(path: str, configurations: list[Any]) -> float:
     from core.engine.data import Batch
     from core.engine.recurrent import Recurrent
     from core.engine.statistics import vector_norms
-    from core.parts.clippers import CLIPPERS
+    from core.parts.clippers import CLIPPERS, Gradients
     from core.parts.optimizers import OPTIMIZERS
 
     naive = naive_module(path)
@@ -118,7 +118,7 @@ def w3_engine(path: str, configurations: list[Any]) -> float:
         losses.append(model.learn(Batch(inputs, targets, naive.RNN_BATCH)))
         norm = torch.from_numpy(vector_norms(model.gradient)).float()
         if clipper.clip is not None:
-            clipper.clip(model.gradient, model.parameters, norm, model.layout, [], **arguments)
+            clipper.clip(Gradients(model.gradient, model.parameters, norm, model.layout), **arguments)
         norms.append(norm)
         sgd.entry.update(model.parameters, model.gradient, state, step, lr, **sgd.arguments)
     return float(losses[-1][0])

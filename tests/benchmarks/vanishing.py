@@ -41,9 +41,11 @@ def gradients_alone(runs: list[Run]) -> int:
     import torch
 
     from core.engine import draws, losses, padded
-    from core.engine.batches import feature_major
-    from core.engine.flow import _workspace
-    from core.engine.network import Network, Parameters, backward, forward
+    from core.engine.backward import backward
+    from core.engine.data import feature_major
+    from core.engine.forward import forward
+    from core.engine.multilayer import process_workspace
+    from core.engine.network import Network, Parameters
     from core.engine.products import product
     from core.engine.statistics import gradient_sizes
     from core.parts.activations import ACTIVATIONS
@@ -54,6 +56,7 @@ def gradients_alone(runs: list[Run]) -> int:
     for run in runs:
         by_shape.setdefault((run.settings.depth, run.settings.activation), []).append(run)
     inputs = labels = None
+    workspace = process_workspace(torch.float32, "cpu")
     deeper = None  # the latest forward pass, of which a shallower network's is the beginning
     for depth, activation in sorted(by_shape, key=lambda shape: (shape[1], -shape[0])):
         stack = by_shape[depth, activation]
@@ -67,7 +70,6 @@ def gradients_alone(runs: list[Run]) -> int:
             labels = torch.stack([draws.labels(run.seed, rows, 10) for run in stack])
         nothing = [None] * len(network.fans)
         parameters = Parameters(list(linears.weights), list(linears.biases), nothing, nothing)
-        workspace = _workspace(torch.float32, "cpu")
         if deeper is None or deeper[0] != activation:
             deeper = activation, forward(network, parameters, inputs, rows, workspace)
         trace = deeper[1].upto(depth)

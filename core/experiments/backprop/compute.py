@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.engine.by_hand_stack import Member, Stack, trained
+from core.engine.by_hand_stack import Member, Stack, training_record
 from core.experiments.backprop.settings import Backprop
 from core.parts.datasets import DATASETS
 from core.settings import Run
@@ -27,6 +27,6 @@ def stack_of(runs: Sequence[Run]) -> Stack:
 def compute(experiment: Experiment, runs: Sequence[Run], device: str) -> list[dict[str, np.ndarray]]:
     """Each run's place and measured columns, computed as one stack, in NumPy whatever the device."""
     stack = stack_of(runs)
-    measured = trained(stack).measured
+    measured = training_record(stack).measured
     epoch = np.arange(stack.epochs + 1)
     return [{"epoch": epoch} | {name: measured[name][r] for name in experiment.measures} for r in range(len(runs))]

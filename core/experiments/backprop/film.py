@@ -71,17 +71,17 @@ def kept_epochs(epochs: int) -> tuple[int, ...]:
 
 def film(run: Run) -> Film:
     """The film of one run, trained again in a worker."""
-    from core.engine.by_hand_stack import trained
+    from core.engine.by_hand_stack import training_record
     from core.experiments.backprop.compute import stack_of
     from core.parts.datasets import all_rows
 
     stack = stack_of([run])
     epochs = kept_epochs(stack.epochs)
-    record = trained(stack, epochs)
+    record = training_record(stack, epochs)
     inputs, labels = all_rows(stack.dataset)
     return Film(
         np.array(epochs),
-        {name: values[0] for name, values in record.kept.items()},
+        {name: values[0] for name, values in record.snapshots.items()},
         {name: values[0] for name, values in record.measured.items()},
         inputs.astype(float),
         labels.astype(float)[:, None],
@@ -152,7 +152,7 @@ def central_differences(network: SimpleNeuralNet, X: Array, y: Array) -> dict[st
 
 def three_ways(network: SimpleNeuralNet, X: Array, y: Array) -> pd.DataFrame:
     """``tensor row column name value by_hand autograd difference``: each gradient by hand, by PyTorch, by definition."""
-    from core.engine.three_ways import autograd
+    from core.engine.autograd_check import autograd
 
     backward = step_of(network, X, y).backward
     machine, slopes = autograd(network, X, y), central_differences(network, X, y)

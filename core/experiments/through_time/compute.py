@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.engine.unrolled import Stack, gradients_through_time
+from core.engine.backprop_through_time import Stack, gradients_through_time
 from core.experiments.through_time.settings import ThroughTime
 from core.parts.datasets import DATASETS
 from core.settings import Run

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.engine.learners import Member, Stack
 from core.engine.network import Network
-from core.engine.training import Member, Stack, training
 from core.engine.transformer import Blocks
+from core.engine.update_measures import training
 from core.experiments.training import perceptron
 from core.experiments.training.settings import Learner, Training
 from core.parts.activations import ACTIVATIONS

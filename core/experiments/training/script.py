@@ -147,14 +147,13 @@ def _loop(settings: Any, columns: tuple[str, ...]) -> str:
         per = schedulers.stepping(scheduler)
         needs_loss = scheduler.entry.needs_loss
     momentum = f'\n            "momentum": {_momentum(settings.optimizer)},' if "momentum" in columns else ""
-    each = "row |= validated()" if per != "batch" or not needs_loss else ""
-    epoch_step = {"epoch": "scheduler.step(row['val_loss'])" if per and needs_loss else "scheduler.step()"}.get(per, "")
-    batch_step = {"batch": "scheduler.step(validated()['val_loss'])" if per and needs_loss else "scheduler.step()"}.get(
+    epoch_step = {"epoch": 'scheduler.step(row["val_loss"])' if per and needs_loss else "scheduler.step()"}.get(per, "")
+    batch_step = {"batch": 'scheduler.step(row["train_loss"])' if per and needs_loss else "scheduler.step()"}.get(
         per, ""
     )
     norms = "\nnorms = []" if "norms" in clip else ""
-    last = "\n".join(line for line in (each or "row |= validated()", epoch_step.replace("'", '"')) if line)
-    after = f"\n{text.indented(batch_step.replace(chr(39), chr(34)), 2)}" if batch_step else ""
+    last = "\n".join(line for line in ("row |= validated()", epoch_step) if line)
+    after = f"\n{text.indented(batch_step, 2)}" if batch_step else ""
     return f"""
 import math
 import torch

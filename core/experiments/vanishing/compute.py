@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.engine.flow import Stack, gradient_flow
+from core.engine.layer_measures import initial_flow, training_flow
+from core.engine.learners import Member, Stack
 from core.experiments.training import perceptron
 from core.experiments.vanishing.plan import shape
 from core.experiments.vanishing.settings import TRAINED, Vanishing
@@ -38,22 +40,21 @@ def _compute_stack(runs: list[Run], device: str) -> list[dict[str, np.ndarray]]:
     data = settings.data
     assert data.features is not None
     network = perceptron.network(settings, data.features, data.outputs if settings.loss in TRAINED else 0)
-    stack = Stack(
-        network,
-        DATASETS.parse(settings.dataset),
-        settings.batch_size,
-        settings.loss,
-        settings.steps,
-        OPTIMIZERS.parse(settings.optimizer) if settings.optimizer else None,
-        settings.dtype,
-        tuple((run.settings.init, run.settings.base_lr, run.seed) for run in runs),  # type: ignore[attr-defined]
-    )
-    measured = gradient_flow(stack, device)
+    members = tuple(Member(run.settings.init, run.seed) for run in runs)  # type: ignore[attr-defined]
+    if settings.optimizer:
+        optimizer = OPTIMIZERS.parse(settings.optimizer)
+        rates = [run.settings.base_lr for run in runs]  # type: ignore[attr-defined]
+        members = tuple(
+            replace(member, base_lr=lr, optimizer=optimizer) for member, lr in zip(members, rates, strict=True)
+        )
+    rows = DATASETS.parse(settings.dataset), settings.batch_size, settings.dtype
+    stack = Stack("mlp", network, settings.width, *rows, members, settings.loss)
+    measured = training_flow(stack, settings.steps, device) if settings.steps else initial_flow(stack, device)
     steps, layers = settings.steps + 1, len(network.fans)
     place = {"step": np.repeat(np.arange(steps), layers), "layer": np.tile(np.arange(1, layers + 1), steps)}
-    rows = []
+    frames = []
     for r, run in enumerate(runs):
         own = {name: values[r].ravel() for name, values in measured.items()}
         own["underflow"] = np.nan_to_num(own["underflow"]).astype(bool)
-        rows.append(place | own | {"theory_grad_rms": theory_grad_rms(run.settings)})  # type: ignore[arg-type]
-    return rows
+        frames.append(place | own | {"theory_grad_rms": theory_grad_rms(run.settings)})  # type: ignore[arg-type]
+    return frames

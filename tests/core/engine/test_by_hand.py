@@ -8,7 +8,7 @@ import torch
 
 from core.engine import by_hand
 from core.engine.by_hand import SimpleNeuralNet, compute_loss, lesson_loss, naive_loss, sigmoid
-from core.engine.by_hand_stack import TENSORS, Member, Stack, networks, trained
+from core.engine.by_hand_stack import TENSORS, Member, Stack, networks, training_record
 from core.parts.activations import ACTIVATIONS
 from core.parts.datasets import DATASETS
 
@@ -99,23 +99,23 @@ def test_the_first_weights_are_those_of_every_other_experiment():
 def test_a_run_is_the_same_alone_and_in_a_stack(activation, dataset, hidden):
     members = tuple(Member("he_normal", 10.0 ** (seed % 4 - 2), seed) for seed in range(11))
     stack = Stack(DATASETS.parse(dataset), hidden, activation, 12, members)
-    together = trained(stack, (12,))
+    together = training_record(stack, (12,))
     for r in (0, 3, 10):
-        alone = trained(stack._replace(members=(members[r],)), (12,))
+        alone = training_record(stack._replace(members=(members[r],)), (12,))
         for name, values in alone.measured.items():
             np.testing.assert_array_equal(values[0], together.measured[name][r], err_msg=name)
-        for name, values in alone.kept.items():
-            np.testing.assert_array_equal(values[0], together.kept[name][r], err_msg=name)
+        for name, values in alone.snapshots.items():
+            np.testing.assert_array_equal(values[0], together.snapshots[name][r], err_msg=name)
 
 
 def test_a_run_that_diverges_has_no_numbers_from_there_on_and_changes_no_other():
     members = (Member("he_normal", 1e5, 0), Member("he_normal", 0.1, 1))
     stack = Stack(DATASETS.parse("moons(samples=100)"), 4, "identity", 3000, members)
-    found = trained(stack).measured
+    found = training_record(stack).measured
     lost = np.isnan(found["train_loss"][0])
     assert not lost[0] and (np.diff(lost.astype(int)) >= 0).all()
     for values in found.values():
         assert np.isnan(values[0][lost]).all()
     np.testing.assert_array_equal(
-        found["train_loss"][1], trained(stack._replace(members=members[1:])).measured["train_loss"][0]
+        found["train_loss"][1], training_record(stack._replace(members=members[1:])).measured["train_loss"][0]
     )

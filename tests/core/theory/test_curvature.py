@@ -50,7 +50,7 @@ def test_a_run_beside_one_that_is_not_finite_is_not_changed():
 
 def plain_network(run):
     """The run's network in plain PyTorch, float64, with the engine's weights."""
-    from core.engine.training import model_of
+    from core.engine.learners import model_of
 
     settings = run.settings
     stack = compute.stack([run])

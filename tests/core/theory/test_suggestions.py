@@ -55,6 +55,18 @@ def test_each_rule_agrees_with_its_tools_formula(name):
     assert minimum_tenth(RATES, losses) == RATES[trimmed][losses[trimmed].argmin()] / 10
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_valley_is_the_one_by_loops_on_noise_and_ties(seed):
+    numbers = np.random.default_rng(seed)
+    losses = numbers.normal(size=len(RATES)) if seed % 2 else numbers.integers(0, 6, len(RATES)).astype(float)
+    assert valley(RATES, losses) == valley_by_loops(RATES, losses)
+
+
+def test_valley_reads_a_hundred_thousand_points():
+    rates, losses = np.geomspace(1e-6, 10, 100_000), np.random.default_rng(0).normal(size=100_000)
+    assert valley(rates, losses - np.linspace(0, 3, 100_000)) > 0
+
+
 def test_the_linear_rule_suggests_far_lower_rates():
     losses = curves()["noisy"]
     assert steepest_linear(RATES, losses) < steepest(RATES, losses) / 100

@@ -28,5 +28,5 @@ def _module(network: SimpleNeuralNet) -> torch.nn.Module:
     """PyTorch's own module for the hidden units' φ, as the registry writes it in a script."""
     part = network.activation
     source = part.entry.code(**part.arguments)  # nn.Name(argument=number)
-    kind = getattr(torch.nn, source.removeprefix("nn.").partition("(")[0])
-    return kind(**part.arguments)
+    module_class = getattr(torch.nn, source.removeprefix("nn.").partition("(")[0])
+    return module_class(**part.arguments)

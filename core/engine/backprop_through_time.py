@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from core.engine.data import data_of
-from core.engine.flow import DTYPES
+from core.engine.learners import DTYPES
 from core.engine.recurrent import Recurrent
 from core.engine.statistics import vector_norms
 from core.parts.datasets import Dataset
@@ -83,5 +83,5 @@ def _norms(signal: Tensor) -> Array:
 
 def _radius_and_stretch(weight: Tensor) -> tuple[float, float]:
     """Largest |eigenvalue| and largest singular value of one run's W_hh (H, H)."""
-    own = weight.double().contiguous().clone()  # memory of its own: LAPACK's bits depend on the alignment
-    return float(torch.linalg.eigvals(own).abs().max()), float(torch.linalg.matrix_norm(own, 2))
+    matrix = weight.double().contiguous().clone()  # memory of its own: LAPACK's bits depend on the alignment
+    return float(torch.linalg.eigvals(matrix).abs().max()), float(torch.linalg.matrix_norm(matrix, 2))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler as lrs
 
-from core.engine.rates import Plateaus, trace
+from core.engine.schedule_trace import Plateaus, trace
 from core.parts.optimizers import OPTIMIZERS
 from core.parts.schedulers import SCHEDULERS
 

@@ -1,0 +1,97 @@
+"""What is measured of every update of a training."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from core.engine.learners import Stack, model_of
+from core.engine.loop import STAGES, Observer, Training
+from core.engine.measures import UPDATES
+from core.engine.schedule_trace import Schedule
+from core.engine.statistics import vector_norms
+from core.engine.updates import UpdateGroup, sorted_by_update
+
+
+def training(stack: Stack, epochs: int, device: str = "cpu") -> dict[str, np.ndarray]:
+    """Every measure of ``measures.UPDATES``, (R, steps) in float64; NaN where a measure does not apply.
+
+    One row per update. From the update on after which a run's loss or parameters are not finite, its numbers are NaN
+    and ``diverged`` is 1. ``clipped`` and ``diverged`` are 0 or 1.
+    """
+    stack, place = sorted_by_update(stack)
+    data = stack.data(device)
+    rates = Schedule.of(stack.members, epochs, data.steps_per_epoch)
+    course = Training(stack.members, model_of(stack, device), data, rates)
+    steps = epochs * data.steps_per_epoch
+    measures = UpdateMeasures(course, steps)
+    course.run(STAGES, [measures], steps)
+    return {name: values[place] for name, values in measures.columns().items()}
+
+
+class UpdateMeasures(Observer):
+    """Fills ``measures.UPDATES``, (R, steps), as a training goes on."""
+
+    def __init__(self, course: Training, steps: int) -> None:
+        self._columns = {name: np.full((len(course.loss), steps), math.nan) for name in UPDATES}
+        self._parameters = torch.empty_like(course.model.parameters)  # before the step
+        self._gradients: list[torch.Tensor | None] = []  # as the backward pass left them, by group
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """The measures, NaN from where a run diverges."""
+        columns = self._columns
+        alive = np.isfinite(columns["train_loss"]) & np.isfinite(columns["update_norm"])
+        alive = np.logical_and.accumulate(alive, axis=1)
+        columns = {name: np.where(alive, values, math.nan) for name, values in columns.items()}
+        columns["diverged"] = (~alive).astype(float)
+        columns["clipped"] = np.nan_to_num(columns["clipped"])
+        return columns
+
+    def before(self, stage: str, training: Training) -> None:
+        """Measures what a step goes by, and keeps what it will change."""
+        if stage == "step":
+            norms, cosines = np.empty_like(training.loss), np.empty_like(training.loss)
+            for group, gradient in zip(training.groups, self._gradients, strict=True):
+                norms[group.rows], cosines[group.rows] = _clipping(training, group, gradient)
+            self._put(training, clipped_grad_norm=norms, clip_cosine=cosines)
+            self._put(training, lr=training.schedule.lr, momentum=training.schedule.momentum)
+            self._parameters.copy_(training.model.parameters)
+
+    def after(self, stage: str, training: Training) -> None:
+        """Measures what a stage has done."""
+        if stage == "backward":
+            self._put(training, train_loss=training.loss, grad_norm=training.grad_norms)
+            self._gradients = [
+                None if group.clipper.keeps_direction else training.model.gradient[group.rows].clone()
+                for group in training.groups
+            ]
+        elif stage == "clip":
+            self._put(training, clipped=training.clipped)
+        elif stage == "step":
+            self._put(training, update_norm=vector_norms(self._parameters.sub_(training.model.parameters)))
+        elif stage == "validate" and training.validation is not None:
+            loss, accuracy = training.validation
+            self._put(training, val_loss=loss, val_accuracy=accuracy)
+
+    def _put(self, training: Training, **values: np.ndarray) -> None:
+        for name, column in values.items():
+            self._columns[name][:, training.step] = column
+
+
+def _clipping(training: Training, group: UpdateGroup, before: torch.Tensor | None) -> tuple[np.ndarray, np.ndarray]:
+    """Norm of a group's gradients, and the cosine between them and what the backward pass left, (r,) each.
+
+    before  the gradients then; None where clipping keeps their direction
+    """
+    norm = training.grad_norms[group.rows]
+    if group.clipper.clip is None:
+        return norm, np.where(norm > 0, 1.0, math.nan)
+    gradient = training.model.gradient[group.rows]
+    after = vector_norms(gradient)
+    if before is None:
+        return after, np.where((norm > 0) & (after > 0), 1.0, math.nan)
+    product = torch.linalg.vecdot(before.double(), gradient.double()).cpu().numpy()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return after, product / (norm * after)
