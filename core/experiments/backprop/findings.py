@@ -9,6 +9,7 @@ import pandas as pd
 
 from core.analysis import statistics
 from core.analysis.points import group_by_settings
+from core.diagnosis import rates
 from core.diagnosis.columns import check_numbers
 from core.diagnosis.finding import Finding
 from core.experiments.backprop.settings import GRADIENTS, Backprop
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from core.experiments import Analysis, Experiment
 
 
-MOVING = 0.02  # of its loss that a run still loses over the last tenth of its epochs: it is on its way
+STILL_FALLING = 0.02  # of its loss that a run still loses over the last tenth of its epochs: it is on its way
 CHANCE = {"xor": 0.6931, "and": 0.5623, "or": 0.5623}  # loss of who knows only how often the answer is 1
-WAITING = 0.85  # of it, above which a run has not begun to learn
+NOT_STARTED = 0.85  # of it, above which a run has not begun to learn
 
 
 def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
@@ -44,19 +45,11 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
 
 def _diverged(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> list[Finding]:
     lost = int(runs["final_train_loss"].isna().sum())
-    if not lost:
-        return []
-    epoch, lr = int(rows.loc[rows["train_loss"].isna(), "epoch"].min()), float(settings["base_lr"])
-    return [
-        Finding(
-            "diverged",
-            "error",
-            f"{_whose(settings)}{lost} of {len(runs)} runs diverge, the first at epoch {epoch}.",
-            {"runs": len(runs), "diverged": lost, "first_epoch": epoch, "base_lr": lr},
-            f"Lower base_lr, say to {lr / 10:g}.",
-            _link(settings, base_lr=f"{lr / 10:g},{lr:g}"),
-        )
-    ]
+    epoch = int(rows.loc[rows["train_loss"].isna(), "epoch"].min()) if lost else 0
+    base_lr = float(settings["base_lr"])
+    words, both = rates.lower_lr(base_lr)
+    remedy = words, _link(settings, base_lr=both)
+    return rates.diverged(_label_prefix(settings), lost, len(runs), epoch, "epoch", base_lr, remedy)
 
 
 def _symmetric(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> list[Finding]:
@@ -73,7 +66,7 @@ def _symmetric(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> l
         Finding(
             "symmetric_units",
             "info" if solved == 1.0 else "error",
-            f"{_whose(settings)}all weights start at zero; the {units} hidden units stay alike, {still}.",
+            f"{_label_prefix(settings)}all weights start at zero; the {units} hidden units stay alike, {still}.",
             {"runs": len(runs), "solved": solved, "hidden": units, "largest_gradient": largest},
             "Draw the first weights at random.",
             _link(settings, init="zeros,lesson"),
@@ -89,8 +82,8 @@ def _unsolved(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> li
     n, hidden, lr = len(runs), int(settings["hidden"]), float(settings["base_lr"])
     low, high = statistics.share_interval(n - len(failed), n)
     ends, tenth = _losses_near_the_end(rows[rows["run"].isin(failed["run"])], int(settings["epochs"]))
-    waiting = ends > WAITING * CHANCE[str(settings["dataset"])]
-    moving = int((waiting | (ends < (1.0 - MOVING) * tenth)).sum())
+    waiting = ends > NOT_STARTED * CHANCE[str(settings["dataset"])]
+    moving = int((waiting | (ends < (1.0 - STILL_FALLING) * tenth)).sum())
     evidence = {
         "runs": n,
         "solved": n - len(failed),
@@ -99,7 +92,7 @@ def _unsolved(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> li
         "final_train_loss": float(failed["final_train_loss"].median()),
         "still_falling": moving,
     }
-    words = f"{_whose(settings)}{len(failed)} of {n} runs end with a wrong answer, at a loss of about {three_digits(evidence['final_train_loss'])}"
+    words = f"{_label_prefix(settings)}{len(failed)} of {n} runs end with a wrong answer, at a loss of about {three_digits(evidence['final_train_loss'])}"
     if moving > len(failed) / 2:
         link = _link(settings, base_lr=f"{lr:g},{lr * 10:g}")
         return [
@@ -125,7 +118,7 @@ def _unsolved(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> li
     ]
 
 
-def _whose(settings: pd.Series) -> str:
+def _label_prefix(settings: pd.Series) -> str:
     """The setting that a message is about, where there are several."""
     return "" if settings["label"] == "all runs" else f"{settings['label']}: "
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from core.analysis.points import group_by_settings
 from core.diagnosis.columns import check_numbers
-from core.diagnosis.finding import Finding, Severity
-from core.diagnosis.rules import ERROR_RATIO, WARN_RATIO
+from core.diagnosis.decay import geometric_change
+from core.diagnosis.finding import Finding
 from core.experiments.through_time.settings import ThroughTime
 from core.experiments.through_time.summary import share_of_first
 from core.sweeps import query
@@ -38,50 +37,34 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
 
 
 def _decay(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series, share: float) -> list[Finding]:
-    logs = np.log(runs["decay_factor"].to_numpy(float))
-    logs, length = logs[np.isfinite(logs)], int(rows["time"].max())
-    if not len(logs) or length < 2:
+    length = int(rows["time"].max())
+    change = geometric_change(
+        runs["decay_factor"].to_numpy(float), length, rows["time"].to_numpy(), rows["grad_norm"].to_numpy(float)
+    )
+    if change is None:
         return []
-    mean = float(logs.mean())
-    margin = 2.0 * float(logs.std(ddof=1)) / math.sqrt(len(logs)) if len(logs) > 1 else _fit_error(rows, mean)
-    nearest = min(abs(mean - margin), abs(mean + margin)) if abs(mean) > margin else 0.0
-    ratio = math.exp(-nearest * (length - 1))  # the change over the whole sequence that the data are sure of
-    if ratio >= WARN_RATIO:
-        return []
-    factor, radius = math.exp(mean), float(runs["spectral_radius"].mean())
+    radius = float(runs["spectral_radius"].mean())
     evidence = {
-        "decay_factor": factor,
-        "ci_low": math.exp(mean - margin),
-        "ci_high": math.exp(mean + margin),
+        "decay_factor": change.factor,
+        "ci_low": change.ci_low,
+        "ci_high": change.ci_high,
         "first_over_last": share,
         "time_steps": length,
         "spectral_radius": radius,
-        "runs": len(logs),
+        "runs": change.runs,
     }
     beside = f" (spectral radius {three_digits(radius)})" if math.isfinite(radius) else ""
     size = three_digits(share) if share > 0 else "nothing"
-    severity: Severity = "error" if ratio < ERROR_RATIO else "warning"
-    if mean < 0:
-        message = (
-            f"{settings['label']}: gradients vanish, by {three_digits(factor)}× a time step towards the first{beside}; "
-            f"step 1 gets {size} of what step {length} gets."
-        )
-        return [Finding("vanishing_gradients", severity, message, evidence, *_vanishing_remedy(settings))]
-    message = (
-        f"{settings['label']}: gradients explode, by {three_digits(factor)}× a time step towards the first{beside}; "
-        f"step 1 gets {size} times what step {length} gets."
+    code, verb, times, remedy = (
+        ("vanishing_gradients", "vanish", "", _vanishing_remedy(settings))
+        if change.vanishes
+        else ("exploding_gradients", "explode", " times", _exploding_remedy(settings))
     )
-    return [Finding("exploding_gradients", severity, message, evidence, *_exploding_remedy(settings))]
-
-
-def _fit_error(rows: pd.DataFrame, slope: float) -> float:
-    """Twice the standard error of one run's fit, where no second seed shows the spread."""
-    shown = rows[(rows["grad_norm"] > 0) & np.isfinite(rows["grad_norm"])]
-    x, y = shown["time"].to_numpy(float), np.log(shown["grad_norm"].to_numpy(float))
-    if len(x) < 3:
-        return math.inf
-    residuals = (y - y.mean()) + slope * (x - x.mean())
-    return 2.0 * math.sqrt(float((residuals**2).sum()) / (len(x) - 2) / float(((x - x.mean()) ** 2).sum()))
+    message = (
+        f"{settings['label']}: gradients {verb}, by {three_digits(change.factor)}× a time step towards the first{beside}; "
+        f"step 1 gets {size}{times or ' of'} what step {length} gets."
+    )
+    return [Finding(code, change.severity, message, evidence, *remedy)]
 
 
 def _compared(settings: pd.Series, **changes: object) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core.analysis.points import group_by_settings
+from core.diagnosis import rates
 from core.diagnosis.columns import check_numbers
 from core.diagnosis.finding import Finding
 from core.diagnosis.rules import MOST_RUNS
@@ -63,20 +64,11 @@ def _per_run(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _lost(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
     """Runs whose numbers left the number format."""
-    runs = _per_run(rows)
-    lost = int(runs["diverged"].sum())
-    if not lost:
-        return []
-    step = int(rows.loc[rows["diverged"].astype(bool), "step"].min())
-    return [
-        Finding(
-            "diverged",
-            "error",
-            f"{settings['label']}: {lost} of {len(runs)} runs diverge, the first at step {step}.",
-            {"runs": len(runs), "diverged": lost, "first_step": step, "base_lr": float(settings["base_lr"])},
-            *_calmer(settings),
-        )
-    ]
+    diverged = rows["diverged"].astype(bool)
+    step = int(rows.loc[diverged, "step"].min()) if diverged.any() else 0
+    runs, lost = rows["run"].nunique(), rows.loc[diverged, "run"].nunique()
+    base_lr = float(settings["base_lr"])
+    return rates.diverged(f"{settings['label']}: ", lost, runs, step, "step", base_lr, _lower_lr(settings))
 
 
 def _rate(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
@@ -88,15 +80,7 @@ def _rate(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
     evidence = {"runs": len(runs), "failed": failed, "progress": progress, "base_lr": float(settings["base_lr"])}
     rose = float((runs["worst"] > 2.0 * runs["first"]).mean())
     if failed >= MOST_RUNS and rose >= MOST_RUNS:
-        return [
-            Finding(
-                "learning_rate_too_high",
-                "error",
-                f"{settings['label']}: the loss rises above its start and stays there in {failed:.0%} of the runs.",
-                {**evidence, "rose": rose},
-                *_calmer(settings),
-            )
-        ]
+        return [rates.loss_rose(f"{settings['label']}: ", failed, {**evidence, "rose": rose}, _lower_lr(settings))]
     if progress < STALLED and falling >= STEADY:
         return [
             Finding(
@@ -105,7 +89,7 @@ def _rate(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
                 f"{settings['label']}: after {int(settings['epochs'])} epochs the loss has gone "
                 f"{max(progress, 0.0):.0%} of its way, and still falls.",
                 {**evidence, "falling_epochs": falling},
-                *_faster(settings),
+                *_raise_lr(settings),
             )
         ]
     return []
@@ -143,7 +127,7 @@ def _clipping(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
                 "info" if adaptive else "warning",
                 f"{settings['label']}: {share:.0%} of the updates are clipped; {effect}.",
                 {**evidence, "kept": kept},
-                *_looser(settings, clipper, evidence["norm_p90"]),
+                *_raise_threshold(settings, clipper, evidence["norm_p90"]),
             )
         ]
     if share == 0.0:
@@ -197,20 +181,22 @@ def _schedule(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
     ]
 
 
-def _calmer(settings: pd.Series) -> tuple[str, str]:
-    lr = float(settings["base_lr"])
+def _lower_lr(settings: pd.Series) -> tuple[str, str]:
+    words, both = rates.lower_lr(float(settings["base_lr"]))
     if str(settings["clipper"]) == "none":
-        link = _link(settings, clipper="none,norm")
-        return f"Clip the gradient's norm (clipper=norm), or lower base_lr to {lr / 10:g}.", link
-    return f"Lower base_lr, say to {lr / 10:g}.", _link(settings, base_lr=f"{lr / 10:g},{lr:g}")
+        lower = words.removeprefix("Lower base_lr, say ")
+        return f"Clip the gradient's norm (clipper=norm), or lower base_lr {lower}", _link(
+            settings, clipper="none,norm"
+        )
+    return words, _link(settings, base_lr=both)
 
 
-def _faster(settings: pd.Series) -> tuple[str, str]:
+def _raise_lr(settings: pd.Series) -> tuple[str, str]:
     lr = float(settings["base_lr"])
     return f"Raise base_lr, say to {lr * 10:g}.", _link(settings, base_lr=f"{lr:g},{lr * 10:g}")
 
 
-def _looser(settings: pd.Series, clipper: str, threshold: float) -> tuple[str, str]:
+def _raise_threshold(settings: pd.Series, clipper: str, threshold: float) -> tuple[str, str]:
     if clipper != "norm":
         return "Raise the threshold, or leave it out.", _link(settings, clipper=f"{clipper},none")
     wider = f"norm(max_norm={threshold:.2g})"

@@ -13,9 +13,11 @@ import pandas as pd
 
 from core.analysis.layers import decay_table
 from core.analysis.points import group_by_settings
+from core.diagnosis import rates
 from core.diagnosis.columns import check_numbers
-from core.diagnosis.finding import Finding, Severity
-from core.diagnosis.rules import ERROR_RATIO, ERROR_SHARE, FEWEST_ROWS, MOST_RUNS, WARN_RATIO, WARN_SHARE
+from core.diagnosis.decay import geometric_change
+from core.diagnosis.finding import Finding
+from core.diagnosis.rules import ERROR_SHARE, FEWEST_ROWS, MOST_RUNS, WARN_SHARE
 from core.experiments.vanishing.settings import Vanishing
 from core.parts.activations import ACTIVATIONS
 from core.sweeps import query
@@ -85,28 +87,15 @@ def _after_training(rows: pd.DataFrame, settings: pd.Series, label: str) -> list
     losses = rows.drop_duplicates(["run", "step"]).pivot(index="run", columns="step", values="train_loss").astype(float)
     losses = losses.where(np.isfinite(losses))
     diverged = losses.iloc[:, -1].isna()
-    found = _diverged(losses[diverged], len(losses), settings, label)
+    lost, remedy = losses[diverged], _lower_lr(settings)
+    step = int(lost.isna().idxmax(axis="columns").min()) if len(lost) else 0
+    found = rates.diverged(f"{label}: ", len(lost), len(losses), step, "step", float(settings["base_lr"]), remedy)
     alive = losses[~diverged]
     if len(alive):
         found += _risen(alive, settings, label)
         last = rows[(rows["step"] == losses.columns[-1]) & rows["run"].isin(alive.index)]
         found += _units(last, settings, f"{label}, after {int(losses.columns[-1])} steps")
     return found
-
-
-def _diverged(lost: pd.DataFrame, runs: int, settings: pd.Series, label: str) -> list[Finding]:
-    if lost.empty:
-        return []
-    step = int(lost.isna().idxmax(axis="columns").min())
-    return [
-        Finding(
-            "diverged",
-            "error",
-            f"{label}: {len(lost)} of {runs} runs diverge, the first at step {step}.",
-            {"runs": runs, "diverged": len(lost), "first_step": step, "base_lr": float(settings["base_lr"])},
-            *_calmer(settings),
-        )
-    ]
 
 
 def _risen(losses: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
@@ -116,16 +105,13 @@ def _risen(losses: pd.DataFrame, settings: pd.Series, label: str) -> list[Findin
     if failed < MOST_RUNS or rose < MOST_RUNS:
         return []
     evidence = {"runs": len(losses), "failed": failed, "rose": rose, "base_lr": float(settings["base_lr"])}
-    message = f"{label}: the loss rises above its start and stays there in {failed:.0%} of the runs."
-    return [Finding("learning_rate_too_high", "error", message, evidence, *_calmer(settings))]
+    return [rates.loss_rose(f"{label}: ", failed, evidence, _lower_lr(settings))]
 
 
-def _calmer(settings: pd.Series) -> tuple[str, str]:
-    lr = float(settings["base_lr"])
-    trained = ("dataset", "batch_size", "loss", "steps", "optimizer")
-    changes = {name: str(settings[name]) for name in trained}
-    changes |= {name: str(settings[name]) for name in ("norm", "residual", "width")}
-    return f"Lower base_lr, say to {lr / 10:g}.", _compared(settings, base_lr=f"{lr / 10:g},{lr:g}", **changes)
+def _lower_lr(settings: pd.Series) -> tuple[str, str]:
+    words, both = rates.lower_lr(float(settings["base_lr"]))
+    names = ("dataset", "batch_size", "loss", "steps", "optimizer", "norm", "residual", "width")
+    return words, _compared(settings, base_lr=both, **{name: str(settings[name]) for name in names})
 
 
 def _no_gradient(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
@@ -159,55 +145,48 @@ def _no_gradient(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Fi
 
 def _decay(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
     """Vanishing or exploding: a geometric change towards the input that the spread over seeds does not explain."""
-    logs = np.log(runs["decay_factor"].to_numpy(float))
-    logs = logs[np.isfinite(logs)]
     depth = int(settings["depth"])
-    if not len(logs) or depth < 2:
-        return []
-    mean = float(logs.mean())
-    margin = 2.0 * float(logs.std(ddof=1)) / math.sqrt(len(logs)) if len(logs) > 1 else _fit_error(rows, mean)
-    nearest = min(abs(mean - margin), abs(mean + margin)) if abs(mean) > margin else 0.0
-    ratio = math.exp(-nearest * (depth - 1))  # the change over the whole network that the data are sure of
-    if ratio >= WARN_RATIO:
+    hidden = rows[rows["layer"] <= rows["depth"]]
+    change = geometric_change(
+        runs["decay_factor"].to_numpy(float), depth, hidden["layer"].to_numpy(), hidden["grad_rms"].to_numpy(float)
+    )
+    if change is None:
         return []
     ends = rows[rows["layer"].isin((1, depth)) & (rows["grad_rms"] > 0)].groupby("layer")["grad_rms"]
     typical = np.exp(ends.apply(lambda sizes: np.log(sizes.astype(float)).mean()))
-    factor, across = math.exp(mean), float(typical.get(1, math.nan) / typical.get(depth, math.nan))
+    across, theory = float(typical.get(1, math.nan) / typical.get(depth, math.nan)), runs["decay_factor_theory"].mean()
     evidence = {
-        "decay_factor": factor,
-        "ci_low": math.exp(mean - margin),
-        "ci_high": math.exp(mean + margin),
-        "decay_factor_theory": float(runs["decay_factor_theory"].mean()),
+        "decay_factor": change.factor,
+        "ci_low": change.ci_low,
+        "ci_high": change.ci_high,
+        "decay_factor_theory": float(theory),
         "first_over_last": across,
-        "runs": len(logs),
+        "runs": change.runs,
         "underflow_share": float(rows["underflow"].astype(float).mean()),
     }
-    severity: Severity = "error" if ratio < ERROR_RATIO else "warning"
-    theory = evidence["decay_factor_theory"]
-    beside = ", mean of the seeds" if len(logs) > 1 else ""  # the charts' factor is pooled: fitted to all seeds at once
+    beside = ", mean of the seeds" if change.runs > 1 else ""  # the charts' factor is fitted to all seeds at once
     beside += f" (theory {three_digits(theory)}×)" if math.isfinite(theory) else ""
-    if mean < 0:
-        lost = " In this number format some layers get nothing but zeros." if evidence["underflow_share"] > 0 else ""
-        message = (
-            f"{label}: gradients vanish, by {three_digits(factor)}× a layer towards the input{beside}; "
-            f"layer 1 gets {three_digits(across)} of what layer {depth} gets.{lost}"
+    zeros = " In this number format some layers get nothing but zeros." if evidence["underflow_share"] > 0 else ""
+    code, verb, words, remedy = (
+        (
+            "vanishing_gradients",
+            "vanish",
+            f"{three_digits(across)} of what layer {depth} gets.{zeros}",
+            _vanishing_remedy,
         )
-        return [Finding("vanishing_gradients", severity, message, evidence, *_vanishing_remedy(settings))]
-    message = (
-        f"{label}: gradients explode, by {three_digits(factor)}× a layer towards the input{beside}; "
-        f"layer 1 gets {three_digits(across)} times what layer {depth} gets."
+        if change.vanishes
+        else (
+            "exploding_gradients",
+            "explode",
+            f"{three_digits(across)} times what layer {depth} gets.",
+            _exploding_remedy,
+        )
     )
-    return [Finding("exploding_gradients", severity, message, evidence, *_exploding_remedy(settings))]
-
-
-def _fit_error(rows: pd.DataFrame, slope: float) -> float:
-    """Twice the standard error of one run's fit, where no second seed shows the spread."""
-    hidden = rows[(rows["layer"] <= rows["depth"]) & (rows["grad_rms"] > 0)]
-    x, y = hidden["layer"].to_numpy(float), np.log(hidden["grad_rms"].to_numpy(float))
-    if len(x) < 3:
-        return math.inf
-    residuals = (y - y.mean()) + slope * (x - x.mean())
-    return 2.0 * math.sqrt(float((residuals**2).sum()) / (len(x) - 2) / float(((x - x.mean()) ** 2).sum()))
+    message = (
+        f"{label}: gradients {verb}, by {three_digits(change.factor)}× a layer towards the input{beside}; "
+        f"layer 1 gets {words}"
+    )
+    return [Finding(code, change.severity, message, evidence, *remedy(settings))]
 
 
 def _compared(settings: pd.Series, **changes: str) -> str:
