@@ -39,7 +39,7 @@ _EXPORTS = {
     "core.files": ("csv_bytes", "parquet_bytes"),
     "core.frames": ("COLUMNS",),
     "core.jobs": ("Jobs",),
-    "core.jobs.estimates": ("START_SECONDS", "Estimate", "estimate", "too_large"),
+    "core.jobs.estimates": ("START_SECONDS", "Estimate", "estimate", "measured_speed", "too_large"),
     "core.jobs.executors": ("InlineExecutor", "Pool", "local_executor", "pool"),
     "core.jobs.job": ("Job",),
     "core.jobs.workers": ("Workers",),

@@ -189,24 +189,21 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _say_cost(sweep: core.Sweep, arguments: argparse.Namespace) -> None:
-    """What the sweep would cost, of which runs the store holds some."""
-    cost, stored = core.estimate(sweep, arguments.workers), _stored(sweep, arguments)
+    """What the sweep would cost, of which runs the store holds some; a store that is not there is not made."""
+    from core.store import Store, default_path
+
+    stored, speed = 0, 1.0
+    if Path(arguments.store or default_path()).is_file():
+        store = Store(arguments.store, arguments.device)
+        try:
+            stored = 0 if arguments.fresh else store.count(sweep.ids)
+            speed = core.measured_speed(sweep.experiment, store)
+        finally:
+            store.close()
+    cost = core.estimate(sweep, arguments.workers, speed)
     there = f" ({stored:,} of them in the store)" if stored else ""
     seconds = core.START_SECONDS + cost.computing(stored) if stored < cost.runs else 1.0
     print(f"{cost.runs:,} runs{there}, {cost.rows:,} rows, about {_duration(seconds)}, about {cost.bytes / 1e9:.1f} GB")
-
-
-def _stored(sweep: core.Sweep, arguments: argparse.Namespace) -> int:
-    """How many of the sweep's runs the store holds; a store that is not there is not made."""
-    from core.store import Store, default_path
-
-    if arguments.fresh or not Path(arguments.store or default_path()).is_file():
-        return 0
-    store = Store(arguments.store, arguments.device)
-    try:
-        return store.count(sweep.ids)
-    finally:
-        store.close()
 
 
 class _Reporter:

@@ -270,6 +270,15 @@ class Store:
                 (experiment, self.device, self.versions),
             ).fetchall()
 
+    def durations(self, experiment: str, most: int) -> list[tuple[str, float]]:
+        """(settings as JSON, seconds) of the latest runs of an experiment on today's device and versions."""
+        with self._speaking():
+            return self._connection.execute(
+                "SELECT settings, seconds FROM runs WHERE experiment=? AND device=? AND versions=? "
+                "ORDER BY created DESC LIMIT ?",
+                (experiment, self.device, self.versions, most),
+            ).fetchall()
+
     def counts(self) -> dict[str, tuple[int, int]]:
         """Per experiment: runs, and bytes of their frames."""
         with self._speaking():

@@ -125,7 +125,7 @@ def _read(kind: core.Experiment) -> tuple[core.Sweep | None, str]:
             given[name] = text
     try:
         sweep = _sweep(kind.name, tuple(given.items()))
-        refusal = core.too_large(sweep, cost_of=lambda sweep: page.estimate(sweep, sweep.key))
+        refusal = page.too_large(sweep)
     except ValueError as error:
         problem = str(error)
         for text in st.session_state.get(f"{kind.name}:dataset", []):

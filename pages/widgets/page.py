@@ -78,10 +78,28 @@ def _count(_sweep: core.Sweep, _store: core.Store, key: str, path: str, state: t
     return _store.count(_sweep.ids)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def estimate(_sweep: core.Sweep, key: str) -> core.Estimate:
+PAGE_SETTINGS = 5_000  # of a sweep asked for on a page: all sessions share the server's one interpreter
+
+
+def too_large(sweep: core.Sweep) -> str | None:
+    """Why a page can't ask for the sweep."""
+    return core.too_large(sweep, cost_of=lambda sweep: estimate(sweep, sweep.key), settings_limit=PAGE_SETTINGS)
+
+
+def estimate(sweep: core.Sweep, key: str) -> core.Estimate:
     """What the sweep would cost, worked out once."""
-    return core.estimate(_sweep)
+    return _estimate(sweep, key, round(_speed(sweep.experiment, store(), str(store().path)), 1))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _estimate(_sweep: core.Sweep, key: str, speed: float) -> core.Estimate:
+    return core.estimate(_sweep, speed=speed)
+
+
+@st.cache_data(ttl=60.0, max_entries=32, show_spinner=False)
+def _speed(name: str, _store: core.Store, path: str) -> float:
+    """How fast this machine is, by what it has computed so far."""
+    return core.measured_speed(name, _store)
 
 
 def chart(figure: core.Figure, name: str) -> None:
