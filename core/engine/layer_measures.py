@@ -34,7 +34,7 @@ def initial_flow(stack: Stack, device: str = "cpu") -> dict[str, np.ndarray]:
     )
     measures = LayerMeasures(model, (len(stack.members), 1))
     measures.begin(0)
-    measures.end(batch, model.learn(batch).cpu().numpy())
+    measures.end(model, batch, model.learn(batch).cpu().numpy())
     return measures.columns
 
 
@@ -102,7 +102,6 @@ class LayerMeasures(Observer):
     """
 
     def __init__(self, model: Perceptrons, shape: tuple[int, int]) -> None:
-        self._model = model
         self.columns = {name: np.full((*shape, len(model.network.fans)), math.nan) for name in LAYERS}
         phi = model.network.activation
         self._slope_bound = phi.entry.slope_bound(**phi.arguments)
@@ -124,7 +123,8 @@ class LayerMeasures(Observer):
     def after(self, stage: str, training: Training) -> None:
         """Ends the pass of a row, or measures a step."""
         if stage == "backward":
-            self.end(training.batch, training.loss)
+            assert isinstance(training.model, Perceptrons)
+            self.end(training.model, training.batch, training.loss)
         elif stage == "step":
             self._measure_step(training)
 
@@ -133,17 +133,17 @@ class LayerMeasures(Observer):
         self._row = {name: values[:, row] for name, values in self.columns.items()}
         self._least_exponent = np.zeros(len(self._row["train_loss"]), np.int64)
 
-    def end(self, batch: Batch, loss: np.ndarray) -> None:
+    def end(self, model: Perceptrons, batch: Batch, loss: np.ndarray) -> None:
         """The pass is made: its loss (R,), and whether a plain one would have lost the gradient of a layer."""
         self._row["train_loss"][:] = loss[:, None]
         self._row["underflow"][:] = 0.0
-        doubtful = np.flatnonzero(self._least_exponent < SAFE_EXPONENT[self._model.layers.weights[0].dtype])
+        doubtful = np.flatnonzero(self._least_exponent < SAFE_EXPONENT[batch.inputs.dtype])
         if len(doubtful):
-            self._row["underflow"][doubtful] = self._model.all_zero(batch)[doubtful]
+            self._row["underflow"][doubtful] = model.all_zero(batch)[doubtful]
 
-    def _layer(self, trace: Trace, gradient: LayerGradient) -> None:
+    def _layer(self, model: Perceptrons, trace: Trace, gradient: LayerGradient) -> None:
         """Measures one layer."""
-        row, model, index = self._row, self._model, gradient.layer - 1
+        row, index = self._row, gradient.layer - 1
         fan_out, fan_in = model.network.fans[index]
         sizes = gradient_sizes(gradient.weight, fan_out * fan_in, gradient.weight_exponent)
         row["grad_mean_abs"][:, index], row["grad_rms"][:, index], row["grad_norm"][:, index] = sizes

@@ -23,7 +23,7 @@ from core.parts.norms import NORMS
 if TYPE_CHECKING:
     from torch import Tensor
 
-LayerObserver = Callable[[Trace, LayerGradient], None]
+LayerObserver = Callable[["Perceptrons", Trace, LayerGradient], None]
 PLAIN = Mode(scaled=False)
 _WORKSPACES: dict[tuple[torch.dtype, str], Workspace] = {}
 
@@ -52,7 +52,7 @@ class Perceptrons:
         space, weights = self._workspace, self._weight_gradients()
         for layer in backward(self.network, self.layers, trace, start, exponent, space, scaled, weights):
             if self.observe is not None:
-                self.observe(trace, layer)
+                self.observe(self, trace, layer)
             self._keep(layer)
         return loss
 
@@ -126,8 +126,8 @@ class Multilayer(Perceptrons):
                 bias_view.copy_(bias)
             if gain is not None:
                 gain.fill_(1.0)
-        self.learning = PLAIN._replace(running=Running.start(network, self.layers))
-        self.evaluating = self.learning._replace(evaluating=True)
+        self.learning = Mode(running=Running.start(network, self.layers))
+        self.evaluating = self.learning._replace(scaled=False, evaluating=True)
         self._evaluation = Workspace(dtype, device)
 
     def evaluate(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -139,7 +139,7 @@ class Multilayer(Perceptrons):
         return losses.evaluated(self.logits(trace), batch.targets, self.network.classes, batch.rows)
 
     def _forward(self, batch: Batch) -> Trace:
-        mode = self.learning._replace(scaled=self.observe is not None)
+        mode = self.learning if self.observe is not None else self.learning._replace(scaled=False)
         return forward(self.network, self.layers, batch.inputs, batch.rows, self._workspace, mode)
 
     def _weight_gradients(self) -> list[Tensor]:
@@ -147,17 +147,19 @@ class Multilayer(Perceptrons):
 
     def _keep(self, layer: LayerGradient) -> None:
         index, gradients = layer.layer - 1, self._gradients
+        vectors = gradients.biases[index], gradients.gains[index], gradients.shifts[index]
+        for vector, gradient in zip(vectors, (layer.bias, layer.gain, layer.shift), strict=True):
+            if vector is not None and gradient is not None:
+                vector.copy_(gradient)
+        if self.observe is None:
+            return
+        # the plain pass needs no power of two
         if layer.weight_exponent.any():
             gradients.weights[index].mul_(powers(layer.weight_exponent, layer.weight))
-        for place, gradient in (
-            (gradients.biases[index], layer.bias),
-            (gradients.gains[index], layer.gain),
-            (gradients.shifts[index], layer.shift),
-        ):
-            if place is not None and gradient is not None:
-                place.copy_(gradient)
-                if layer.exponent.any():
-                    place.mul_(powers(layer.exponent, place))
+        if layer.exponent.any():
+            for vector in vectors:
+                if vector is not None:
+                    vector.mul_(powers(layer.exponent, vector))
 
 
 class InitialPerceptrons(Perceptrons):

@@ -56,6 +56,7 @@ def w2_engine(path: str, configurations: list[Any]) -> float:
     """One stack of W2: mean loss and rate of every epoch, as the baseline keeps them."""
     import torch
 
+    from core.engine import losses
     from core.engine.data import Batch
     from core.engine.multilayer import Multilayer
     from core.engine.network import Network
@@ -66,7 +67,8 @@ def w2_engine(path: str, configurations: list[Any]) -> float:
     naive = naive_module(path)
     inputs, labels = naive.digits()
     network = Network(64, 64, 10, ACTIVATIONS.parse("relu"), tuple(RESIDUALS["none"].layers(1, "none", True)))
-    model = Multilayer(network, tuple(("torch_default", seed) for _, _, seed in configurations), torch.float32, "cpu")
+    draws = tuple(("torch_default", seed) for _, _, seed in configurations)
+    model = Multilayer(network, draws, losses.plain_cross_entropy, torch.float32, "cpu")
     adam, state = OPTIMIZERS.parse("adam"), {}
     rates, plateaus = w2_rates(naive, configurations)
     orders = {seed: torch.Generator().manual_seed(seed) for _, _, seed in configurations}

@@ -219,7 +219,7 @@ def test_another_list_of_stages_is_the_plain_loop_that_is_written_so(name):
     clipped = member("norm(max_norm=0.5)")
     ours = losses_of(stage_list, clipped)
     np.testing.assert_allclose(ours, plain_losses(loop, clipped), rtol=1e-9)
-    if name not in ("right",):
+    if name != "right":
         assert not np.allclose(ours, losses_of(STAGES, clipped), rtol=1e-3)
 
 
@@ -249,10 +249,10 @@ def test_the_schedule_before_the_step_leaves_the_first_rate_out():
             if stage == "step":
                 rates.append(training.schedule.lr[0])
 
-    cosine = member(scheduler="linear_warmup")
-    training_of(stack_of(cosine)).run(STAGES, [Rates()], 8)
+    warming = member(scheduler="linear_warmup")
+    training_of(stack_of(warming)).run(STAGES, [Rates()], 8)
     right_rates, rates[:] = list(rates), []
-    training_of(stack_of(cosine)).run(stages("zero", "backward", "schedule", "step"), [Rates()], 8)
+    training_of(stack_of(warming)).run(stages("zero", "backward", "schedule", "step"), [Rates()], 8)
     assert rates[:7] == right_rates[1:]
 
 
