@@ -106,7 +106,8 @@ if running:
     st.subheader("Running now")
     for job in running:
         st.progress(
-            job.progress.finished / job.progress.total, text=f"{job.sweep.text()}: {job.progress.finished:,} runs"
+            job.progress.finished / job.progress.total,
+            text=f"{core.plain(job.sweep.text())}: {job.progress.finished:,} runs",
         )
 
 st.subheader("Recent results")
@@ -118,7 +119,7 @@ for stored in recent:
     kind = core.experiment(stored.experiment)
     st.page_link(
         page.page_of(kind),
-        label=f"{made} · {kind.title}: {page.sweep_words(kind, stored.link)} ({stored.runs:,} {'run' if stored.runs == 1 else 'runs'})",
+        label=f"{made} · {kind.title}: {core.plain(page.sweep_words(kind, stored.link))} ({stored.runs:,} {'run' if stored.runs == 1 else 'runs'})",
         icon=":material/history:",
         query_params=stored.link,
     )
@@ -129,5 +130,5 @@ for place, picture, name in sorted(pictures, key=lambda entry: entry[1] is not o
     chart = drawn.chart.properties(height=CHART_HEIGHT)
     chart = chart.configure_axisY(titleFontSize=0, titlePadding=0)  # said above, where there is room for it
     with place:
-        st.markdown(f"**{MEASURED[name]}.** {drawn.title}")
+        st.markdown(f"**{MEASURED[name]}.** {core.plain(drawn.title)}")
         st.altair_chart(chart, width="stretch", key=f"home {name}")

@@ -51,8 +51,16 @@ _EXPORTS = {
     "core.store": ("Store", "StoreError", "default_path"),
     "core.sweeps": ("Sweep",),
     "core.tables": ("to_frame",),
-    "core.uploads": ("Upload", "dataset_label", "dataset_shape", "kept_sheet", "own_tables"),
-    "core.words": ("three_digits",),
+    "core.uploads": (
+        "Upload",
+        "dataset_label",
+        "dataset_shape",
+        "file_marks",
+        "foreign_tables",
+        "kept_sheet",
+        "own_tables",
+    ),
+    "core.words": ("plain", "three_digits"),
 }
 _ROOM_OF = {name: room for room, names in _EXPORTS.items() for name in names}
 __all__ = [*_ROOM_OF, "charts", "code", "compute", "findings", "report", "run", "run_job", "stored_table", "summary"]  # noqa: PLE0604  # names of strings, all

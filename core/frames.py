@@ -195,8 +195,14 @@ _ALL = (
     Column("mean", "float64", "", "mean", "mean over seeds"),
     Column("median", "float64", "", "median", "median over seeds"),
     Column("standard_error", "float64", "", "standard error", "standard error of the mean over seeds"),
-    Column("ci_low", "float64", "", "interval, low end", "lower end of the 95 % bootstrap interval over seeds"),
-    Column("ci_high", "float64", "", "interval, high end", "upper end of the 95 % bootstrap interval over seeds"),
+    Column(
+        "ci_low",
+        "float64",
+        "",
+        "interval, low end",
+        "lower end of the 95 % interval over seeds: Student's t for means, jackknife with t for pooled fits, Wilson's for shares",
+    ),
+    Column("ci_high", "float64", "", "interval, high end", "upper end of that interval"),
     Column(
         "decay_factor",
         "float64",

@@ -60,7 +60,7 @@ def report(
         figures=list({**kind.figures(analysis), **more}.values()),
         specification=_specification,
         comparison=comparison,
-        interval_note="Mean over seeds, with its 95 % bootstrap interval.",
+        interval_note="Mean over seeds, with its 95 % interval (Student's t; of pooled fits the jackknife's, of shares Wilson's).",
         shown_rows=SHOWN_ROWS,
         cell=lambda value: three_digits(value) if isinstance(value, float) else str(value),
         settings=[(name, text, meanings[name]) for name, text in sweep.link().items()],

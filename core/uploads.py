@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,31 @@ class Upload:
 
 def own_tables(datasets: Iterable[str]) -> list[str]:
     """Those of the datasets that are users' own tables."""
-    return [text for text in datasets if text.startswith("csv(")]
+    return [text for text in datasets if text.strip().startswith("csv(")]
+
+
+def foreign_tables(datasets: Iterable[str]) -> list[str]:
+    """Those of the datasets that name a file which is no kept upload: a page must not read it. No file is touched."""
+    kept = (Path(default_path()).parent / FOLDER).resolve()
+    foreign = []
+    for text in own_tables(datasets):
+        try:
+            path = DATASETS.parse(text).arguments.get("path")
+        except ValueError:
+            continue  # no dataset at all, which is said elsewhere
+        if path is None or Path(str(path)).resolve().parent != kept:
+            foreign.append(text)
+    return foreign
+
+
+def file_marks(datasets: Iterable[str]) -> tuple[tuple[float, int], ...]:
+    """When each kept table among the datasets was written, and its size: others once a file has changed."""
+    marks = []
+    for text in own_tables(datasets):
+        with suppress(ValueError, OSError):
+            status = Path(str(DATASETS.parse(text).arguments["path"])).stat()
+            marks.append((status.st_mtime, status.st_size))
+    return tuple(marks)
 
 
 def kept_sheet(text: str) -> tuple[own_data.Sheet, str]:

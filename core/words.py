@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_SIGNS = re.compile(r"([!-+/:-@\[-`{-~-])")  # Markdown's signs are ASCII: before others a \\ would be seen
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -38,3 +40,8 @@ def span(values: pd.Series, unit: str = "") -> str:
         return "–"
     low, high = three_digits(float(values.min())), three_digits(float(values.max()))
     return f"{low}{unit}" if low == high else f"{low}{unit} – {high}{unit}"
+
+
+def plain(text: object) -> str:
+    """Anybody's words as Markdown that shows them as they are: no image, link, formula or emphasis."""
+    return _SIGNS.sub(r"\\\1", str(text))

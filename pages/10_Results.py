@@ -49,7 +49,7 @@ for stored in sweeps:
         }
     )
 if not rows:
-    st.caption(f"No sweep holds {wanted!r}. Clear the filter to see all {len(sweeps):,}.")
+    st.caption(f"No sweep holds {core.plain(repr(wanted))}. Clear the filter to see all {len(sweeps):,}.")
     st.stop()
 
 shown = pd.DataFrame(rows)[["made", "experiment", "settings", "finished", "runs"]]

@@ -75,7 +75,7 @@ def decay_table(frame: pd.DataFrame, settings: Sequence[str], last: bool = False
 def pooled_decay(frame: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
     """One row per point: ``label n decay ci_low ci_high theory weights slopes``, at the first step.
 
-    decay    fitted to the root mean square over seeds, with its bootstrap interval over seeds
+    decay    fitted to the root mean square over seeds, with its jackknife interval over seeds
     weights  the factor that passing a hidden layer's weights brings: √fan_out · RMS weight
     slopes   what φ' brings: the backward signal's factor over that of the weights, from the second layer on; both
              NaN where a norm or a skip takes part as well
@@ -87,7 +87,7 @@ def pooled_decay(frame: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
         layers = np.arange(1, depth + 1)
         theory = block["theory_grad_rms"].to_numpy(float).reshape(gradients.shape)[0]
         decay = float(decay_factor(layers, root_mean_square(gradients)))
-        low, high = statistics.interval(seeds, _resampled_decay(layers, gradients), depth)
+        low, high = statistics.jackknife_interval(seeds, _resampled_decay(layers, gradients))
         row = {"point": point, "n": seeds, "decay": decay, "ci_low": low, "ci_high": high}
         row["theory"] = float(decay_factor(layers, theory))
         plain = depth > 1 and table.loc[point, "norm"] == "none" and table.loc[point, "residual"] == "none"

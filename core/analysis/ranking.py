@@ -11,6 +11,8 @@ import pandas as pd
 from core.analysis import statistics
 from core.analysis.points import group_by_settings
 
+FALSE_CLAIMS = 0.04  # how often a difference may be claimed where there is none; simulated: below 5 %
+
 
 def standing(runs: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.DataFrame:
     """``point label n runs mean`` and the settings of every point; ``runs`` is a summary of runs.
@@ -51,19 +53,44 @@ def _in_order(table: pd.DataFrame, ascending: bool = True) -> pd.DataFrame:
 def paired(runs: pd.DataFrame, settings: Sequence[str], name: str, measure: str, reference: object) -> pd.DataFrame:
     """``value n mean ci_low ci_high``: the measure of each value of setting ``name`` minus that of ``reference``.
 
-    Pairs have the same seed and all other settings alike; pairs with a run that diverged are left out.
+    Pairs have the same seed and all other settings alike; pairs with a run that was lost are left out. The intervals hold
+    together: each is widened for how many values are compared (Bonferroni).
     """
     others = [setting for setting in settings if setting != name]
     keyed = runs.assign(**{setting: runs[setting].astype(object).fillna("") for setting in others})
     wide = keyed.pivot_table(index=[*others, "seed"], columns=name, values=measure, sort=False)
     if reference not in wide:
         return pd.DataFrame(columns=["value", "n", "mean", "ci_low", "ci_high"])
-    rows = [
-        {"value": value, **statistics.over_seeds((wide[value] - wide[reference]).dropna())}
-        for value in wide.columns
-        if value != reference
-    ]
+    values = [value for value in wide.columns if value != reference]
+    rows = [{"value": value, **_difference(wide[value] - wide[reference], len(values))} for value in values]
     return pd.DataFrame(rows)
+
+
+def _difference(differences: pd.Series, comparisons: int) -> dict[str, float]:
+    """n, mean and interval of paired differences, one of so many comparisons."""
+    finite = differences[np.isfinite(differences.astype(float))].to_numpy(float)
+    low, high = statistics.mean_interval(finite, 1.0 - FALSE_CLAIMS / comparisons)
+    return {"n": len(finite), "mean": float(finite.mean()) if len(finite) else math.nan, "ci_low": low, "ci_high": high}
+
+
+def surely_first(runs: pd.DataFrame, settings: Sequence[str], measure: str, table: pd.DataFrame) -> bool:
+    """Whether the first of a ranking differs from every other for sure: paired by seed, corrected for all pairs.
+
+    Any of k settings may come out first by chance, so that each comparison is one of k (k - 1) / 2.
+    """
+    number, _ = group_by_settings(runs, settings)
+    wide = runs.assign(point=number).pivot_table(index="seed", columns="point", values=measure, sort=False)
+    first, others = table["point"].iloc[0], list(table["point"].iloc[1:])
+    if first not in wide or not others:
+        return False
+    pairs = len(table) * (len(table) - 1) // 2
+    for other in others:
+        if other not in wide:
+            return False
+        difference = _difference(wide[first] - wide[other], pairs)
+        if not (difference["ci_high"] < 0 or difference["ci_low"] > 0):
+            return False
+    return True
 
 
 def best_values(runs: pd.DataFrame, name: str, over: str, measure: str) -> pd.DataFrame:

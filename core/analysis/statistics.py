@@ -1,9 +1,8 @@
-"""What repeated seeds say: means with bootstrap intervals, straight-line fits."""
+"""What repeated seeds say: means with Student's t intervals, shares with Wilson's, fits with the jackknife's."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,34 +11,45 @@ import pandas as pd
 
 from core.analysis.points import group_by_settings, varying_settings
 
-RESAMPLES = 1000
 CONFIDENCE = 0.95
-Statistic = Callable[[np.ndarray], np.ndarray]  # indices (..., n) of resampled seeds -> value (...)
+SHARES = ("diverged", "failed", "solved")  # measures that are 0 or 1: Wilson's interval of their share
+Statistic = Callable[[np.ndarray], np.ndarray]  # indices (k, m) of the seeds that take part -> (k,)
 
 
-def interval(n: int, statistic: Statistic, width: int = 1) -> tuple[float, float]:
-    """The 95 % percentile bootstrap interval over n seeds, from SciPy; NaN for fewer than two.
+def t_quantile(n: int, confidence: float = CONFIDENCE) -> float:
+    """How many standard errors of n values their two-sided interval reaches to either side; Student 1908."""
+    from scipy.stats import t
 
-    width  numbers that the statistic holds per seed, so that a batch of resamples fits the memory
+    return float(t.ppf(0.5 + confidence / 2.0, n - 1))
+
+
+def mean_interval(values: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Student's t interval of the mean of finite values; NaN for fewer than two."""
+    n = len(values)
+    if n < 2:
+        return math.nan, math.nan
+    mean, margin = float(values.mean()), t_quantile(n, confidence) * float(values.std(ddof=1)) / math.sqrt(n)
+    return mean - margin, mean + margin
+
+
+def jackknife_interval(n: int, statistic: Statistic) -> tuple[float, float]:
+    """The 95 % interval of a positive statistic of n seeds: jackknife with Student's t, on its logarithm; NaN for few seeds.
+
+    statistic  indices (k, m) of the seeds that take part -> (k,), all positive
+
+    Source: Efron 1982, The Jackknife, the Bootstrap and Other Resampling Plans, chapter 3.
     """
     if n < 2:
         return math.nan, math.nan
-    from scipy.stats import DegenerateDataWarning, bootstrap
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DegenerateDataWarning)  # seeds without a finite value: the interval is NaN
-        result = bootstrap(
-            (np.arange(n),),
-            lambda indices, axis: statistic(indices),
-            n_resamples=RESAMPLES,
-            batch=max(1, int(4e6 / (n * width))),
-            confidence_level=CONFIDENCE,
-            method="percentile",
-            vectorized=True,
-            axis=-1,
-            rng=np.random.default_rng(0),  # the same frame gives the same interval
-        )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+    without = np.array([np.delete(np.arange(n), seed) for seed in range(n)])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        whole = float(np.log(statistic(np.arange(n)[None])[0]))
+        each = np.log(statistic(without))
+    if not (math.isfinite(whole) and np.isfinite(each).all()):
+        return math.nan, math.nan
+    error = math.sqrt((n - 1) / n * float(((each - each.mean()) ** 2).sum()))
+    margin = t_quantile(n) * error
+    return math.exp(whole - margin), math.exp(whole + margin)
 
 
 def over_seeds(values: Sequence[float] | np.ndarray) -> dict[str, float]:
@@ -50,7 +60,7 @@ def over_seeds(values: Sequence[float] | np.ndarray) -> dict[str, float]:
     if n == 0:
         empty = dict.fromkeys(("mean", "median", "standard_error", "ci_low", "ci_high"), math.nan)
         return {"n": 0, **empty}
-    low, high = interval(n, lambda indices: finite[indices].mean(-1))
+    low, high = mean_interval(finite)
     return {
         "n": n,
         "mean": float(finite.mean()),
@@ -59,6 +69,14 @@ def over_seeds(values: Sequence[float] | np.ndarray) -> dict[str, float]:
         "ci_low": low,
         "ci_high": high,
     }
+
+
+def measure_over_seeds(name: str, values: pd.Series) -> dict[str, float]:
+    """``over_seeds`` of the measure ``name``; shares of runs get Wilson's interval."""
+    result = over_seeds(values)
+    if name in SHARES and result["n"] > 1:
+        result["ci_low"], result["ci_high"] = share_interval(round(result["mean"] * result["n"]), int(result["n"]))
+    return result
 
 
 def slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -87,7 +105,8 @@ def _with_interval(row: Any) -> str:
     if not row.n:
         return "–"
     mean = f"{row.mean:.3g}"
-    return mean if math.isnan(row.ci_low) else f"{mean} ({row.ci_low:.3g} to {row.ci_high:.3g})"
+    low, high = f"{row.ci_low:.3g}", f"{row.ci_high:.3g}"
+    return mean if math.isnan(row.ci_low) or low == high else f"{mean} ({low} to {high})"
 
 
 def share_interval(successes: int, n: int) -> tuple[float, float]:
@@ -110,6 +129,6 @@ def summary_table(runs: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     number, _ = group_by_settings(runs, names)
     for _, block in runs.groupby(number):
         settings = block.iloc[0][list(names)].to_dict()
-        rows += [{**settings, "measure": name, **over_seeds(block[name])} for name in measures]
+        rows += [{**settings, "measure": name, **measure_over_seeds(name, block[name])} for name in measures]
     columns = [*names, "measure", "n", "mean", "median", "standard_error", "ci_low", "ci_high"]
     return pd.DataFrame(rows, columns=columns)

@@ -47,7 +47,9 @@ def geometric_change(
         return None
     mean = float(logs.mean())
     margin = (
-        2.0 * float(logs.std(ddof=1)) / math.sqrt(len(logs)) if len(logs) > 1 else _fit_margin(positions, sizes, mean)
+        _t(len(logs)) * float(logs.std(ddof=1)) / math.sqrt(len(logs))
+        if len(logs) > 1
+        else _fit_margin(positions, sizes, mean)
     )
     nearest = min(abs(mean - margin), abs(mean + margin)) if abs(mean) > margin else 0.0
     ratio = math.exp(-nearest * (places - 1))  # the change over the whole way that the data are sure of
@@ -58,10 +60,17 @@ def geometric_change(
 
 
 def _fit_margin(positions: np.ndarray, sizes: np.ndarray, slope: float) -> float:
-    """Twice the standard error of one run's fit, where no second seed shows the spread."""
+    """The 95 % margin of one run's fit, where no second seed shows the spread."""
     usable = (sizes > 0) & np.isfinite(sizes)
     x, y = positions[usable].astype(float), np.log(sizes[usable].astype(float))
     if len(x) < 3:
         return math.inf
     residuals = (y - y.mean()) + slope * (x - x.mean())
-    return 2.0 * math.sqrt(float((residuals**2).sum()) / (len(x) - 2) / float(((x - x.mean()) ** 2).sum()))
+    return _t(len(x) - 1) * math.sqrt(float((residuals**2).sum()) / (len(x) - 2) / float(((x - x.mean()) ** 2).sum()))
+
+
+def _t(n: int) -> float:
+    """Standard errors to either side of a mean of n values that hold it 19 times of 20."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, n - 1))

@@ -25,14 +25,27 @@ class DataShape(NamedTuple):
 
     classes   0: the target is a number
     length    time steps of a sequence; 0: the rows of a table
-    majority  share of the largest class among all rows, which is the accuracy of always answering it; NaN for a number
+    counts    rows of each class; empty where the target is a number
+    guess     the loss of guessing a number: its variance, 1 where it is standardized
     """
 
     features: int | None
     classes: int
     training_rows: int | None
     length: int = 0
-    majority: float = math.nan
+    counts: tuple[int, ...] = ()
+    guess: float = math.nan
+
+    @property
+    def majority(self) -> float:
+        """The accuracy of always answering the largest class; NaN for a number."""
+        return max(self.counts) / sum(self.counts) if self.counts else math.nan
+
+    @property
+    def guess_loss(self) -> float:
+        """The loss of guessing: the entropy of the classes' shares in nats, or the variance of a number."""
+        shares = [count / sum(self.counts) for count in self.counts if count]
+        return -sum(share * math.log(share) for share in shares) if shares else self.guess
 
     @property
     def outputs(self) -> int:
@@ -123,7 +136,9 @@ def _own_rows(**given: Any) -> tuple[np.ndarray, np.ndarray]:
 def _own_shape(**given: Any) -> DataShape:
     own = own_data.sheet(**given)
     data = table(Part(DATASETS["csv"], given))
-    return DataShape(data.train_inputs.shape[1], len(own.classes), len(data.train_inputs), majority=own.majority)
+    return DataShape(
+        data.train_inputs.shape[1], len(own.classes), len(data.train_inputs), counts=own.class_counts, guess=1.0
+    )
 
 
 def _own_argument(name: str, meaning: str, identifies: bool = True) -> Argument:
@@ -210,8 +225,8 @@ def _gate(name: str, label: str, source: str, *answers: int) -> Dataset:
     code = f"""\
 import numpy as np
 inputs, labels = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array({list(answers)})"""
-    ones = sum(answers) / len(answers)
-    shape = DataShape(2, 2, len(answers), majority=max(ones, 1.0 - ones))
+    ones = sum(answers)
+    shape = DataShape(2, 2, len(answers), counts=(len(answers) - ones, ones))
     return Dataset(name=name, label=label, source=source, shape=lambda: shape, rows=rows, whole=True, code=lambda: code)
 
 
@@ -236,11 +251,9 @@ def _training_part(samples: int) -> int:
     return samples - math.ceil(0.2 * samples)  # as train_test_split rounds
 
 
-def _real(
-    name: str, label: str, source: str, rows: int, features: int, classes: int, largest: float = math.nan
-) -> Dataset:
-    """One of scikit-learn's own tables; ``largest`` counts the rows of its largest class."""
-    shape = DataShape(features, classes, _training_part(rows), majority=largest / rows)
+def _real(name: str, label: str, source: str, rows: int, features: int, counts: tuple[int, ...] = ()) -> Dataset:
+    """One of scikit-learn's own tables; ``counts`` are the rows of its classes, none for a number."""
+    shape = DataShape(features, len(counts), _training_part(rows), counts=counts, guess=1.0)
     return Dataset(
         name=name, label=label, source=source, shape=lambda: shape, rows=_shipped(name), code=_shipped_code(name)
     )
@@ -259,7 +272,9 @@ def _drawn(
             Argument(name="noise", kind=float, default=noise, minimum=0.0, maximum=10.0, meaning="spread of the noise"),
             *more,
         ),
-        shape=lambda samples, **_: DataShape(2, 2, _training_part(samples), majority=math.ceil(samples / 2) / samples),
+        shape=lambda samples, **_: DataShape(
+            2, 2, _training_part(samples), counts=(math.ceil(samples / 2), samples // 2)
+        ),
         rows=rows,
         code=code,
     )
@@ -283,7 +298,7 @@ DATASETS: Registry[Dataset] = Registry(
                 meaning="inputs of the network; left out: as many as the width",
             ),
         ),
-        shape=lambda features: DataShape(features, 10, None, majority=0.1),
+        shape=lambda features: DataShape(features, 10, None, counts=(1,) * 10),
         code=lambda features: (
             """\
 inputs = torch.randn(BATCH_SIZE, FEATURES, generator=generator("inputs"))
@@ -293,16 +308,22 @@ labels = torch.randint(0, CLASSES, (BATCH_SIZE,), generator=generator("labels"))
     _gate("xor", "XOR", "the lesson's four points", 0, 1, 1, 0),
     _gate("and", "AND", "1 where both inputs are 1; one straight line separates it", 0, 0, 0, 1),
     _gate("or", "OR", "1 where an input is 1; one straight line separates it", 0, 1, 1, 1),
-    _real("digits", "handwritten digits", "real, 8 × 8 pixels; Alpaydin & Kaynak 1998 (UCI)", 1797, 64, 10, 183),
-    _real("breast_cancer", "breast cancer", "real, 30 measures of cells; Street 1993 (UCI)", 569, 30, 2, 357),
-    _real("wine", "wine", "real, 13 chemical measures; Forina 1991 (UCI)", 178, 13, 3, 71),
+    _real(
+        "digits",
+        "handwritten digits",
+        "real, 8 × 8 pixels; Alpaydin & Kaynak 1998 (UCI)",
+        1797,
+        64,
+        (178, 182, 177, 183, 181, 182, 181, 179, 174, 180),
+    ),
+    _real("breast_cancer", "breast cancer", "real, 30 measures of cells; Street 1993 (UCI)", 569, 30, (212, 357)),
+    _real("wine", "wine", "real, 13 chemical measures; Forina 1991 (UCI)", 178, 13, (59, 71, 48)),
     _real(
         "diabetes",
         "diabetes progression (a number)",
         "real, 10 measures of patients; Efron 2004; the target is standardized too: a loss of 1 is that of guessing the mean",
         442,
         10,
-        0,
     ),
     _drawn("moons", "two moons", "sklearn.datasets.make_moons", 0.2, _moons, _moons_code),
     _drawn("circles", "two circles", "sklearn.datasets.make_circles", 0.1, _circles, _circles_code),
@@ -330,7 +351,7 @@ labels = torch.randint(0, CLASSES, (BATCH_SIZE,), generator=generator("labels"))
                 meaning="training sequences of a run",
             ),
         ),
-        shape=lambda length, samples: DataShape(2, 0, samples, length),
+        shape=lambda length, samples: DataShape(2, 0, samples, length, guess=1 / 6),
         code=_adding_code,
     ),
     Dataset(

@@ -88,6 +88,11 @@ class Sheet:
         return len(self.labels)
 
     @property
+    def class_counts(self) -> tuple[int, ...]:
+        """Rows of each class; empty where the target is a number."""
+        return tuple(np.bincount(self.labels).tolist()) if self.classes else ()
+
+    @property
     def majority(self) -> float:
         """The share of the largest class; NaN where the target is a number."""
         return float(np.bincount(self.labels).max() / len(self.labels)) if self.classes else math.nan

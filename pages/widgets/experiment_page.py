@@ -17,18 +17,25 @@ def experiment_page(name: str, result: Result = result_panel.result_panel) -> No
     kind = core.experiment(name)
     page.begin(kind.title)
     with st.sidebar:
-        sweep, problem = form.settings_form(kind, dict(st.query_params) or kind.presets[0].settings)
+        said = form.settings_form(kind, dict(st.query_params) or kind.presets[0].settings)
     st.title(kind.title)
     st.markdown(f"**{kind.question}**")
     predict.questions(kind)
-    if sweep is None:
-        st.error(problem)
-        st.caption("Change it in the form at the left (» on a narrow screen) or in the address; nothing was lost.")
-    else:
+    last = f"{kind.name}:last sweep"
+    if said.faults:
+        st.error("  \n".join(core.plain(fault) for fault in said.faults))
+        st.button("Start from the defaults", key="start over", on_click=form.start_over, args=(kind,))
+    sweep = said.sweep
+    if sweep is not None:
         form.write_link(kind, sweep)
+        st.session_state[last] = sweep
         tables = core.own_tables(sweep.axes.get("dataset", ()))
         if tables:
-            st.caption(f"On your own data: {', '.join(core.dataset_label(text) for text in tables)}.")
+            st.caption(f"On your own data: {core.plain(', '.join(core.dataset_label(text) for text in tables))}.")
+    elif last in st.session_state:
+        sweep = st.session_state[last]
+        st.caption("Below stands the last result, of the settings before this change.")
+    if sweep is not None:
         result(kind, sweep)
     with st.expander("What this shows, with the formulas"):
         st.markdown(kind.explanation)

@@ -6,29 +6,38 @@ A teacher's link may hide controls, ``hide=init,seeds``: they then keep what the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
 import core
 from pages.widgets import own_data, page
 
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
 HIDE = "hide"
 
 
-def settings_form(kind: core.Experiment, start: Mapping[str, str]) -> tuple[core.Sweep | None, str]:
-    """The form, filled from ``start`` (link fields); the sweep that it describes now, or None and what is wrong."""
+class Form(NamedTuple):
+    """What the form says: its sweep, or None and why, in a sentence per fault that stands at no field."""
+
+    sweep: core.Sweep | None
+    faults: list[str]
+
+
+def settings_form(kind: core.Experiment, start: Mapping[str, str]) -> Form:
+    """The form, filled from ``start`` (link fields). It stays whatever the link says; each fault stands at its field."""
     prefix = f"{kind.name}:"
     linked = dict(st.query_params)
     if linked and linked != st.session_state.get(f"{prefix}written"):  # a link was followed, to here from wherever
-        unknown_names = _strange(kind, linked) or _lock(kind, linked)
-        if unknown_names:
-            return None, unknown_names
+        st.session_state[f"{prefix}link faults"] = _strange(kind, linked) + _lock(kind, linked)
         st.session_state[f"{prefix}written"] = linked
         fill(kind, linked)
     elif any(f"{prefix}{name}" not in st.session_state for name in _drawn(kind)):  # a new session, or back on the page
         fill(kind, st.session_state.get(f"{prefix}kept") or start)
     if hidden(kind):
-        st.caption(f"Set by the link that brought you here: {_locked_words(kind)}.")
+        st.caption(f"Set by the link that brought you here: {core.plain(_locked_words(kind))}.")
     if "preset" not in hidden(kind):
         st.selectbox(
             "Preset",
@@ -40,28 +49,39 @@ def settings_form(kind: core.Experiment, start: Mapping[str, str]) -> tuple[core
             args=(kind,),
             help="Fills the form; then press Run.",
         )
-    names = kind.settings.names()
     shown = _drawn(kind)
     if "dataset" in shown and kind.accepts_csv and kind.settings.limits["dataset"].registry is not None:
         own_data.upload(kind)
-    for name in kind.main_settings:
-        if name in shown:
-            _field(prefix, name, kind.settings.limits[name])
+    places = {name: _field(prefix, name, kind.settings.limits[name]) for name in kind.main_settings if name in shown}
     if "seeds" in shown:
         st.text_input(
             "seeds",
             key=f"{prefix}seeds",
             help="How many seeds (20), a half-open range (3:7) or a list (3,5). More seeds, narrower intervals.",
         )
-    more = [name for name in names if name in shown and name not in kind.main_settings]
+        places["seeds"] = st.empty()
+    more = [name for name in kind.settings.names() if name in shown and name not in kind.main_settings]
     if more:
         with st.expander("More settings"):
-            for name in more:
-                _field(prefix, name, kind.settings.limits[name])
-    sweep, problem = _read(kind)
+            places |= {name: _field(prefix, name, kind.settings.limits[name]) for name in more}
+    sweep, faults = _read(kind)
+    elsewhere = list(st.session_state.get(f"{prefix}link faults", []))
+    for fault in faults:
+        name, _, words = fault.partition(": ")
+        if name in places:
+            places[name].error(core.plain(words))
+        elsewhere.append(f"{_label(name)}: {words}" if name in places else fault)
     if sweep is not None:
         st.session_state[f"{prefix}kept"] = sweep.link()
-    return sweep, problem
+    return Form(sweep, elsewhere)
+
+
+def start_over(kind: core.Experiment) -> None:
+    """Puts every field back to its default, and forgets what a link has hidden or got wrong."""
+    prefix = f"{kind.name}:"
+    st.session_state[f"{prefix}link faults"] = []
+    st.session_state.pop(f"hidden by a link {kind.name}", None)
+    fill(kind, {})
 
 
 def hidden(kind: core.Experiment) -> dict[str, str]:
@@ -86,21 +106,18 @@ def write_link(kind: core.Experiment, sweep: core.Sweep) -> None:
     st.query_params.from_dict(link)
 
 
-def _strange(kind: core.Experiment, linked: Mapping[str, str]) -> str:
-    """The sentence on a field of a link that is no setting."""
+def _strange(kind: core.Experiment, linked: Mapping[str, str]) -> list[str]:
+    """A sentence for each field of a link that is no setting; it is left out."""
     known = [*kind.settings.names(), "seeds", HIDE]
-    return next((core.unknown("setting", name, known) for name in linked if name not in known), "")
+    return [f"{core.unknown('setting', name, known)}. It was left out" for name in linked if name not in known]
 
 
-def _lock(kind: core.Experiment, linked: Mapping[str, str]) -> str:
-    """Hides the controls that the link names, as the link has set them; the sentence on a name that is none."""
+def _lock(kind: core.Experiment, linked: Mapping[str, str]) -> list[str]:
+    """Hides the controls that the link names, as the link has set them; a sentence for each name that is none."""
     names, known = core.split_values(linked.get(HIDE, "")), hideable(kind)
-    for name in names:
-        if name not in known:
-            return core.unknown("control to hide", name, known)
     set_to = {**_default_texts(kind), "seeds": "1"} | dict(linked)
-    st.session_state[f"hidden by a link {kind.name}"] = {name: set_to.get(name, "") for name in names}
-    return ""
+    st.session_state[f"hidden by a link {kind.name}"] = {name: set_to.get(name, "") for name in names if name in known}
+    return [f"{core.unknown('control to hide', name, known)}. It was left out" for name in names if name not in known]
 
 
 def _locked_words(kind: core.Experiment) -> str:
@@ -110,12 +127,13 @@ def _locked_words(kind: core.Experiment) -> str:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _sweep(name: str, given: tuple[tuple[str, str], ...]) -> core.Sweep:
+def _sweep(name: str, given: tuple[tuple[str, str], ...], files: tuple[tuple[float, int], ...]) -> core.Sweep:
     """The sweep of these texts, whose points and ids are worked out once for all reruns and sessions."""
     return core.experiment(name).sweep(dict(given))
 
 
-def _read(kind: core.Experiment) -> tuple[core.Sweep | None, str]:
+def _read(kind: core.Experiment) -> tuple[core.Sweep | None, list[str]]:
+    """The sweep that the fields describe, or None and a sentence per fault."""
     defaults = _default_texts(kind)
     given = {}
     for name in [*defaults, "seeds"]:
@@ -123,15 +141,20 @@ def _read(kind: core.Experiment) -> tuple[core.Sweep | None, str]:
         text = ",".join(value) if isinstance(value, list) else str(value or "")
         if text != defaults.get(name):  # a default is not "given": it may have no effect without being an error
             given[name] = text
+    if core.foreign_tables(core.split_values(given.get("dataset", ""))):
+        if given["dataset"] in {stored.link.get("dataset") for stored in page.store().sweeps()}:
+            return kind.stored_sweep(given), []  # what the command line computed may be looked at
+        return None, ["dataset: on pages a table of your own is an upload; a path belongs to the command line"]
     try:
-        sweep = _sweep(kind.name, tuple(given.items()))
+        datasets = core.split_values(given.get("dataset", ""))
+        sweep = _sweep(kind.name, tuple(given.items()), core.file_marks(datasets))
         refusal = page.too_large(sweep)
     except ValueError as error:
         problem = str(error)
-        for text in st.session_state.get(f"{kind.name}:dataset", []):
+        for text in core.own_tables(st.session_state.get(f"{kind.name}:dataset", [])):
             problem = problem.replace(text, core.dataset_label(text))  # a table by its name, not by where it is kept
-        return None, problem
-    return (None, refusal) if refusal else (sweep, "")
+        return None, problem.split("\n")
+    return (None, [refusal]) if refusal else (sweep, [])
 
 
 def fill(kind: core.Experiment, fields: Mapping[str, str]) -> None:
@@ -152,10 +175,17 @@ def _is_choice(limits: core.Limits) -> bool:
     return bool(limits.choices) or limits.registry is not None
 
 
-def _field(prefix: str, name: str, limits: core.Limits) -> None:
+def _label(name: str) -> str:
+    """What a setting's field is called."""
+    if name not in core.COLUMNS:
+        return name
     column = core.COLUMNS[name]
-    unit = f" ({column.unit})" if column.unit not in ("", column.label) else ""
-    label = f"{column.label}{unit}"
+    return f"{column.label} ({column.unit})" if column.unit not in ("", column.label) else column.label
+
+
+def _field(prefix: str, name: str, limits: core.Limits) -> DeltaGenerator:
+    """Draws a setting's field; the place below it, for what is wrong with it."""
+    column, label = core.COLUMNS[name], _label(name)
     if not _is_choice(limits):
         st.text_input(
             label,
@@ -164,7 +194,7 @@ def _field(prefix: str, name: str, limits: core.Limits) -> None:
             help=f"{column.meaning[0].upper()}{column.meaning[1:]}. {limits.allowed()}; several as 5,20"
             + (" or start:stop:step." if limits.kind is int else "."),
         )
-        return
+        return st.empty()
     if limits.registry is not None:
         known = [entry.name for entry in limits.registry]
         labels = {
@@ -186,6 +216,7 @@ def _field(prefix: str, name: str, limits: core.Limits) -> None:
         help=f"{column.meaning[0].upper()}{column.meaning[1:]}."
         + (" Arguments are typed: normal(std=0.1)." if name == "init" else ""),
     )
+    return st.empty()
 
 
 def _take_preset(kind: core.Experiment) -> None:

@@ -23,6 +23,9 @@ class Panel(NamedTuple):
 def job_panel(sweep: core.Sweep) -> Panel:
     """Draws the panel. A small sweep starts by itself, a large one on Run."""
     jobs, store = page.jobs(), page.store()
+    if sweep.stored:
+        st.caption("Over a table of the command line: what it computed is shown, and a page can't compute more of it.")
+        return Panel(None, False, page.stored_count(sweep))
     cost = page.estimate(sweep, sweep.key)
     job = jobs.find(sweep, store)
     running = job is not None and job.running  # before counting: what ends in between is seen by who polls
@@ -67,7 +70,7 @@ def progress(job: core.Job | None) -> None:
         return
     state = job.progress
     if state.state == "failed":
-        place.error(state.error)
+        place.error(core.plain(state.error))
         return
     words = f"{state.finished:,} of {state.total:,} runs"
     if job.cancelling:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import streamlit as st
@@ -32,7 +31,7 @@ def upload(kind: core.Experiment) -> None:
         except ValueError as error:
             problem = str(error)
         if problem:
-            st.error(problem.removeprefix("csv: "))
+            st.error(core.plain(problem.removeprefix("csv: ")))
 
 
 def _uploaded(kind: core.Experiment, upload: core.Upload) -> None:
@@ -76,7 +75,7 @@ def _sheet(digest: str, target: str, _upload: core.Upload) -> Any:
 
 def _in_use(chosen: list[str]) -> None:
     """The report of the table that the form names already."""
-    tables = core.own_tables(chosen)
+    tables = [text for text in core.own_tables(chosen) if not core.foreign_tables([text])]
     if tables:
         sheet, target = core.kept_sheet(tables[0])
         _summary(sheet, target)
@@ -91,15 +90,15 @@ def _summary(sheet: Any, target: str) -> None:
     dropped = lost if sheet.dropped_rows else ""
     if sheet.classes:
         shown = ", ".join(sheet.classes[:6]) + (" …" if len(sheet.classes) > 6 else "")
-        goal = f"**{len(sheet.classes)} classes**: {_plain(shown)}"
+        goal = f"**{len(sheet.classes)} classes**: {core.plain(shown)}"
         baseline = f"an accuracy of **{sheet.majority:.1%}**, that of always answering the largest class"
     else:
         (note,) = (column.note for column in sheet.columns if column.kind == "target")
-        goal = f"**{_plain(note)}**, standardized"
+        goal = f"**{core.plain(note)}**, standardized"
         baseline = "a loss of **1**, that of always answering the mean"
     st.caption(
         f"**{sheet.rows:,} rows**{dropped}, {len(sheet.numbers) + len(sheet.texts)} of {len(sheet.columns) - 1} columns used.  \n"
-        f"Predicts {_plain(target)}: {goal}.  \nTo beat: {baseline}."
+        f"Predicts {core.plain(target)}: {goal}.  \nTo beat: {baseline}."
     )
 
 
@@ -107,15 +106,10 @@ def _columns(sheet: Any) -> None:
     """What became of every column."""
     for name, used_as in (("Numbers, standardized", "number"), ("Text, encoded", "text"), ("Left out", "left out")):
         found = [column for column in sheet.columns if column.kind == used_as]
-        told = [_plain(column.name) + (f" ({_plain(column.note)})" if column.note else "") for column in found]
+        told = [core.plain(column.name) + (f" ({core.plain(column.note)})" if column.note else "") for column in found]
         more = f" and {len(told) - SHOWN_COLUMNS:,} more" if len(told) > SHOWN_COLUMNS else ""
         if found:
             st.caption(f"**{name}**: {', '.join(told[:SHOWN_COLUMNS])}{more}.")
-
-
-def _plain(text: str) -> str:
-    """A user's words, which are no Markdsheet."""
-    return re.sub(r"([!-+/:-@\[-`{-~-])", r"\\\1", text)  # Markdown's signs are ASCII: before others a \ would be seen
 
 
 def _use(kind: core.Experiment, upload: core.Upload, dataset: str) -> None:

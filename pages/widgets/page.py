@@ -62,7 +62,7 @@ def store() -> core.Store:
     try:
         return _store(core.default_path())
     except core.StoreError as error:
-        st.error(str(error))
+        st.error(core.plain(error))
         st.stop()
         raise
 
@@ -105,12 +105,12 @@ def _speed(name: str, _store: core.Store, path: str) -> float:
 def chart(figure: core.Figure, name: str) -> None:
     """The chart, its title and note as text of the page: they wrap where a chart's own would be cut off."""
     with st.container(border=True):
-        st.markdown(f"**{figure.title}**")
+        st.markdown(f"**{core.plain(figure.title)}**")
         specification = copy.deepcopy(figure.specification)  # Streamlit takes it apart
         specification["height"] += CHART_MARGIN
         st.vega_lite_chart(specification, width="stretch", key=f"chart {name}")
         if figure.note:
-            st.caption(figure.note)
+            st.caption(core.plain(figure.note))
 
 
 def sweep_words(kind: core.Experiment, link: Mapping[str, str]) -> str:

@@ -81,10 +81,10 @@ def _judge(kind: core.Experiment, question: core.Question, guess: str | None, an
     choice, words = answer
     measured = question.choices[choice]
     if guess == measured:
-        st.success(f"As you said: {measured}. {words}")
+        st.success(f"As you said: {measured}. {core.plain(words)}")
     else:
         said = f"You said “{guess}”; it came out" if guess else "It came out"
-        st.info(f"{said} “{measured}”. {words}")
+        st.info(f"{said} “{measured}”. {core.plain(words)}")
     st.page_link(
         page.page_of(kind), label="Open this run", icon=":material/open_in_new:", query_params=question.settings
     )

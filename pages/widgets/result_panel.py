@@ -120,7 +120,7 @@ def _pictures(_kind: core.Experiment, _analysis: core.Analysis, key: Key, chosen
 def _above(pictures: Pictures, result: Result, missing: int) -> None:
     """The headline numbers and the findings; of a part of the runs, they say so."""
     for column, (label, value, note) in zip(st.columns(len(pictures.headline)), pictures.headline, strict=True):
-        column.metric(label, value, help=note)
+        column.metric(core.plain(label), value, help=core.plain(note))
     if result.measured:
         if missing > 0:
             st.caption(f"So far, {missing:,} runs missing: what follows may change.")
@@ -139,7 +139,9 @@ def _charts(kind: core.Experiment, pictures: Pictures, result: Result) -> None:
                 page.chart(pictures.figures[name], name)
     if len(result.comparison) > 1:
         st.subheader("Comparison")
-        st.caption("Mean over seeds, with its 95 % bootstrap interval.")
+        st.caption(
+            "Mean over seeds, with its 95 % interval (Student's t; of pooled fits the jackknife's, of shares Wilson's)."
+        )
         st.dataframe(result.comparison, hide_index=True, column_config=_column_config(result.comparison))
 
 
@@ -176,7 +178,7 @@ def _findings(findings: list[core.Finding], whole: bool) -> None:
 
 def _finding_text(finding: core.Finding) -> str:
     shown = f" [See it work]({finding.link})" if finding.link else ""
-    return f"{ICONS[finding.severity]} **{finding.message}** {finding.remedy}{shown}"
+    return f"{ICONS[finding.severity]} **{core.plain(finding.message)}** {core.plain(finding.remedy)}{shown}"
 
 
 def _take_away(kind: core.Experiment, sweep: core.Sweep, result: Result, store: core.Store, more: MoreCharts) -> None:

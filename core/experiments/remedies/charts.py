@@ -14,7 +14,7 @@ from core.analysis import ranking, statistics
 from core.analysis.baseline import majority
 from core.analysis.points import group_by_settings
 from core.experiments.remedies.summary import AT_CHANCE, curves_of, skill, standing, survivors
-from core.experiments.training.charts import NOTHING, curve_chart, guessing_note
+from core.experiments.training.charts import NOTHING, curve_chart, guessing_note, ranking_title
 from core.frames import COLUMNS
 from core.parts.remedies import MEMBERS
 from core.plotting.axes import log10, power_axis
@@ -90,22 +90,10 @@ def _ranking(whole: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], meas
     table = table.head(20)
     if table.empty:
         return empty("No run has a finite value yet.")
-    first = table.iloc[0]
-    shown = f"{first['mean']:.1%}" if measure.endswith("accuracy") else three_digits(float(first["mean"]))
-    title = f"{first['label']} ends best: {shown}{_hedge(table, measure)}" if len(table) > 1 else f"It ends at {shown}"
-    note = f"Dot: mean over seeds; line: 95 % bootstrap interval, n = {int(table['n'].max())}."
+    title = ranking_title(runs, names, table, measure)
+    note = f"Dot: mean over seeds; line: 95 % interval (Student's t), n = {int(table['n'].max())}."
     scale = series_scale(whole, names, list(table["label"]))
     return interval_chart(table, "label", title, COLUMNS[measure].title, note, scale)
-
-
-def _hedge(table: pd.DataFrame, measure: str) -> str:
-    """What is to be said where the interval of the second of a ranking holds the first's."""
-    first, second = table.iloc[0], table.iloc[1]
-    if measure.endswith("accuracy"):
-        overlap = second["ci_high"] >= first["ci_low"]
-    else:
-        overlap = second["ci_low"] <= first["ci_high"]
-    return f", {second['label']} within the spread of the seeds" if overlap else ""
 
 
 def _depth_chart(whole: pd.DataFrame, runs: pd.DataFrame, measure: str) -> Figure:
@@ -134,7 +122,7 @@ def _depth_chart(whole: pd.DataFrame, runs: pd.DataFrame, measure: str) -> Figur
     deepest = table[table["depth"] == table["depth"].max()].sort_values("mean", ascending=measure.endswith("loss"))
     best = deepest.iloc[0]
     shown = f"{best['mean']:.0%}" if measure.endswith("accuracy") else three_digits(float(best["mean"]))
-    title = f"At {int(best['depth'])} layers {best['remedy']} still holds best: {shown}"
+    title = f"At {int(best['depth'])} layers {best['remedy']} has the best mean: {shown}"
     return figure(drawn, title, f"Mean over seeds, n = {int(table['n'].max())}, with its 95 % interval.", HEIGHT)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from core.analysis import ranking
 from core.analysis.layers import decay_table
 from core.experiments.remedies.settings import Remedies
-from core.experiments.training.summary import setting_table, summary
+from core.experiments.training.summary import failures, setting_table, summary
 
 if TYPE_CHECKING:
     from core.experiments import Experiment
@@ -35,20 +35,20 @@ def run_summary(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
     if frame.empty:
         return pd.DataFrame(columns=["run", *Remedies.names(), "seed", *measures, "decay_factor", "decay_factor_last"])
     table = curves_of(frame)
-    first = table[~table["run"].duplicated()].set_index("run")
     last = table[~table["run"].duplicated(keep="last")].set_index("run")
     runs = frame.loc[~frame["run"].duplicated(), ["run", *Remedies.names(), "seed"]].reset_index(drop=True)
     at = runs["run"].map
-    lost = last["train_loss"].isna()
+    diverged = last["train_loss"].isna()
+    failed, exploded = failures(table, diverged)
     decay = decay_table(frame, Remedies.names()).set_index("run")["decay_factor"]
     decay_last = decay_table(frame, Remedies.names(), last=True).set_index("run")["decay_factor"]
     return runs.assign(
-        final_train_loss=at(last["train_loss"]),
-        final_val_loss=at(last["val_loss"]),
+        final_train_loss=at(last["train_loss"].mask(exploded)),
+        final_val_loss=at(last["val_loss"].mask(exploded)),
         best_val_loss=at(table.groupby("run")["val_loss"].min()),
         final_val_accuracy=at(last["val_accuracy"]),
-        diverged=at(lost).astype(float),
-        failed=at(lost | ~(last["train_loss"] < first["train_loss"])).astype(float),
+        diverged=at(diverged).astype(float),
+        failed=at(failed).astype(float),
         decay_factor=at(decay),
         decay_factor_last=at(decay_last),
     )

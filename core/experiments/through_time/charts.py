@@ -169,9 +169,7 @@ def _decay_tooltip() -> list[alt.Tooltip]:
 
 
 FACTOR = "factor per step back in time (×)"
-INTERVAL = (
-    "Dot: mean over seeds, {}; line through it: 95 % bootstrap interval. Below 1 gradients fade, above 1 they explode."
-)
+INTERVAL = "Dot: mean over seeds, {}; line through it: 95 % interval (Student's t). Below 1 gradients fade, above 1 they explode."
 
 
 def _around_one(values: pd.DataFrame) -> alt.Scale:

@@ -105,33 +105,40 @@ def ending_title(table: pd.DataFrame, measure: str) -> str:
     first, last = ranked.iloc[0], ranked.iloc[-1]
     if len(table) == 1:
         return f"The mean {word} is {three_digits(first['mean'])}"
-    verb = "tie" if len(ranking.tied(ranked)) > 1 else "ends lowest"
+    verb = "tie" if len(ranking.tied(ranked)) > 1 else "has the lowest mean"
     beside = f", then {last['label']} {three_digits(last['mean'])}" if len(ranked) == 2 and verb != "tie" else ""
-    return f"{ranking.best_label(ranked)} {verb}: mean {word} {three_digits(first['mean'])}{beside}"
+    return f"{ranking.best_label(ranked)} {verb}: {word} {three_digits(first['mean'])}{beside}"
 
 
-def ranking_title(table: pd.DataFrame, measure: str) -> str:
-    """Who ends best, and whether the interval of the next overlaps."""
+def ranking_title(runs: pd.DataFrame, names: Sequence[str], table: pd.DataFrame, measure: str) -> str:
+    """Who ends best, and whether that is sure: paired by seed, corrected for how many are compared."""
     ranked = table[np.isfinite(table["mean"].to_numpy(float))]
     if ranked.empty:
         return COLUMNS[measure].label
-    first = ranked.iloc[0]
+    shown = "{:.1%}".format if measure.endswith("accuracy") else lambda value: three_digits(float(value))
+    first, best = ranked.iloc[0], ranking.best_label(ranked)
     if len(ranked) == 1:
-        return f"{ranking.best_label(ranked)}: {COLUMNS[measure].label} {three_digits(first['mean'])}"
+        return f"{best}: {COLUMNS[measure].label} {shown(first['mean'])}"
     if len(ranking.tied(ranked)) > 1:
-        same = f"{COLUMNS[measure].label} {three_digits(first['mean'])}"
-        return f"{ranking.best_label(ranked)} tie, as they never differed: {same}"
-    second = ranked.iloc[1]
+        return f"{best} tie, as they never differed: {COLUMNS[measure].label} {shown(first['mean'])}"
+    lowest = "highest" if measure.endswith("accuracy") else "lowest"
     whole = bool((ranked["n"] == ranked["runs"]).iloc[:2].all())
-    clear = "is clearly lowest" if first["ci_high"] < second["ci_low"] else "is lowest, within the spread of the seeds"
-    verb = clear if whole else "ends best"
-    return f"{ranking.best_label(ranked)} {verb}: {three_digits(first['mean'])}, then {ranking.best_label(ranked.iloc[1:])} {three_digits(second['mean'])}"
+    if whole and ranking.surely_first(runs, names, measure, ranked):
+        verb = f"is clearly {lowest}"
+    elif first["n"] < 2:
+        verb = f"is {lowest}, of one run each"
+    else:
+        verb = f"is {lowest}, within the spread of the seeds"
+    second = ranked.iloc[1:]
+    return f"{best} {verb}: {shown(first['mean'])}, then {ranking.best_label(second)} {shown(second.iloc[0]['mean'])}"
 
 
 def lost_note(runs: pd.DataFrame) -> str:
     """How many runs the means leave out, as a sentence; empty where none is."""
-    lost = int(runs["diverged"].sum())
-    return f" {lost} of {len(runs)} runs diverged; the means leave them out." if lost else ""
+    diverged = int(runs["diverged"].sum())
+    exploded = int((runs["final_train_loss"].isna() & (runs["diverged"] == 0)).sum())
+    parts = [f"{diverged} diverged"] * (diverged > 0) + [f"{exploded} ended far above their start"] * (exploded > 0)
+    return f" Of {len(runs)} runs {' and '.join(parts)}; the means leave them out." if parts else ""
 
 
 def ranking_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], measure: str) -> Figure:
@@ -142,9 +149,9 @@ def ranking_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str],
     return interval_chart(
         table,
         "label",
-        ranking_title(table, measure),
+        ranking_title(runs, names, table, measure),
         COLUMNS[measure].title,
-        f"Dot: mean over seeds; line: 95 % bootstrap interval, n = {count_text(table['n'])}.{lost_note(runs)}",
+        f"Dot: mean over seeds; line: 95 % interval (Student's t), n = {count_text(table['n'])}.{lost_note(runs)}",
         series_scale(frame, names, list(table["label"])),
     )
 
@@ -246,7 +253,8 @@ def paired_chart(
         "value",
         f"Seed by seed, {' and '.join(words)}",
         f"difference in {COLUMNS[measure].label} to {reference}",
-        "Dot: mean of the differences between runs of the same seed; line: its 95 % interval. Left of 0 is better.",
+        f"Dot: mean of the differences between runs of the same seed; line: its interval, which holds for all {len(finite)} "
+        "together (Student's t, Bonferroni). Left of 0 is better.",
         series_scale(frame, [name], list(finite["value"])),
         zero_line=True,
     )

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from core.analysis import curves, statistics
+from core.analysis.baseline import guess_loss
 from core.analysis.points import group_by_settings
 
 if TYPE_CHECKING:
     from core.experiments import Analysis, Experiment
+
+
+EXPLODED = 10.0
 
 
 def run_summary(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
@@ -51,13 +56,12 @@ def run_ends(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     settings = first.set_index("run")[list(names)]
     table[list(names)] = settings.loc[table["run"]].to_numpy()
     at = table["run"].map
-    opening = first.set_index("run")["train_loss"]
     diverged = last["diverged"].astype(bool)
-    failed = diverged | ~(last["train_loss"] < opening)
+    failed, exploded = failures(frame, diverged)
     best = runs["val_loss"].min()
     table = table.assign(
-        final_train_loss=at(last["train_loss"]),
-        final_val_loss=at(last["val_loss"]),
+        final_train_loss=at(last["train_loss"].mask(exploded)),
+        final_val_loss=at(last["val_loss"].mask(exploded)),
         best_val_loss=at(best),
         final_val_accuracy=at(last["val_accuracy"]),
         epochs_to_bar=at(_epochs_to_bar(frame, best)),
@@ -66,6 +70,28 @@ def run_ends(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         clipped_share=at(frame[~frame["diverged"].astype(bool)].groupby("run")["clipped"].mean()),
     )
     return table.astype({name: first[name].dtype for name in names})
+
+
+def failures(frame: pd.DataFrame, diverged: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Per run, whether it failed, and whether it exploded without diverging: its losses then enter no mean.
+
+    frame     a row per update, finite: ``run epoch train_loss dataset``
+    diverged  per run, whether its numbers left the number format
+
+    Failed: diverged, or the mean training loss of the last epoch is neither below that of guessing nor below the mean of
+    the first ten updates (of all but the last, where there are fewer than twenty). Exploded: failed, and more than
+    ``EXPLODED`` times that mean.
+    """
+    losses = frame[["run", "epoch", "train_loss"]]
+    runs = losses.groupby("run", sort=False)
+    place, updates = runs.cumcount(), runs["train_loss"].transform("size")
+    beginning = losses[place < np.where(updates >= 20, 10, np.maximum(updates - 1, 1))]
+    ending = losses[losses["epoch"] == runs["epoch"].transform("max")]
+    start, end = (part.groupby("run")["train_loss"].mean().reindex(diverged.index) for part in (beginning, ending))
+    datasets = frame.drop_duplicates("run").set_index("run")["dataset"].reindex(diverged.index)
+    guess = datasets.map({name: guess_loss(name) for name in datasets.unique()}).astype(float)
+    failed = diverged | ~((end < guess) | (end < start))
+    return failed, failed & ~diverged & ~(end <= EXPLODED * start)
 
 
 def _epochs_to_bar(frame: pd.DataFrame, best: pd.Series) -> pd.Series:

@@ -73,7 +73,7 @@ def _decay_points(decays: pd.DataFrame) -> Figure:
         worst = data.loc[(np.log(data["decay"])).abs().idxmax()]
         title = f"{worst['label']} is furthest from 1: {three_digits(worst['decay'])}× a layer"
     subtitle = (
-        f"Point: fit to the root mean square over seeds, n = {count_text(data['n'])}. Bar: 95 % bootstrap interval."
+        f"Point: fit to the root mean square over seeds, n = {count_text(data['n'])}. Bar: 95 % interval (jackknife)."
     )
     subtitle += " Grey tick: theory." if len(expected) else ""
     return figure(alt.layer(*layers), title, f"{subtitle} {left_out}".strip(), max(120, 44 * len(data)))

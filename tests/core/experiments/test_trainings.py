@@ -10,6 +10,7 @@ import pytest
 
 import core
 from core.analysis import curves, ranking
+from core.analysis.baseline import guess_loss
 from core.experiments import experiment
 from core.experiments.clipping.thresholds import suggested_threshold
 from core.experiments.training import charts
@@ -113,7 +114,9 @@ def test_summaries_say_how_each_run_ended(run, name):
         assert row["final_train_loss"] == own["train_loss"].iloc[-1]
         assert row["final_val_loss"] == own["val_loss"].iloc[-1]
         assert row["best_val_loss"] == own["val_loss"].min()
-        assert row["failed"] == float(not own["train_loss"].iloc[-1] < own["train_loss"].iloc[0])
+        ending = own.loc[own["epoch"] == own["epoch"].max(), "train_loss"].mean()
+        beginning = own["train_loss"].iloc[: 10 if len(own) >= 20 else max(1, len(own) - 1)].mean()
+        assert row["failed"] == float(not (ending < guess_loss(own["dataset"].iloc[0]) or ending < beginning))
         assert row["clipped_share"] == own["clipped"].mean()
         assert row["diverged"] == 0
     bar = runs["best_val_loss"].median()
@@ -125,7 +128,7 @@ def test_summaries_say_how_each_run_ended(run, name):
     row = table[(table["measure"] == "final_val_loss") & (table["base_lr"] == 0.01)].iloc[0]
     values = runs.loc[runs["base_lr"] == 0.01, "final_val_loss"]
     assert (row["n"], row["mean"], row["median"]) == (4, pytest.approx(values.mean()), pytest.approx(values.median()))
-    assert values.min() <= row["ci_low"] <= row["mean"] <= row["ci_high"] <= values.max()
+    assert row["ci_low"] <= row["mean"] <= row["ci_high"]
 
 
 def test_what_comes_after_divergence_counts_as_neither_clipped_nor_not(run):
