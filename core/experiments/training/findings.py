@@ -13,9 +13,10 @@ from core.diagnosis import rates
 from core.diagnosis.columns import check_numbers
 from core.diagnosis.finding import Finding
 from core.diagnosis.rules import MOST_RUNS
+from core.experiments.training.schedule_findings import schedule_faults, unequal_peaks
 from core.experiments.training.settings import Training
-from core.parts import schedulers
 from core.parts.clippers import CLIPPERS
+from core.parts.datasets import shape_of
 from core.parts.schedulers import SCHEDULERS
 from core.sweeps import query
 from core.words import three_digits
@@ -29,6 +30,7 @@ NUMBERS = ("lr", "base_lr", "train_loss", "val_loss", "grad_norm", "clipped_grad
 ALWAYS = 0.95  # share of steps clipped from which the threshold is the real learning rate
 STALLED = 0.3  # of its way from the first loss to zero: less is too little for a whole training
 STEADY = 0.8  # share of epochs whose loss is below the one before: still on its way
+NEAR_GUESS = 0.98  # of the loss of guessing: what is above has learned nothing to speak of
 LIMITED = ("norm", "per_parameter", "value")  # clippers with a threshold of one's own choice
 WHOLLY = ("norm", "per_parameter")  # of these, those that shorten whole tensors, not single entries
 
@@ -45,8 +47,10 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
     number, table = group_by_settings(frame, settings)
     for point, row in table.iterrows():
         rows = frame[number == point]
-        found += _schedule(rows, row) + (_lost(rows, row) or _rate(rows, row)) + _clipping(rows, row)
-    return found
+        found += schedule_faults(rows, row, _right_schedule(row))
+        found += _lost(rows, row) or _rate(rows, row) or _baseline(rows, row)
+        found += _clipping(rows, row)
+    return found + unequal_peaks(frame)
 
 
 def _per_run(rows: pd.DataFrame) -> pd.DataFrame:
@@ -143,42 +147,56 @@ def _clipping(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
     return []
 
 
-def _schedule(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
-    """Schedules stepped per epoch that are sized in batches, and the other way round."""
+def _right_schedule(settings: pd.Series) -> str:
+    """The sweep of a schedule with its own defaults beside the one that was written."""
     if "scheduler" not in settings or pd.isna(settings["scheduler"]):
+        return ""
+    written = str(settings["scheduler"]).replace(" ", "")
+    name = SCHEDULERS.parse(written).entry.name
+    return _link(settings, scheduler=f"{name},{written}" if name != written else written)
+
+
+def _baseline(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
+    """A training that does no better than guessing: always answering the largest class, or the mean."""
+    try:
+        data = shape_of(str(settings["dataset"]))
+    except ValueError:  # a user's own table that is not here
         return []
-    part = SCHEDULERS.parse(str(settings["scheduler"]))
-    meant, stepped = part.entry.per, schedulers.stepping(part)
-    if meant == stepped:
+    ends = rows[rows["val_loss"].notna()].drop_duplicates("run", keep="last")
+    if ends.empty or data.training_rows is None:
         return []
-    batches = int(rows["step"].max()) // max(1, int(rows["epoch"].max()) + 1) + 1
-    right = f"{part.entry.name},{str(settings['scheduler']).replace(' ', '')}"
-    evidence = {"stepped_per": stepped, "sized_in": str(meant), "batches_per_epoch": batches}
-    if meant == "batch":
-        return [
-            Finding(
-                "schedule_unfinished",
-                "warning",
-                f"{settings['label']}: sized in batches but stepped once an epoch, the schedule covers "
-                f"{1 / batches:.1%} of its course.",
-                {**evidence, "covered": 1 / batches},
-                "Call scheduler.step() after every batch.",
-                _link(settings, scheduler=right),
-            )
-        ]
-    if part.entry.endless:
-        return []
-    return [
-        Finding(
-            "schedule_repeats",
-            "warning",
-            f"{settings['label']}: sized in epochs but stepped after every batch, the schedule runs through its course "
-            f"{batches} times as fast, and past its end.",
-            evidence,
-            "Call scheduler.step() once an epoch.",
-            _link(settings, scheduler=right),
+    loss, guess = float(ends["val_loss"].median()), data.guess_loss
+    evidence = {"val_loss": loss, "guess_loss": guess, "runs": len(ends)}
+    label = settings["label"]
+    if data.counts:
+        accuracy = float(ends["val_accuracy"].mean())
+        rows_held = max(1, data.training_rows // 4)
+        spread = 2.0 * math.sqrt(data.majority * (1.0 - data.majority) / rows_held)
+        evidence |= {"val_accuracy": accuracy, "guess_accuracy": data.majority}
+        if accuracy > data.majority + spread or data.majority == 1.0:
+            return []
+        stuck = loss > NEAR_GUESS * guess
+        message = (
+            f"{label}: {accuracy:.1%} of the validation rows are right, and always answering the largest class gets "
+            f"{data.majority:.1%}: "
+            + ("it learns nothing." if stuck else "its loss is lower, its answers are no better.")
         )
-    ]
+        return [Finding("stuck_at_chance", "error" if stuck else "warning", message, evidence, *_learn(settings))]
+    if not loss > NEAR_GUESS * guess:
+        return []
+    message = f"{label}: the validation loss ends at {three_digits(loss)}, and guessing the mean gets {three_digits(guess)}: it learns nothing."
+    return [Finding("stuck_at_chance", "error", message, evidence, *_learn(settings))]
+
+
+def _learn(settings: pd.Series) -> tuple[str, str]:
+    deep = not pd.isna(settings["depth"]) and int(settings["depth"]) > 3
+    words = (
+        "Look at its gradients first: a deep network needs ReLU with init=he_normal, a norm or skips"
+        if deep
+        else ("Find a rate with a range test, train longer, or ask whether the inputs hold the answer")
+    )
+    lr = float(settings["base_lr"])
+    return f"{words}.", _link(settings, base_lr=f"{lr:g},{lr * 10:g}")
 
 
 def _lower_lr(settings: pd.Series) -> tuple[str, str]:
