@@ -80,6 +80,13 @@ _ALL = (
         "Euclidean norm of the layer's weight gradient; in trainings, of the whole gradient before clipping; "
         "through time, of ∂L/∂state over the whole batch, for an LSTM of h and c together",
     ),
+    Column(
+        "delta_rms",
+        "float64",
+        "",
+        "RMS of ∂L/∂z",
+        "root mean square of the backward signal δ = ∂loss/∂z of z = W h + b, over the layer's units and the batch's rows",
+    ),
     Column("weight_rms", "float64", "", "RMS weight", "root mean square of the layer's weights"),
     Column("activation_rms", "float64", "", "RMS activation", "root mean square of the layer's output h"),
     Column(
@@ -114,6 +121,13 @@ _ALL = (
         "share of rows",
         "validation accuracy",
         "share of validation rows put in the right class, at the end of each epoch",
+    ),
+    Column(
+        "val_balanced_accuracy",
+        "float64",
+        "mean share over classes",
+        "balanced validation accuracy",
+        "mean over classes of the share of their validation rows put in the right class, at the end of each epoch",
     ),
     Column("clipped_grad_norm", "float64", "", "norm after clipping", "Euclidean norm of the whole gradient, clipped"),
     Column(

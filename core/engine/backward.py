@@ -34,6 +34,7 @@ class LayerGradient:
                      ``weights``: use it before the next layer
     bias, gain, shift  (R, fan_out, 1), times 2^exponent; None where the layer has none
     slope            φ'(z), (R, H, B); None for the readout; a scratch tensor
+    delta            δ = ∂L/∂z of z = W h + b, (R, fan_out, B), times 2^exponent; a scratch tensor
     """
 
     layer: int
@@ -42,6 +43,7 @@ class LayerGradient:
     gain: Tensor | None
     shift: Tensor | None
     slope: Tensor | None
+    delta: Tensor
     exponent: np.ndarray
     weight_exponent: np.ndarray
 
@@ -164,4 +166,6 @@ def _linear(
     """The gradients of one layer; that of its weights is written to ``weight``."""
     product(delta, h.transpose(1, 2), weight)  # ∂L/∂W = δ h_{l-1}ᵀ
     bias = delta.sum(2, keepdim=True) if parameters.biases[index] is not None else None  # ∂L/∂b = Σ δ
-    return LayerGradient(index + 1, weight, bias, *gain_and_shift, slope, exponent, exponent + trace.exponents[index])
+    return LayerGradient(
+        index + 1, weight, bias, *gain_and_shift, slope, delta, exponent, exponent + trace.exponents[index]
+    )

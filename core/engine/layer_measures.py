@@ -11,7 +11,7 @@ from core.engine.backward import LayerGradient
 from core.engine.data import Batch
 from core.engine.learners import DTYPES, Stack, loss_of, model_of
 from core.engine.loop import STAGES, Observer, Training, stages
-from core.engine.measures import LAYERS
+from core.engine.measures import LAYERS, VALIDATION
 from core.engine.multilayer import InitialPerceptrons, Multilayer, Perceptrons
 from core.engine.network import Network, Trace
 from core.engine.schedule_trace import Schedule
@@ -56,7 +56,7 @@ def training_flow(stack: Stack, steps: int, device: str = "cpu") -> dict[str, np
 
 
 def learning_flow(stack: Stack, epochs: int, device: str = "cpu") -> dict[str, np.ndarray]:
-    """The same while a table is learned, with ``val_loss`` and ``val_accuracy``, (R, steps, layers): a row per update.
+    """The same while a table is learned, with ``measures.VALIDATION``, (R, steps, layers): a row per update.
 
     Validation stands in the last row of each epoch, where norms over the batch use their running statistics; elsewhere
     and for a target without classes it is NaN. Rows are NaN from the update on that leaves a run's weights not finite.
@@ -83,10 +83,10 @@ def _until_lost(columns: dict[str, np.ndarray], alive: np.ndarray) -> dict[str, 
 
 
 class Validations(Observer):
-    """``val_loss`` and ``val_accuracy``, (R, steps), at the end of each epoch; NaN elsewhere."""
+    """``measures.VALIDATION``, (R, steps), at the end of each epoch; NaN elsewhere."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
-        self.columns = {name: np.full(shape, math.nan) for name in ("val_loss", "val_accuracy")}
+        self.columns = {name: np.full(shape, math.nan) for name in VALIDATION}
 
     def after(self, stage: str, training: Training) -> None:
         """Notes what the validation rows gave."""
@@ -149,6 +149,7 @@ class LayerMeasures(Observer):
         row["grad_mean_abs"][:, index], row["grad_rms"][:, index], row["grad_norm"][:, index] = sizes
         least = np.minimum(self._least_exponent, gradient.exponent)
         self._least_exponent = np.minimum(least, _exponent(sizes[1]))
+        row["delta_rms"][:, index] = root_mean_square(gradient.delta, fan_out * trace.rows, gradient.exponent)
         row["weight_rms"][:, index] = model.weight_rms(index)
         if gradient.slope is None:  # the readout has no units
             logits = model.logits(trace)[:, :fan_out, : trace.rows]

@@ -84,8 +84,8 @@ class Model(Protocol):
         """Each run's loss (R,); the gradient stands in ``gradient`` then."""
         ...
 
-    def evaluate(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Each run's loss and accuracy (R,)."""
+    def evaluate(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Each run's loss, accuracy and balanced accuracy (R,)."""
         ...
 
 

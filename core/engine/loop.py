@@ -38,7 +38,7 @@ class Training:
     loss          (R,), of that batch, in float64
     has_gradient  the model's gradient counts: the next backward pass adds to it
     clipped       (R,), whose gradient was above its threshold
-    validation    loss and accuracy (R,) of the validation rows, in float64, at the end of an epoch; else None
+    validation    loss, accuracy and balanced accuracy (R,) of the validation rows, in float64, at the end of an epoch; else None
     stopped       there are no more updates
     """
 
@@ -48,7 +48,7 @@ class Training:
         self.step = 0
         self.batch: Batch
         self.loss = self.clipped = np.zeros(len(members))
-        self.validation: tuple[np.ndarray, np.ndarray] | None = None
+        self.validation: tuple[np.ndarray, ...] | None = None
         self.stopped = False
         self.has_gradient = False
         self._norms: np.ndarray | None = None
@@ -129,11 +129,11 @@ def step(training: Training) -> None:
 
 
 def validate(training: Training) -> None:
-    """At the end of an epoch, the loss and accuracy of the validation rows."""
+    """At the end of an epoch, what ``measures.VALIDATION`` names of the validation rows."""
     training.validation = None
     if training.epoch_ends:
-        loss, accuracy = training.model.evaluate(training.data.validation)
-        training.validation = loss.cpu().numpy(), accuracy.cpu().numpy()
+        measured = training.model.evaluate(training.data.validation)
+        training.validation = tuple(values.cpu().numpy() for values in measured)
 
 
 def schedule(training: Training) -> None:

@@ -79,13 +79,19 @@ def squared_error(signal: Tensor, targets: Tensor, size: int, rows: int) -> Star
     return (error * error).sum(1, dtype=torch.float64) / rows, gradient, _unscaled(signal)
 
 
-def evaluated(signal: Tensor, targets: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor]:
-    """Each run's loss and accuracy, (R,), in float64; of one output, a number, the squared error, and NaN."""
+def evaluated(signal: Tensor, targets: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Each run's loss, accuracy and balanced accuracy, (R,), in float64; of one output, a number, the squared error and NaN.
+
+    The balanced accuracy is the mean over classes of the share of their rows that are right: uneven classes count alike.
+    """
     if size == 1:
         loss, _, _ = squared_error(signal, targets, size, rows)
-        return loss, torch.full_like(loss, torch.nan)
+        return loss, torch.full_like(loss, torch.nan), torch.full_like(loss, torch.nan)
     loss, _ = _likelihoods(signal, targets, size, rows)
-    return loss, (signal[:, :size, :rows].max(1).indices == targets).double().mean(1)
+    right = (signal[:, :size, :rows].max(1).indices == targets).double()
+    counts = right.new_zeros(len(right), size).scatter_add_(1, targets, torch.ones_like(right))
+    hits = right.new_zeros(len(right), size).scatter_add_(1, targets, right)
+    return loss, right.mean(1), (hits / counts).nanmean(1)
 
 
 def mse(signal: Tensor, labels: Tensor, size: int, rows: int) -> Start:

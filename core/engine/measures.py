@@ -5,6 +5,7 @@ LAYERS = (  # of every layer at every step
     "grad_mean_abs",
     "grad_rms",
     "grad_norm",
+    "delta_rms",
     "weight_rms",
     "activation_rms",
     "saturated",
@@ -12,12 +13,14 @@ LAYERS = (  # of every layer at every step
     "update_ratio",
     "underflow",
 )
+VALIDATION = ("val_loss", "val_accuracy", "val_balanced_accuracy")  # at the end of each epoch
 UPDATES = (  # of every update of a training
     "lr",
     "momentum",
     "train_loss",
     "val_loss",
     "val_accuracy",
+    "val_balanced_accuracy",
     "grad_norm",
     "clipped_grad_norm",
     "clip_cosine",

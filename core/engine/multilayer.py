@@ -130,8 +130,8 @@ class Multilayer(Perceptrons):
         self.evaluating = self.learning._replace(scaled=False, evaluating=True)
         self._evaluation = Workspace(dtype, device)
 
-    def evaluate(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Each run's loss and accuracy on the batch, (R,), in float64; norms use their running statistics.
+    def evaluate(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Each run's loss, accuracy and balanced accuracy on the batch, (R,), in float64; norms use their running statistics.
 
         A number has no accuracy, so NaN stands for it.
         """

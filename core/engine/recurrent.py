@@ -326,7 +326,7 @@ class Recurrent:
         self._split(joint)
         return loss
 
-    def evaluate(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def evaluate(self, batch: Batch) -> tuple[Tensor, ...]:
         """Each run's loss on the batch, (R,), in float64; a number has no accuracy, so NaN beside it.
 
         Read in pieces as wide as the training's batches, so that it needs no more memory than they do.
@@ -341,7 +341,7 @@ class Recurrent:
             loss, _ = self._error(self._read(piece)[len(inputs), :, : self._units].contiguous(), piece)
             total += loss * rows
         loss = total / batch.rows
-        return loss, torch.full_like(loss, math.nan)
+        return loss, *(torch.full_like(loss, math.nan) for _ in range(2))
 
 
 def recurrent_layer(init: str, seed: int, layer: int, width: int, fan_in: int) -> tuple[Tensor, Tensor | None]:

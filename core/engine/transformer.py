@@ -178,7 +178,7 @@ class Transformer:
         return loss.detach()
 
     @torch.no_grad()
-    def evaluate(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def evaluate(self, batch: Batch) -> tuple[Tensor, ...]:
         """Each run's loss on the batch, (R,), in float64; a number has no accuracy, so NaN beside it.
 
         Read in pieces as wide as the training's batches, so that it needs no more memory than they do.
@@ -190,7 +190,7 @@ class Transformer:
             loss = self._loss(batch.inputs[..., piece], batch.targets[:, piece])
             total += loss * (piece.stop - piece.start)
         loss = total / batch.rows
-        return loss, torch.full_like(loss, math.nan)
+        return loss, *(torch.full_like(loss, math.nan) for _ in range(2))
 
     def _loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Mean square error (R,), in float64, on inputs (T, R, D, B) without padded rows."""

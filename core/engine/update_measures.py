@@ -9,7 +9,7 @@ import torch
 
 from core.engine.learners import Stack, model_of
 from core.engine.loop import STAGES, Observer, Training
-from core.engine.measures import UPDATES
+from core.engine.measures import UPDATES, VALIDATION
 from core.engine.schedule_trace import Schedule
 from core.engine.statistics import vector_norms
 from core.engine.updates import UpdateGroup, sorted_by_update
@@ -72,8 +72,7 @@ class UpdateMeasures(Observer):
         elif stage == "step":
             self._put(training, update_norm=vector_norms(self._parameters.sub_(training.model.parameters)))
         elif stage == "validate" and training.validation is not None:
-            loss, accuracy = training.validation
-            self._put(training, val_loss=loss, val_accuracy=accuracy)
+            self._put(training, **dict(zip(VALIDATION, training.validation, strict=True)))
 
     def _put(self, training: Training, **values: np.ndarray) -> None:
         for name, column in values.items():

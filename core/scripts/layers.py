@@ -8,6 +8,9 @@ HIDDEN_ROWS = (
     "rows = [measured(linear, h) | unit_shares(model.phi, z) for linear, (z, h) in zip(model.linears, signals)]"
 )
 READOUT_ROW = "rows.append(measured(model.readout, output))  # it has no φ, and so no units to saturate"
+WATCH = """\
+for linear in linears:
+    linear.register_forward_hook(remember)"""
 NORM = {
     "float32": '''
 def norm(tensor):
@@ -23,6 +26,13 @@ def norm(tensor):
 }
 
 MEASURED = '''
+def remember(linear, inputs, z):
+    """Keeps what a Linear layer gives, z = W h + b, and its gradient, the backward signal."""
+    linear.z = z
+    if z.requires_grad:
+        z.retain_grad()
+
+
 def rms(tensor):
     """Root mean square."""
     return norm(tensor) / math.sqrt(tensor.numel())
@@ -35,6 +45,7 @@ def measured(linear, h):
         "grad_mean_abs": gradient.double().abs().mean().item(),
         "grad_rms": rms(gradient).item(),
         "grad_norm": norm(gradient).item(),
+        "delta_rms": rms(linear.z.grad).item(),
         "weight_rms": rms(linear.weight).item(),
         "activation_rms": rms(h).item(),
         "underflow": not gradient.any().item(),

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from core.parts.clippers import CLIPPERS
 from core.scripts import data, draws, layers, losses, network, optimizers, text
-from core.scripts.layers import HIDDEN_ROWS, READOUT_ROW
 from core.settings import Run
 
 if TYPE_CHECKING:
@@ -50,19 +49,26 @@ def _loss(settings: Any) -> str:
 
 
 def _validated(settings: Any) -> str:
-    accuracy = "(output.argmax(dim=1) == labels).double().mean().item()" if settings.data.classes else "math.nan"
+    classes = (
+        """
+    right = (output.argmax(dim=1) == labels).double()
+    by_class = [right[labels == label].mean() for label in labels.unique()]
+    accuracies = {"val_accuracy": right.mean().item(), "val_balanced_accuracy": torch.stack(by_class).mean().item()}"""
+        if settings.data.classes
+        else """
+    accuracies = {}"""
+    )
     return f'''
-import math
 import torch
 @torch.no_grad()
 def validated():
-    """Loss and accuracy on the validation rows."""
+    """Loss and accuracies on the validation rows."""
     inputs, labels = validation_inputs, validation_labels
     model.eval()
     output, _ = model(inputs)
     model.train()
-    {_loss(settings)}
-    return {{"val_loss": loss.item(), "val_accuracy": {accuracy}}}
+    {_loss(settings)}{classes}
+    return {{"val_loss": loss.item(), **accuracies}}
 '''
 
 
@@ -77,6 +83,7 @@ from torch.nn import functional
 {network.made(settings.dtype)}
 {optimizers.line(settings.optimizer, settings.base_lr)}
 linears = [*model.linears, model.readout]
+{layers.WATCH}
 diverged = False
 
 print(",".join(COLUMNS))
@@ -87,8 +94,8 @@ for step in range(STEPS):
     {_loss(settings)}
     loss.backward()
 
-    {HIDDEN_ROWS}
-    {READOUT_ROW}
+    {layers.HIDDEN_ROWS}
+    {layers.READOUT_ROW}
     before = [linear.weight.detach().clone() for linear in linears]{clip}
     optimizer.step()
     for row, linear, old in zip(rows, linears, before):

@@ -70,7 +70,7 @@ class Remedies(Settings):
         return batch_problem(self.dataset, self.batch_size) or perceptron.contradiction(self, data.features)
 
 
-MEASURES = (*measures.LAYERS, "theory_grad_rms", "val_loss", "val_accuracy")
+MEASURES = (*measures.LAYERS, "theory_grad_rms", *measures.VALIDATION)
 PRESETS = (
     Preset(
         "The lesson's remedies on twenty layers",

@@ -26,13 +26,16 @@ VALIDATION = '''
 import torch
 @torch.no_grad()
 def validated():
-    """Loss and accuracy on the validation rows."""
+    """Loss, accuracy and balanced accuracy on the validation rows."""
     model.eval()
     output = model(validation_inputs)
     model.train()
+    right = (output.argmax(dim=1) == validation_labels).double()
+    by_class = [right[validation_labels == label].mean() for label in validation_labels.unique()]
     return {
         "val_loss": loss_of(output, validation_labels).item(),
-        "val_accuracy": (output.argmax(dim=1) == validation_labels).double().mean().item(),
+        "val_accuracy": right.mean().item(),
+        "val_balanced_accuracy": torch.stack(by_class).mean().item(),
     }
 '''
 NUMBERS_VALIDATION = '''

@@ -21,6 +21,7 @@ MEASURES = (
     "train_loss",
     "val_loss",
     "val_accuracy",
+    "val_balanced_accuracy",
     "grad_norm",
     "clipped_grad_norm",
     "clip_cosine",

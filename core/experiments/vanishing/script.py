@@ -52,12 +52,15 @@ def _looked_at(settings: Any) -> str:
     else:
         batch = f"{data.table(settings.dataset, settings.dtype, trained)}\n{data.first_batch(trained)}"
     drawn = "".join(f"{line}\n" for line in losses.drawn(settings.loss, settings.dtype))
+    linears = "[*model.linears, model.readout]" if trained else "model.linears"
     rows = f"{layers.HIDDEN_ROWS}\n{layers.READOUT_ROW}" if trained else layers.HIDDEN_ROWS
     return f"""
 {losses.imports(settings.loss)}
 {batch}
 
 {drawn}{network.made(settings.dtype)}
+linears = {linears}
+{layers.WATCH}
 output, signals = model(inputs)
 {_loss_line(settings)}
 loss.backward()
@@ -79,6 +82,7 @@ def _trained(settings: Any) -> list[str]:
 {network.made(settings.dtype)}
 {optimizers.line(settings.optimizer, settings.base_lr)}
 linears = [*model.linears, model.readout]
+{layers.WATCH}
 diverged = False
 
 print(",".join(COLUMNS))
