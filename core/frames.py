@@ -244,6 +244,13 @@ _ALL = (
     Column("final_val_loss", "float64", "", "final validation loss", "validation loss after the last epoch"),
     Column("best_val_loss", "float64", "", "best validation loss", "lowest validation loss of any epoch"),
     Column(
+        "fall",
+        "float64",
+        "share of the first loss",
+        "fall of the loss",
+        "share of its first loss that a range test's curve loses at its lowest",
+    ),
+    Column(
         "final_val_accuracy",
         "float64",
         "share of rows",

@@ -13,17 +13,17 @@ from collections.abc import Callable
 import numpy as np
 
 Array = np.ndarray
-Rule = Callable[[Array, Array], float]
+Rule = Callable[[Array, Array, int], float]  # rates, losses, the steps that were asked for
 
 
-def valley(rates: Array, losses: Array) -> float:
+def valley(rates: Array, losses: Array, steps: int) -> float:
     """Two thirds into the longest valley: fastai's default.
 
     The valley is the longest falling subsequence; the suggestion stands at the middle of its second third, counted in
-    points before its end. Skips the first tenth of the curve and its last 5 points.
+    points before its end. Skips a tenth of the steps that were asked for, as ``lr_find`` does, and the last 5 points.
     Source: fastai.callback.schedule.valley; Novikov's ESRI rule.
     """
-    rates, losses = _trimmed(rates, losses, len(rates) // 10, 5)
+    rates, losses = _trimmed(rates, losses, steps // 10, 5)
     if len(losses) < 3:
         return math.nan
     length = _falling_lengths(losses)
@@ -47,7 +47,7 @@ def _falling_lengths(losses: Array) -> Array:
     return np.array(lengths)
 
 
-def steepest(rates: Array, losses: Array) -> float:
+def steepest(rates: Array, losses: Array, steps: int) -> float:
     """Where the loss falls fastest per factor of the rate, that is, over log rate.
 
     Skips the first 10 points and the last 5. Source: torch-lr-finder, LRFinder.plot(suggest_lr=True).
@@ -56,7 +56,7 @@ def steepest(rates: Array, losses: Array) -> float:
     return math.nan if len(losses) < 3 else float(rates[np.gradient(losses).argmin()])  # equal steps of log rate
 
 
-def steepest_linear(rates: Array, losses: Array) -> float:
+def steepest_linear(rates: Array, losses: Array, steps: int) -> float:
     """Where the loss falls fastest per unit of the rate: far lower, since small rates stand close together.
 
     Skips the first 10 points and the last. Source: Lightning 2.5.3 and later, tuner.lr_finder.
@@ -65,7 +65,7 @@ def steepest_linear(rates: Array, losses: Array) -> float:
     return math.nan if len(losses) < 3 else float(rates[np.gradient(losses, rates).argmin()])
 
 
-def minimum_tenth(rates: Array, losses: Array) -> float:
+def minimum_tenth(rates: Array, losses: Array, steps: int) -> float:
     """A tenth of the rate at which the loss is least: that one is on the edge already.
 
     Skips the first tenth of the curve and its last 5 points. Source: fastai.callback.schedule.minimum.

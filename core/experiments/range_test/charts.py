@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.analysis.points import group_by_settings, varying_settings
+from core.experiments.range_test.summary import recommended_lr
 from core.experiments.training.charts import NOTHING
 from core.frames import COLUMNS
 from core.plotting.axes import log10, power_axis
@@ -140,9 +141,9 @@ def _marks(table: pd.DataFrame, scale: alt.Scale, axis: alt.Axis) -> alt.Chart:
 
 
 def _curve_title(runs: pd.DataFrame, single: bool) -> str:
-    median = runs["suggested_lr_valley"].median()
+    median = recommended_lr(runs)
     if not np.isfinite(median):
-        return "The curve is too short for a suggestion"
+        return "The curves suggest no rate: too few fall, or they end too early"
     if single:
         return f"Train at about {three_digits(float(median))}: the middle of the longest falling stretch"
     return "Where the loss falls, the rate works; where it rises, it is too high"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ import pandas as pd
 from core.analysis import curves, ranking
 from core.experiments.range_test.charts import CEILING
 from core.experiments.range_test.settings import RangeTest
+from core.experiments.range_test.summary import recommended_lr
 from core.experiments.training.charts import curve_chart, guessing_note
 from core.experiments.training.summary import run_ends
 from core.plotting.figure import Figure
@@ -31,7 +32,7 @@ def check_settings(analysis: Analysis) -> dict[str, str] | None:
 
     analysis  of range tests of one setting
     """
-    suggested = float(analysis.runs["suggested_lr_valley"].median())
+    suggested = recommended_lr(analysis.runs)
     if not math.isfinite(suggested):
         return None
     first = analysis.frame.iloc[0]
@@ -50,7 +51,7 @@ def check_charts(frame: pd.DataFrame) -> dict[str, Figure]:
     train, accuracy = _ends(frame, "train_loss"), _ends(frame, "val_accuracy").replace(np.inf, -np.inf)
     titles = {
         "val_loss": _check_title(frame),
-        "train_loss": f"On the batches themselves {train.idxmin():g} ends lowest: {three_digits(train.min())}",
+        "train_loss": f"On the batches themselves the median of {train.idxmin():g} is lowest: {three_digits(train.min())}",
         "val_accuracy": f"{accuracy.idxmax():g} puts {accuracy.max():.1%} of the validation rows in the right class",
     }
     if not frame["val_accuracy"].notna().any():
@@ -72,28 +73,69 @@ def _ends(frame: pd.DataFrame, measure: str) -> pd.Series:
     return pd.Series(ends)
 
 
-def checked_rate(frame: pd.DataFrame) -> float:
-    """The rate that the trainings speak for: the suggestion, the second of theirs, unless another is surely better.
+class Verdict(NamedTuple):
+    """What the trainings say of the suggestion, the second of their rates.
 
-    Surely: its validation loss is lower, and the 95 % interval of the difference, seed by seed, holds no 0.
+    rate    the rate to use: the one that gets there first of those that nothing is surely better than
+    ends    mean validation loss of every rate after the last epoch, NaN where a run was lost
+    equals  the rates that differ from the lowest by no more than chance
+    epochs  per rate, epochs until its mean loss is at the suggestion's last; NaN for never
     """
+
+    rate: float
+    ends: pd.Series
+    equals: list[float]
+    epochs: pd.Series
+
+
+def verdict(frame: pd.DataFrame) -> Verdict:
+    """Judged on the validation rows, by means over seeds and paired differences."""
     frame = curves.finite(frame)
-    rates = list(dict.fromkeys(frame["base_lr"]))
-    suggested, best = float(rates[1]), float(_ends(frame, "val_loss").idxmin())
+    rates = [float(rate) for rate in dict.fromkeys(frame["base_lr"])]
     runs = run_ends(frame, ["base_lr"])
-    pairs = ranking.paired(runs, ["base_lr"], "base_lr", "final_val_loss", suggested).set_index("value")
-    return best if best in pairs.index and pairs.loc[best, "ci_high"] < 0 else suggested
+    by_rate = runs.groupby("base_lr")["final_val_loss"]
+    ends = by_rate.mean().where(by_rate.count() == by_rate.size()).reindex(rates)
+    suggested = rates[min(1, len(rates) - 1)]
+    losses = frame[frame["val_loss"].notna()].groupby(["base_lr", "epoch"])["val_loss"].mean()
+    bar = ends[suggested]
+    epochs = pd.Series({rate: _first_epoch(losses.loc[rate], bar) if rate in losses else math.nan for rate in rates})
+    if not ends.notna().any():
+        return Verdict(suggested, ends, [], epochs)
+    best = float(ends.idxmin())
+    pairs = ranking.paired(runs, ["base_lr"], "base_lr", "final_val_loss", best).set_index("value")
+    equals = [rate for rate in rates if rate == best or (ends.notna()[rate] and not pairs.loc[rate, "ci_low"] > 0)]
+    there = epochs[equals].dropna()
+    first = float(there.idxmin()) if len(there) else best
+    sooner = suggested in equals and not epochs.get(first, math.inf) <= epochs[suggested] - 2
+    return Verdict(suggested if sooner else first, ends, equals, epochs)
+
+
+def _first_epoch(losses: pd.Series, bar: float) -> float:
+    there = losses[losses <= bar]
+    return float(there.index[0]) + 1.0 if len(there) else math.nan
+
+
+def checked_rate(frame: pd.DataFrame) -> float:
+    """The rate that the trainings speak for."""
+    return verdict(frame).rate
 
 
 def _check_title(frame: pd.DataFrame) -> str:
-    """How the suggestion, the second of the rates, fares among them on the validation rows."""
-    ends = _ends(frame, "val_loss")
-    if len(ends) < 2 or not np.isfinite(ends.iloc[1]):
+    """How the suggestion fares among the rates, in one sentence."""
+    found, rates = verdict(frame), [float(rate) for rate in dict.fromkeys(frame["base_lr"])]
+    if len(rates) < 2 or not np.isfinite(found.ends[rates[1]]):
         return "Trainings at the suggested learning rate and around it"
-    suggested, best = ends.index[1], ends.idxmin()
-    words = f"The suggested rate {suggested:g} ends at a validation loss of {three_digits(float(ends[suggested]))}"
-    if best == suggested:
-        return f"{words}, the lowest of these rates"
-    which = "a higher" if best > suggested else "a lower"
-    verdict = f"here {which} rate does better" if checked_rate(frame) == best else "within the spread of the seeds"
-    return f"{words}; {best:g} at {three_digits(float(ends[best]))}, {verdict}"
+    suggested, last = rates[1], int(frame["epoch"].max()) + 1
+    loss = three_digits(float(found.ends[suggested]))
+    if found.rate == suggested:
+        others = "no other of these rates is surely better" if len(found.equals) > 1 else "lower than all others"
+        return f"The suggested rate {suggested:g} ends at a mean validation loss of {loss}; {others}"
+    if suggested in found.equals:
+        return (
+            f"{suggested:g} and {found.rate:g} tie after {last} epochs, at {loss} and "
+            f"{three_digits(float(found.ends[found.rate]))}; {found.rate:g} gets there in {found.epochs[found.rate]:.0f}"
+        )
+    return (
+        f"The suggested rate {suggested:g} ends at a mean validation loss of {loss}; {found.rate:g} is surely better: "
+        f"{three_digits(float(found.ends[found.rate]))}"
+    )

@@ -11,6 +11,7 @@ from core.analysis.points import group_by_settings
 from core.diagnosis.columns import check_numbers
 from core.diagnosis.finding import Finding
 from core.diagnosis.rules import MOST_RUNS
+from core.experiments.range_test.summary import FALLS
 from core.words import three_digits
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 WHOLE = ("step", "width", "steps", "batch_size", "seed")
 NUMBERS = ("lr", "train_loss", "smoothed_loss", "min_lr", "max_lr")
-FALLS = 0.05  # share of the first loss by which a curve must fall to say anything
 EDGE = 3.0  # a least loss within this factor of the highest rate may not be the least
 
 
@@ -55,7 +55,7 @@ def _flat(curves: pd.DataFrame, settings: pd.Series) -> list[Finding]:
         return []
     return [
         Finding(
-            "learning_rate_too_low",
+            "no_usable_rate",
             "warning",
             f"{settings['label']}: the loss falls by less than {FALLS:.0%} at every rate in {share:.0%} of the runs, "
             "so that no rule's suggestion means anything.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.experiments.range_test.summary import recommended_lr
 from core.theory.suggestions import RULES
 from core.words import three_digits
 
@@ -30,8 +31,8 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     return [
         (
             "Recommended rate",
-            three_digits(own.median()),
-            f"Median of the rule valley over {len(runs)} runs. {spread}{several}",
+            three_digits(recommended_lr(runs)),
+            f"Median of the rule valley over {own.notna().sum()} of {len(runs)} runs. {spread}{several}",
         ),
         (
             "The rules span",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from core.experiments.training.summary import setting_table, summary
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["run_summary", "setting_table", "summary"]
 
 
+FALLS = 0.05  # share of the first loss by which a curve must fall to say anything
+
+
 def run_summary(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
     """A row per run: what each rule suggests, and the stability limit."""
     names = experiment.settings.names()
@@ -23,15 +28,32 @@ def run_summary(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for _, block in frame.groupby("run", sort=False):
         curve = block["lr"].to_numpy(float), block["smoothed_loss"].to_numpy(float)
-        suggested = {f"suggested_lr_{name}": rule(*curve) for name, rule in RULES.items()}
+        suggested = {f"suggested_lr_{name}": rule(*curve, int(block["steps"].iloc[0])) for name, rule in RULES.items()}
         rows.append(
             {
                 **block.iloc[0][columns].to_dict(),
                 **suggested,
                 "max_stable_lr": float(block["max_stable_lr"].iloc[0]),
                 "diverged": float(block["diverged"].any()),
+                "fall": _fall(block["smoothed_loss"].to_numpy(float)),
             }
         )
-    measures = [*(f"suggested_lr_{name}" for name in RULES), "max_stable_lr", "diverged"]
+    measures = [*(f"suggested_lr_{name}" for name in RULES), "max_stable_lr", "diverged", "fall"]
     table = pd.DataFrame(rows, columns=[*columns, *measures])
     return table.astype({name: frame[name].dtype for name in columns}) if rows else table
+
+
+def _fall(losses: np.ndarray) -> float:
+    """Share of its first loss that a curve loses, at its lowest; 0 for none."""
+    finite = losses[np.isfinite(losses)]
+    return float(1.0 - finite.min() / finite[0]) if len(finite) and finite[0] > 0 else 0.0
+
+
+def recommended_lr(runs: pd.DataFrame) -> float:
+    """The median of valley's suggestions; NaN where fewer than half of the runs have one, or their loss hardly falls.
+
+    runs  rows of ``run_summary``
+    """
+    suggested = runs["suggested_lr_valley"]
+    usable = suggested.notna() & ~(runs["fall"] < FALLS)
+    return float(suggested.median()) if len(runs) and usable.mean() >= 0.5 else math.nan

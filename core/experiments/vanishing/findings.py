@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from core.analysis.layers import decay_table
+from core.analysis.baseline import guess_loss
+from core.analysis.layers import decay_factor, decay_table
 from core.analysis.points import group_by_settings
 from core.diagnosis import rates
 from core.diagnosis.columns import check_numbers
@@ -28,7 +29,11 @@ if TYPE_CHECKING:
 
 
 WHOLE = ("step", "layer", "depth", "width", "batch_size", "steps", "seed")
-NUMBERS = ("base_lr", "train_loss", "grad_rms", "activation_rms", "dead", "saturated", "theory_grad_rms")
+NUMBERS = ("base_lr", "train_loss", "grad_rms", "delta_rms", "activation_rms", "dead", "saturated", "theory_grad_rms")
+
+
+NEAR_GUESS = 0.98  # of a loss: what is above has learned nothing to speak of
+FEWEST_STEPS = 30  # below, a loss has had no time to fall
 
 
 def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
@@ -52,7 +57,7 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
             continue
         at_start = _units(rows, settings, label)
         no_gradient = _no_gradient(rows, settings, label)
-        found += at_start + (no_gradient or _decay(rows, runs, settings, label))
+        found += at_start + (no_gradient or _decay(rows, runs, settings, label) or _signal(rows, settings, label))
         if settings["steps"] > 0:
             known = {finding.code for finding in at_start}
             after = _after_training(frame[number == point], settings, label)
@@ -92,7 +97,7 @@ def _after_training(rows: pd.DataFrame, settings: pd.Series, label: str) -> list
     found = rates.diverged(f"{label}: ", len(lost), len(losses), step, "step", float(settings["base_lr"]), remedy)
     alive = losses[~diverged]
     if len(alive):
-        found += _risen(alive, settings, label)
+        found += _risen(alive, settings, label) or _learns_nothing(alive, settings, label)
         last = rows[(rows["step"] == losses.columns[-1]) & rows["run"].isin(alive.index)]
         found += _units(last, settings, f"{label}, after {int(losses.columns[-1])} steps")
     return found
@@ -187,6 +192,59 @@ def _decay(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series, label: s
         f"layer 1 gets {words}"
     )
     return [Finding(code, change.severity, message, evidence, *remedy(settings))]
+
+
+def _signal(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
+    """A signal that dies or blows up on its way, where ∂L/∂W = δ hᵀ does not show it.
+
+    With zero biases δ shrinks towards the input as h shrinks towards the output, so that their product is even. Judged in
+    plain networks: norms and skips change the size of h on purpose.
+    """
+    if settings["norm"] != "none" or settings["residual"] != "none":
+        return []
+    depth = int(settings["depth"])
+    hidden = rows[rows["layer"] <= depth].sort_values(["run", "layer"])
+    deltas, outputs = (hidden[name].to_numpy(float).reshape(-1, depth) for name in ("delta_rms", "activation_rms"))
+    layers = np.arange(1, depth + 1)
+    change = geometric_change(decay_factor(layers, deltas), depth, hidden["layer"].to_numpy(), deltas.ravel())
+    # towards the output, h changes as δ does towards the input; one alone may be an activation's own doing
+    forward = geometric_change(
+        1.0 / decay_factor(layers, outputs), depth, hidden["layer"].to_numpy(), outputs.ravel()[::-1]
+    )
+    if change is None or forward is None or change.vanishes != forward.vanishes:
+        return []
+    code, verb, remedy = (
+        ("vanishing_gradients", "fades", _vanishing_remedy)
+        if change.vanishes
+        else ("exploding_gradients", "grows", _exploding_remedy)
+    )
+    message = (
+        f"{label}: the signal {verb}, by {three_digits(forward.factor)}× a layer forward and {three_digits(change.factor)}× a layer "
+        "back; the gradients of the weights look even, because they are the product of the two."
+    )
+    evidence = {
+        "delta_factor": change.factor,
+        "activation_factor": forward.factor,
+        "last_activation_rms": float(hidden.loc[hidden["layer"] == depth, "activation_rms"].mean()),
+        "runs": change.runs,
+    }
+    return [Finding(code, change.severity, message, evidence, *remedy(settings))]
+
+
+def _learns_nothing(losses: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
+    """A training whose loss ends neither below its beginning nor below that of guessing."""
+    tenth = max(1, losses.shape[1] // 10)
+    start, end = losses.iloc[:, :tenth].mean(axis="columns"), losses.iloc[:, -tenth:].mean(axis="columns")
+    guess = guess_loss(settings["dataset"]) if settings["loss"] == "cross_entropy" else math.nan
+    stuck = float((~((end < NEAR_GUESS * start) | (end < NEAR_GUESS * guess))).mean())
+    if losses.shape[1] < FEWEST_STEPS or stuck < MOST_RUNS:
+        return []
+    evidence = {"runs": len(losses), "stuck": stuck, "first_loss": float(start.mean()), "last_loss": float(end.mean())}
+    message = (
+        f"{label}: after {losses.shape[1] - 1} steps the loss is where it began, {three_digits(float(end.mean()))}, "
+        f"in {stuck:.0%} of the runs: the network learns nothing."
+    )
+    return [Finding("stuck_at_chance", "error", message, evidence, *_vanishing_remedy(settings))]
 
 
 def _compared(settings: pd.Series, **changes: str) -> str:

@@ -10,6 +10,7 @@ from core.analysis import curves
 from core.experiments import experiment
 from core.experiments.range_test.charts import charts
 from core.experiments.range_test.check import AROUND, check_charts, check_settings, checked_rate
+from core.experiments.range_test.summary import recommended_lr
 from tests.core.experiments.odd_frames import assert_all_drawn_and_left_alone, cut_and_emptied
 
 KIND = experiment("range_test")
@@ -73,15 +74,42 @@ def test_the_check_is_judged_on_rows_that_were_not_trained_on(check):
     figures = check_charts(told)
     assert list(figures) == ["check_val_loss", "check_train_loss", "check_val_accuracy"]
     assert title_of(figures["check_val_loss"]) == (
-        f"The suggested rate {suggested:g} ends at a validation loss of 0.52; {high:g} at 0.32, here a higher rate does better"
+        f"The suggested rate {suggested:g} ends at a mean validation loss of 0.52; {high:g} is surely better: 0.32"
     )
     assert checked_rate(told) == high
-    assert title_of(figures["check_train_loss"]) == f"On the batches themselves {highest:g} ends lowest: 0.1"
+    assert (
+        title_of(figures["check_train_loss"]) == f"On the batches themselves the median of {highest:g} is lowest: 0.1"
+    )
     spread = told["val_loss"].where(told["base_lr"] != high, 0.49 + 0.2 * ((told["seed"] % 2) - 0.5))
     spread = spread.where(check["val_loss"].notna())
     assert checked_rate(told.assign(val_loss=spread)) == suggested
     title = title_of(check_charts(told.assign(val_loss=spread))["check_val_loss"])
-    assert title.endswith(", within the spread of the seeds")
+    assert title.endswith("no other of these rates is surely better")
+
+
+def test_a_rate_that_ties_and_gets_there_sooner_is_the_one_to_use(check):
+    low, suggested, high, highest = check["base_lr"].unique()
+    noise = 0.05 * ((check["seed"] % 3) - 1.0)
+    course = {
+        low: lambda e: 0.9 + 0 * e,
+        suggested: lambda e: 1.0 - 0.05 * e,
+        high: lambda e: 0.5 + 0.0 * e,
+        highest: lambda e: 2.0 + 0 * e,
+    }
+    losses = sum((check["base_lr"] == rate) * course[rate](check["epoch"]) for rate in course)
+    wiggle = noise.where(check["base_lr"] == high, -noise)
+    told = check.assign(val_loss=(losses + wiggle).where(check["val_loss"].notna()))
+    assert checked_rate(told) == high
+    assert f"{suggested:g} and {high:g} tie after 10 epochs" in title_of(check_charts(told)["check_val_loss"])
+    assert f"{high:g} gets there in 1" in title_of(check_charts(told)["check_val_loss"])
+
+
+def test_no_rate_is_advised_where_fewer_than_half_of_the_seeds_suggest_one(frame):
+    runs = KIND.analysis(frame).runs
+    few = runs.assign(suggested_lr_valley=[0.01, np.nan, np.nan, np.nan])
+    assert np.isnan(recommended_lr(few))
+    assert np.isnan(recommended_lr(runs.assign(fall=0.0)))
+    assert recommended_lr(runs) == runs["suggested_lr_valley"].median()
 
 
 def test_a_loss_above_the_check_charts_ceiling_is_drawn_there(check):
