@@ -32,7 +32,7 @@ __version__ = "0.1.0"
 
 _EXPORTS = {
     "core.analysis.points": ("varying_settings",),
-    "core.analysis.statistics": ("comparison",),
+    "core.analysis.statistics": ("comparison", "readable"),
     "core.diagnosis.finding": ("Finding",),
     "core.experiments": ("NAMES", "Analysis", "Experiment", "experiment", "experiment_of"),
     "core.experiments.question": ("Answer", "Question"),
@@ -46,7 +46,7 @@ _EXPORTS = {
     "core.parts": ("REGISTRIES",),
     "core.plotting.figure": ("Figure",),
     "core.registry": ("split_values", "unknown"),
-    "core.results": ("finished",),
+    "core.results": ("Kept", "delete_sweeps", "finished", "kept", "kept_sweep"),
     "core.settings": ("Limits", "Run"),
     "core.store": ("Store", "StoreError", "default_path"),
     "core.sweeps": ("Sweep",),

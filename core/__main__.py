@@ -184,7 +184,11 @@ def _run(arguments: argparse.Namespace) -> None:
     )
     if arguments.summary:
         analysis = kind.analysis(tables.to_frame(table))
-        table = tables.from_frame(analysis.runs if arguments.summary == "runs" else analysis.summary)
+        summary = analysis.runs if arguments.summary == "runs" else analysis.summary
+        if target is None and sys.stdout.isatty():
+            print(core.readable(summary, kind.settings.names()))
+            return
+        table = tables.from_frame(summary)
     _deliver(table, target)
 
 
@@ -291,14 +295,20 @@ def _existing_store(path: str | None) -> core.Store:
 
 
 def _store_list(arguments: argparse.Namespace) -> None:
+    from core import results
+
     store = _existing_store(arguments.store)
     for name, (runs, size) in store.counts().items():
         print(f"{name}: {runs:,} runs, {size / 1e6:,.1f} MB")
     for stored in store.sweeps():
-        sweep = core.experiment(stored.experiment).stored_sweep(stored.link)
-        there = store.count(sweep.ids)
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(stored.created))
-        print(f"{made}  {there:,} of {stored.runs:,} runs  {sweep.text()}")
+        try:
+            there = results.kept(stored, store)
+        except ValueError as error:
+            print(f"{made}  {stored.experiment}: its settings can't be read any more ({str(error).splitlines()[0]})")
+            continue
+        note = f" ({there.made_by})" if there.made_by else ""
+        print(f"{made}  {there.finished:,} of {stored.runs:,} runs{note}  {there.sweep.text()}")
     if not store.counts():
         print(f"{store.path} holds no runs yet; fill it with python -m core run vanishing")
 
@@ -309,10 +319,10 @@ def _store_export(arguments: argparse.Namespace) -> None:
     kind = core.experiment(arguments.experiment)
     target = None if arguments.out == "-" else files.check_output(arguments.out)
     store = _existing_store(arguments.store)
-    runs, frames = results.stored_runs(kind.name, store, _assignments(arguments.settings))
+    runs, frames, ids = results.stored_runs(kind.name, store, _assignments(arguments.settings))
     if not runs:
         raise ValueError(f"{store.path} holds no such runs of {kind.name}; see python -m core store list")
-    _deliver(kind.table(runs, frames), target)
+    _deliver(kind.table(runs, frames, ids), target)
 
 
 def _store_verify(arguments: argparse.Namespace) -> int:

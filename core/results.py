@@ -1,54 +1,130 @@
-"""What the store holds, as runs of today: a sweep's finished runs, an experiment's stored ones, those of older versions."""
+"""What the store holds, as runs: a sweep's finished runs, an experiment's stored ones, those that other versions made.
+
+A row is served to Run only where today's version, device and packages made it; it is listed, opened, exported, counted and
+deleted whoever made it.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import NamedTuple
 
 from core.experiments import NAMES as EXPERIMENTS
 from core.experiments import experiment
 from core.settings import Run
-from core.store import Store
+from core.store import Store, StoredSweep
 from core.sweeps import Sweep
 
 
-def finished(sweep: Sweep, store: Store) -> tuple[list[Run], list[bytes], list[str]]:
+def finished(sweep: Sweep, store: Store, by_anyone: bool = False) -> tuple[list[Run], list[bytes], list[str]]:
     """The sweep's runs that the store holds, in row order, with their frames and ids."""
-    frames = store.find(sweep.ids).frames
+    frames = store.find(sweep.ids, by_anyone).frames
     pairs = [(run, id) for run, id in zip(sweep.runs(), sweep.ids, strict=True) if id in frames]
     return [run for run, _ in pairs], [frames[id] for _, id in pairs], [id for _, id in pairs]
 
 
-def stored_runs(name: str, store: Store, wanted: Mapping[str, str]) -> tuple[list[Run], list[bytes]]:
-    """An experiment's stored runs in order of settings and seed, with their frames: those ``wanted``, as a sweep is written."""
+class Kept(NamedTuple):
+    """A sweep that was asked for, as the store holds it.
+
+    sweep     of the version that made most of its runs, today's where it made any
+    finished  how many of its runs are there
+    made_by   what to say of runs that Run would compute again; empty for today's
+    """
+
+    sweep: Sweep
+    finished: int
+    made_by: str
+
+
+def kept(stored: StoredSweep, store: Store) -> Kept:
+    """What the store holds of a sweep that was asked for; ValueError where its link can't be read any more."""
+    return kept_sweep(experiment(stored.experiment).stored_sweep(stored.link), store)
+
+
+def kept_sweep(sweep: Sweep, store: Store) -> Kept:
+    """What the store holds of a sweep: today's runs, else those that other packages or earlier versions made."""
+    today = store.count(sweep.ids)
+    if today:
+        return Kept(sweep, today, "")
+    for version in range(sweep.version, 0, -1):
+        earlier = sweep if version == sweep.version else replace(sweep, version=version)
+        there = store.count(earlier.ids, by_anyone=True)
+        if there:
+            maker = "other packages or another machine" if version == sweep.version else f"version {version}"
+            return Kept(earlier, there, f"made by {maker}; Run computes it again")
+    return Kept(sweep, 0, "")
+
+
+def stored_runs(name: str, store: Store, wanted: Mapping[str, str]) -> tuple[list[Run], list[bytes], list[str]]:
+    """An experiment's stored runs in order of settings and seed, with frames and ids: those ``wanted``, as a sweep is written.
+
+    Of the same settings and seed made by several versions, the latest version's.
+    """
     asked = experiment(name).sweep(wanted)
     axes = {setting: set(asked.axes[setting]) for setting in wanted if setting != "seeds"}
-    runs = {
-        id: run
-        for id, run in _known(name, store)
-        if run is not None
-        and all(getattr(run.settings, setting) in allowed for setting, allowed in axes.items())
-        and ("seeds" not in wanted or run.seed in asked.seeds)
-    }
-    frames = store.find(list(runs)).frames
-    kept = sorted(((run, id) for id, run in runs.items() if id in frames), key=lambda pair: _sort_key(pair[0]))
-    return [run for run, _ in kept], [frames[id] for _, id in kept]
+    latest: dict[tuple[object, ...], tuple[Run, str]] = {}
+    for id, run in _known(name, store):
+        if run is None or ("seeds" in wanted and run.seed not in asked.seeds):
+            continue
+        if all(getattr(run.settings, setting) in allowed for setting, allowed in axes.items()):
+            key = _sort_key(run)
+            if key not in latest or latest[key][0].version < run.version:
+                latest[key] = run, id
+    frames = store.find([id for _, id in latest.values()], by_anyone=True).frames
+    rows = [latest[key] for key in sorted(latest) if latest[key][1] in frames]
+    return [run for run, _ in rows], [frames[id] for _, id in rows], [id for _, id in rows]
+
+
+def delete_sweeps(keys: set[str], store: Store) -> int:
+    """Deletes the runs of these sweeps, whoever made them, those excepted that other sweeps share; how many went."""
+    doomed: set[str] = set()
+    shared: set[str] = set()
+    for stored in store.sweeps():
+        try:
+            sweep = experiment(stored.experiment).stored_sweep(stored.link)
+        except ValueError:  # its settings can't be read any more: its runs stay for prune
+            continue
+        ids = {id for version in range(sweep.version, 0, -1) for id in replace(sweep, version=version).ids}
+        if stored.key in keys:
+            doomed |= ids
+        else:
+            shared |= ids
+    there = sorted(doomed - shared)
+    count = store.count(there, by_anyone=True)
+    store.delete(there)
+    store.forget(sorted(keys))
+    return count
 
 
 def outdated(store: Store) -> list[str]:
     """The ids of stored runs that no run of today has: an older version of their experiment made them."""
-    return [id for name in store.counts() for id, run in _known(name, store) if run is None]
+    return [
+        id
+        for name in store.counts()
+        for id, run in _known(name, store)
+        if run is None or run.version != experiment(name).version
+    ]
 
 
 def _known(name: str, store: Store) -> Iterator[tuple[str, Run | None]]:
-    """Every stored row of an experiment: its id, and its run; None where no run of today has that id."""
+    """Every stored row of an experiment: its id, and its run, of whichever version; None where no version has that id."""
     kind = experiment(name) if name in EXPERIMENTS else None
     for id, settings, seed in store.stored(name):
-        try:
-            run = Run(name, kind.version, kind.settings.stored(**json.loads(settings)), seed) if kind else None
-        except ValueError:
-            run = None
-        yield id, run if run is not None and run.id == id else None
+        yield id, None if kind is None else _run_of(id, name, kind.version, settings, seed)
+
+
+def _run_of(id: str, name: str, version: int, settings: str, seed: int) -> Run | None:
+    try:
+        point = experiment(name).settings.stored(**json.loads(settings))
+        for earlier in range(version, 0, -1):
+            run = Run(name, earlier, point, seed)
+            if run.id == id:
+                return run
+    except (ValueError, TypeError, AssertionError):  # settings that today's class does not know
+        return None
+    return None
 
 
 def _sort_key(run: Run) -> tuple[object, ...]:

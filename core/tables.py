@@ -78,7 +78,8 @@ def decode(streams: Sequence[bytes]) -> pa.Table:
     if all(stream.startswith(head) for stream in streams):  # one long stream is read three times faster
         together = b"".join([head, *(stream[len(head) : -END_BYTES] for stream in streams), end])
         return pa.ipc.open_stream(together).read_all()
-    return pa.concat_tables(pa.ipc.open_stream(stream).read_all() for stream in streams)
+    tables = (pa.ipc.open_stream(stream).read_all() for stream in streams)
+    return pa.concat_tables(tables, promote_options="default")
 
 
 def assemble(
@@ -109,7 +110,11 @@ def assemble(
     columns["seed"] = _array(np.array([run.seed for run in runs], np.int64), pa.int64()).take(row_of)
     if measured is not None:
         measured = measured.combine_chunks()
-        columns |= {name: measured[name] for name in measured_columns}
+        there = set(measured.column_names)  # an earlier version measured less
+        columns |= {
+            name: measured[name] if name in there else pa.nulls(len(row_of), TYPES[COLUMNS[name].dtype])
+            for name in measured_columns
+        }
     else:
         columns |= {name: pa.array([], TYPES[COLUMNS[name].dtype]) for name in measured_columns}
     return pa.table(columns)

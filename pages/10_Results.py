@@ -33,17 +33,21 @@ wanted = st.text_input("Filter", placeholder="part of a setting, such as relu or
 kinds = {stored.experiment: core.experiment(stored.experiment) for stored in sweeps}
 rows = []
 for stored in sweeps:
-    sweep = kinds[stored.experiment].stored_sweep(stored.link)
-    if wanted.strip().lower() not in sweep.text().lower():
+    try:
+        there = core.kept(stored, store)
+    except ValueError:  # settings that this version can't read any more
+        continue
+    if wanted.strip().lower() not in there.sweep.text().lower():
         continue
     rows.append(
         {
             "made": pd.Timestamp(time.strftime("%Y-%m-%d %H:%M", time.localtime(stored.created))),
             "experiment": kinds[stored.experiment].title,
             "settings": page.sweep_words(kinds[stored.experiment], stored.link),
-            "finished": page.stored_count(sweep),
+            "finished": there.finished,
             "runs": stored.runs,
-            "sweep": sweep,
+            "made by": there.made_by,
+            "sweep": there.sweep,
             "key": stored.key,
             "link": stored.link,
         }
@@ -52,7 +56,7 @@ if not rows:
     st.caption(f"No sweep holds {core.plain(repr(wanted))}. Clear the filter to see all {len(sweeps):,}.")
     st.stop()
 
-shown = pd.DataFrame(rows)[["made", "experiment", "settings", "finished", "runs"]]
+shown = pd.DataFrame(rows)[["made", "experiment", "settings", "finished", "runs", "made by"]]
 choice = st.dataframe(
     shown,
     hide_index=True,
@@ -70,22 +74,16 @@ if not chosen:
 def _export(selected: list[dict], as_parquet: bool) -> bytes:
     parts: dict[str, tuple] = {}
     for row in selected:
-        found, frames, _ = core.finished(row["sweep"], store)
-        parts.update({run.id: (run, frame) for run, frame in zip(found, frames, strict=True)})
+        for run, frame, id in zip(*core.finished(row["sweep"], store, by_anyone=bool(row["made by"])), strict=True):
+            parts[id] = run, frame
     kind = kinds[selected[0]["sweep"].experiment]
-    table = kind.table([run for run, _ in parts.values()], [frame for _, frame in parts.values()])
+    runs, frames = [run for run, _ in parts.values()], [frame for _, frame in parts.values()]
+    table = kind.table(runs, frames, list(parts))
     return core.parquet_bytes(table) if as_parquet else core.csv_bytes(table)
 
 
 def _delete(selected: list[dict]) -> None:
-    leaving = {row["key"] for row in selected}
-    kept: set[str] = set()
-    for stored in store.sweeps():
-        if stored.key not in leaving:
-            kept |= set(kinds[stored.experiment].stored_sweep(stored.link).run_ids())
-    doomed = {id for row in selected for id in row["sweep"].run_ids()} - kept
-    store.delete(sorted(doomed))
-    store.forget(sorted(leaving))
+    core.delete_sweeps({row["key"] for row in selected}, store)
     st.session_state["deletions"] = st.session_state.get("deletions", 0) + 1
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.analysis.points import group_by_settings, varying_settings
+from core.words import three_digits
 
 CONFIDENCE = 0.95
 SHARES = ("diverged", "failed", "solved")  # measures that are 0 or 1: Wilson's interval of their share
@@ -99,6 +100,17 @@ def comparison(summary: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
     keyed = wide.assign(**{name: wide[name].astype(object).where(wide[name].notna(), "–") for name in names})
     table = keyed.pivot_table(index=names, columns="measure", values="text", aggfunc="first", sort=False)
     return table[list(dict.fromkeys(summary["measure"]))].rename_axis(columns=None).reset_index()
+
+
+def readable(table: pd.DataFrame, settings: Sequence[str]) -> str:
+    """A summary for a terminal: aligned, three significant digits, and a line on the settings that are left out."""
+    names = [name for name in settings if name in table]
+    shown = varying_settings(table, names)
+    left_out = [name for name in names if name not in shown]
+    columns = [name for name in table.columns if name not in left_out and name != "run"]
+    cells = table[columns].map(lambda value: three_digits(value) if isinstance(value, float) else str(value))
+    note = f"{len(left_out)} settings that do not vary are left out: {', '.join(left_out)}." if left_out else ""
+    return "\n".join(part for part in (cells.to_string(index=False), note) if part)
 
 
 def _with_interval(row: Any) -> str:

@@ -15,6 +15,7 @@ from pages.widgets import form, job_panel, page
 SHOWN_FINDINGS = 3
 SHOWN_ROWS = 5_000
 SHOWN_SEEDS = 100
+OLD_RUNS = 10_000  # of larger sweeps, runs of an earlier version are not looked for
 ICONS = {"error": ":red[:material/error:]", "warning": ":orange[:material/warning:]", "info": ":blue[:material/info:]"}
 
 
@@ -30,6 +31,7 @@ class Result(NamedTuple):
     comparison: pd.DataFrame
     findings: list[core.Finding]
     measured: bool
+    made_by: str = ""
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -37,13 +39,19 @@ def _result(_sweep: core.Sweep, _store: core.Store, key: str, path: str, runs: i
     """The result with ``runs`` runs finished; kept for all sessions, which only read it."""
     kind = core.experiment(_sweep.experiment)
     table = core.stored_table(_sweep, _store) if runs else None
+    made_by = ""
+    if table is None and _sweep.size <= OLD_RUNS:
+        there = core.kept_sweep(_sweep, _store)
+        if there.finished:
+            table = kind.table(*core.finished(there.sweep, _store, by_anyone=True))
+            made_by = there.made_by
     if table is None or not len(table):
         return Result(kind.analysis(kind.expected(_sweep)), pd.DataFrame(), [], False)
     analysis = kind.analysis(core.to_frame(table))
     compared = pd.DataFrame()
     if runs == _whole(_sweep):
         compared = core.comparison(analysis.summary, kind.settings.names())
-    return Result(analysis, compared, kind.findings(analysis), True)
+    return Result(analysis, compared, kind.findings(analysis), True, made_by)
 
 
 def _whole(sweep: core.Sweep) -> int:
@@ -121,9 +129,11 @@ def _above(pictures: Pictures, result: Result, missing: int) -> None:
     """The headline numbers and the findings; of a part of the runs, they say so."""
     for column, (label, value, note) in zip(st.columns(len(pictures.headline)), pictures.headline, strict=True):
         column.metric(core.plain(label), value, help=core.plain(note))
+    if result.made_by:
+        st.caption(f"These runs were {core.plain(result.made_by)}.")
+    elif result.measured and missing > 0:
+        st.caption(f"So far, {missing:,} runs missing: what follows may change.")
     if result.measured:
-        if missing > 0:
-            st.caption(f"So far, {missing:,} runs missing: what follows may change.")
         _findings(result.findings, whole=missing <= 0)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from core.analysis import ranking
 from core.experiments.clipping.settings import Clipping
 from core.experiments.clipping.thresholds import suggested_threshold, with_factor
-from core.experiments.training.charts import NOTHING, curve_chart, ending_title, ranking_chart, share_map
+from core.experiments.training.charts import NOTHING, curve_chart, ending_title, loss_ceiling, ranking_chart, share_map
 from core.plotting.figure import Figure, across_page, empty
 from core.words import three_digits
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from core.experiments import Analysis, Experiment
 
 
+NORM_CEILING = 1000.0  # times the median norm: what is above is an explosion, whose size says nothing
+
+
 def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
     """Who survives, what the loss does, the norms before and after, and how often clipping fires."""
     frame, runs = analysis.finite, analysis.runs
@@ -27,13 +30,16 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
         return {"failed": empty(NOTHING)}
     factors = with_factor(frame)
     loss_title = ending_title(ranking.standing(runs, Clipping.names(), "final_val_loss"), "final_val_loss")
+    ceiling = NORM_CEILING * float(frame["grad_norm"].median())
     live = frame["clipped"].astype(float).where(~frame["diverged"].astype(bool))
     figures = {
         "failed": share_map(runs, "clipper", "failed"),
         "diverged": share_map(runs, "clipper", "diverged"),
-        "loss": curve_chart(frame, Clipping.names(), "val_loss", "epoch", loss_title),
-        "before": curve_chart(frame, Clipping.names(), "grad_norm", "step", _before_title(analysis)),
-        "after": curve_chart(frame, Clipping.names(), "clipped_grad_norm", "step", _after_title(frame)),
+        "loss": curve_chart(frame, Clipping.names(), "val_loss", "epoch", loss_title, ceiling=loss_ceiling(frame)),
+        "before": curve_chart(frame, Clipping.names(), "grad_norm", "step", _before_title(analysis), ceiling=ceiling),
+        "after": curve_chart(
+            frame, Clipping.names(), "clipped_grad_norm", "step", _after_title(frame), ceiling=ceiling
+        ),
         "factor": curve_chart(factors, Clipping.names(), "clip_factor", "step", _factor_title(factors)),
         "clipped": curve_chart(
             frame.assign(clipped_share=live),

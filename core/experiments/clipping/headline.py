@@ -8,6 +8,8 @@ from core.experiments.clipping.thresholds import suggested_threshold
 from core.words import three_digits
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from core.experiments import Analysis, Experiment
 
 
@@ -16,21 +18,22 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     runs = analysis.runs
     if runs.empty:
         return [(label, "–", "Press Run.") for label in ("Diverged", "Failed", "Steps clipped", "Suggested threshold")]
-    bare = runs[runs["clipper"] == "none"]
-    beside = f" Without clipping: {bare['failed'].mean():.0%}." if len(bare) else ""
-    clippers = runs[runs["clipper"] != "none"]
+    bare, clippers = runs[runs["clipper"] == "none"], runs[runs["clipper"] != "none"]
     shown = clippers if len(clippers) else runs
+    which = f"{len(clippers)} runs with a clipper" if len(clippers) else f"{len(runs)} runs without a clipper"
+    beside = f", {len(bare)} without" if len(bare) and len(clippers) else ""
     return [
-        ("Diverged", f"{shown['diverged'].mean():.0%}", f"Of {len(shown)} runs with a clipper: no finite loss."),
+        ("Diverged", _both(shown, bare, "diverged"), f"Numbers left the number format. Of {which}{beside}."),
         (
             "Failed",
-            f"{shown['failed'].mean():.0%}",
-            f"Of {len(shown)} runs with a clipper: diverged, or the last loss is not below the first.{beside}",
+            _both(shown, bare, "failed"),
+            "Diverged, or the mean training loss of the last epoch is neither below that of guessing nor below that of the "
+            f"first ten updates. Of {which}{beside}.",
         ),
         (
             "Steps clipped",
             f"{shown['clipped_share'].mean():.0%}",
-            "Mean over runs with a clipper. Near 100 % the threshold is the real learning rate.",
+            f"Mean over {which}. Near 100 % the threshold is the real learning rate.",
         ),
         (
             "Suggested threshold",
@@ -38,3 +41,13 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
             "The 90th percentile of the norms before clipping, over runs that did not fail.",
         ),
     ]
+
+
+def _both(clipped: pd.DataFrame, bare: pd.DataFrame, measure: str) -> str:
+    """The share of the runs with a clipper, and of those without where both are there."""
+    share = f"{clipped[measure].mean():.0%}"
+    return (
+        f"{share}, {bare[measure].mean():.0%} unclipped"
+        if len(bare) and (clipped["clipper"] != "none").all()
+        else share
+    )

@@ -15,6 +15,7 @@ from core.experiments.training.charts import (
     curve_chart,
     ending_title,
     guessing_note,
+    loss_ceiling,
     paired_chart,
     ranking_chart,
     sensitivity_chart,
@@ -40,7 +41,7 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
     loss_title = ending_title(ranking.standing(runs, Schedulers.names(), "final_val_loss"), "final_val_loss")
     found = {
         "rate": curve_chart(frame, Schedulers.names(), "lr", "step", _rate_title(frame), note),
-        "loss": curve_chart(frame, Schedulers.names(), "val_loss", "epoch", loss_title),
+        "loss": curve_chart(frame, Schedulers.names(), "val_loss", "epoch", loss_title, ceiling=loss_ceiling(frame)),
         "train": curve_chart(frame, Schedulers.names(), "train_loss", "epoch", _train_title(runs)),
     }
     if frame["val_accuracy"].notna().any():

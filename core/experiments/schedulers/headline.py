@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from core.experiments import Analysis, Experiment
 
 
-LABELS = ("Best schedule", "Its validation loss", "Its accuracy", "Failed")
+LABELS = ("Lowest mean loss", "Its validation loss", "Its accuracy", "Failed")
 
 
 def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str, str]]:
@@ -32,7 +32,7 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     failed = (
         LABELS[3],
         f"{runs['failed'].mean():.0%}",
-        f"Of {len(runs)} runs: diverged, or the last loss is not below the first.",
+        f"Of {len(runs)} runs: diverged, or the last epoch is neither below guessing nor below the first ten updates.",
     )
     if math.isnan(best["mean"]):
         return [*((label, "–", "No run ended with a finite loss.") for label in LABELS[:3]), failed]

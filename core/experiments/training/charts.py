@@ -20,6 +20,7 @@ from core.plotting.shapes import interval_chart, spans_decades
 from core.plotting.style import HEIGHT, legend, setting_labels
 from core.words import three_digits
 
+LOSS_CEILING = 10.0  # times the loss at the start
 NOTHING = "Nothing has been trained yet."
 
 
@@ -88,6 +89,12 @@ def curve_chart(
     return figure(
         alt.layer(*layers), title, " ".join(part for part in (f"{band}{seeds}.", note, cut, ends, left_out) if part)
     )
+
+
+def loss_ceiling(frame: pd.DataFrame) -> float:
+    """The loss up to which curves are drawn: what has grown far beyond its start flattens all others."""
+    start = float(frame.loc[frame["step"] == 0, "train_loss"].median())
+    return LOSS_CEILING * start if start > 0 else math.inf
 
 
 def guessing_note(frame: pd.DataFrame, measure: str) -> str:
