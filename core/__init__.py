@@ -45,6 +45,7 @@ _EXPORTS = {
     "core.jobs.workers": ("Workers",),
     "core.parts": ("REGISTRIES",),
     "core.plotting.figure": ("Figure",),
+    "core.recorder.live": ("watch",),
     "core.registry": ("split_values", "unknown"),
     "core.results": ("Kept", "delete_sweeps", "finished", "kept", "kept_sweep"),
     "core.settings": ("Limits", "Run"),

@@ -1,13 +1,23 @@
-"""The command line: python -m core list | show | run | code | diagnose | store."""
+"""The command line: python -m core list | show | run | code | watch | diagnose | store."""
 
 from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__" and sys.argv[1:2] == ["watch"]:  # first: nothing of ours may take a name that the script uses
+    from importlib.util import module_from_spec, spec_from_file_location
+    from pathlib import Path
+
+    alone = spec_from_file_location("_gradient_lab_alone", Path(__file__).resolve().parent / "recorder" / "alone.py")
+    assert alone and alone.loader
+    alone.loader.exec_module(loaded := module_from_spec(alone))
+    sys.exit(loaded.watch(sys.argv[2:]))
 
 import argparse
 import io
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -64,6 +74,9 @@ def _parser() -> Parser:
     code.add_argument("experiment")
     code.add_argument("settings", nargs="*", metavar="name=value", help="one value each; seed=3 (default: 0)")
     code.set_defaults(act=_code)
+    commands.add_parser(
+        "watch", help="run a training script unchanged, record and diagnose it: watch train.py --epochs 3"
+    )
     diagnose = commands.add_parser("diagnose", help="findings for a frame: what is wrong, and what to change")
     diagnose.add_argument("file", help="a CSV or Parquet file that run wrote")
     diagnose.add_argument("--findings", metavar="FILE.json", help="write the findings as JSON as well")

@@ -1,8 +1,18 @@
 """One thread, as in the lab's own workers: results and run times then do not depend on what else runs."""
 
+import pytest
 import torch
 from hypothesis import settings
 
 torch.set_num_threads(1)
 settings.register_profile("lab", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.load_profile("lab")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the checks of minutes out unless ``-m`` names them."""
+    if "long" in (config.getoption("-m") or ""):
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
