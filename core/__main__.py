@@ -77,8 +77,11 @@ def _parser() -> Parser:
     commands.add_parser(
         "watch", help="run a training script unchanged, record and diagnose it: watch train.py --epochs 3"
     )
-    diagnose = commands.add_parser("diagnose", help="findings for a frame: what is wrong, and what to change")
-    diagnose.add_argument("file", help="a CSV or Parquet file that run wrote")
+    diagnose = commands.add_parser(
+        "diagnose", help="findings for a frame or another tool's log: what is wrong, and what to change"
+    )
+    diagnose.add_argument("files", nargs="+", metavar="file", help="a CSV or Parquet file that run wrote, or logs")
+    diagnose.add_argument("--run", metavar="N|all", help="which run of a log that holds several (default: the last)")
     diagnose.add_argument("--findings", metavar="FILE.json", help="write the findings as JSON as well")
     diagnose.set_defaults(act=_diagnose)
     store = commands.add_parser("store", help="finished runs: list, export, verify, prune")
@@ -281,15 +284,19 @@ def _code(arguments: argparse.Namespace) -> None:
 
 def _diagnose(arguments: argparse.Namespace) -> None:
     from core import files
+    from core.logs import command
 
     if arguments.findings is not None and Path(arguments.findings).suffix != ".json":
         raise ValueError(f"--findings: must end in .json, but got {arguments.findings}")
     if arguments.findings is not None and not Path(arguments.findings).parent.is_dir():
         raise ValueError(f"--findings: the folder {Path(arguments.findings).parent} does not exist")
-    frame = files.read(arguments.file)
+    if len(arguments.files) > 1 or not command.is_frame(arguments.files[0]):
+        command.diagnose(arguments.files, arguments.run, arguments.findings)
+        return
+    frame = files.read(arguments.files[0])
     found = core.findings(frame)
     if frame.empty:
-        raise ValueError(f"{arguments.file}: the table has no rows, so there is nothing to diagnose")
+        raise ValueError(f"{arguments.files[0]}: the table has no rows, so there is nothing to diagnose")
     for finding in found:
         shown = f" See it work: {finding.link}" if finding.link else ""
         print(f"{finding.severity}: {finding.message}\n  {finding.remedy}{shown}")

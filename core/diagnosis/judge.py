@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from . import course, modes, order, outputs, signals, wiring
+from . import course, logged, logged_rates, modes, order, outputs, signals, wiring
 from .finding import Finding, worst_first
 from .trace import Trace
 from .view import View
@@ -77,7 +77,7 @@ def judge(trace: Trace) -> list[Finding]:
     """The findings of a trace, the likeliest cause first; at most three are errors or warnings."""
     view = View(trace)
     found: list[Finding] = nothing(view)
-    for rules in (wiring, outputs, modes, order, signals, course) if view.recorded else (order, course):
+    for rules in (wiring, outputs, modes, order, signals, course) if view.recorded else (order, logged, logged_rates):
         found += rules.judge(view)
     return arranged(found)
 

@@ -1,0 +1,99 @@
+"""``diagnose FILE…`` for logs: what was read, what is wrong and what to change, in sentences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from core import logs
+from core.diagnosis.finding import Finding
+from core.diagnosis.judge import judge
+from core.diagnosis.trace import Trace
+
+
+def diagnose(paths: Sequence[str], run: str | None = None, findings_path: str | None = None) -> None:
+    """Prints what the logs show; ValueError, with nothing written, where one can't be read.
+
+    run            which run of a file that holds several: a number from 1, ``all``, or None for the last
+    findings_path  where the findings go as JSON as well
+    """
+    read = [(path, logs.read(path)) for path in paths]
+    chosen = [(path, traces, selected(traces, run, path)) for path, traces in read]
+    written: list[Finding] = []
+    for path, traces, own in chosen:
+        for line in heading(path, traces, own):
+            print(line)
+        for trace in own:
+            findings = [replace(f, file=f.file or path, run=trace.name) for f in judge(trace)]
+            written += findings
+            for line in sentences(trace, findings, len(own) > 1):
+                print(line)
+    if findings_path is not None:
+        from core import files
+
+        text = json.dumps([finding.as_dict() for finding in written], indent=2, ensure_ascii=False)
+        files.write(text.encode(), Path(findings_path))
+
+
+def is_frame(path: str) -> bool:
+    """Whether a file is a frame of the lab's, by its columns, or claims to be one by its ending."""
+    if Path(path).suffix.lower() == ".parquet":
+        return True
+    try:
+        with Path(path).open("rb") as file:
+            header = file.readline(65_536).decode("utf-8", errors="replace").strip().split(",")
+    except OSError:
+        return False
+    return {"run", "dataset", "init", "seed"} <= set(header)
+
+
+def selected(traces: list[Trace], run: str | None, path: str) -> list[Trace]:
+    """The runs of a file that were asked for; ValueError where there are not so many."""
+    if run is None:
+        return traces[-1:]
+    if run == "all":
+        return traces
+    if not run.isdigit() or not 1 <= int(run) <= len(traces):
+        raise ValueError(f"--run: must be all or 1 to {len(traces)} for {path}, but got {run}")
+    return [traces[int(run) - 1]]
+
+
+def heading(path: str, traces: list[Trace], own: list[Trace]) -> list[str]:
+    """What was read."""
+    first = f"{path}: {traces[-1].facts['format']}"
+    if len(traces) == 1:
+        return [f"{first}; {traces[0].facts['says']}."]
+    lines = [f"{first}; {len(traces)} runs one after the other."]
+    own_names = {trace.name for trace in own}
+    for trace in traces:
+        if trace.name not in own_names:
+            lines.append(f"  run {trace.name}: {trace.facts['says']}; see it with --run {trace.name}.")
+    if len(own) == 1:
+        lines.append(f"Run {own[0].name} is judged: {own[0].facts['says']}.")
+    return lines
+
+
+def sentences(trace: Trace, findings: list[Finding], several: bool) -> list[str]:
+    """The findings of a run, or that there are none."""
+    lines = [f"Run {trace.name}: {trace.facts['says']}."] if several else []
+    for finding in findings:
+        lines.append(f"{finding.severity}: {finding.message}")
+        if finding.remedy:
+            lines.append(f"  {finding.remedy}")
+    if any(f.severity != "info" or f.code == "nothing_to_judge" for f in findings):
+        return lines
+    if trace.facts.get("last_values"):
+        return [*lines, "The last values show nothing wrong; without a course there is no more to judge."]
+    return [*lines, f"No fault found: {sound(trace)}."]
+
+
+def sound(trace: Trace) -> str:
+    """What a run without a fault shows, as far as its rows hold it."""
+    parts = ["the loss is finite to the end" if "train_loss" in trace.steps else "the validation loss is finite"]
+    if "val_loss" in trace.steps:
+        parts.append("validation does not turn away from training")
+    if "lr" in trace.steps:
+        parts.append("the rate's schedule runs its course")
+    return ", ".join(parts)
