@@ -92,9 +92,9 @@ def _rising(rows: pd.DataFrame, part: Part[Scheduler], settings: pd.Series, link
 
 def _plateau(rows: pd.DataFrame, part: Part[Scheduler], settings: pd.Series, link: str) -> list[Finding]:
     """ReduceLROnPlateau fed batch losses, or cutting on its beat while what it watches improves."""
-    cuts = [_cuts(block) for _, block in rows.groupby("run", sort=False)]
-    count = float(np.median([len(steps) for steps, _ in cuts]))
     patience = cast(int, part.arguments["patience"])
+    cuts = [_cuts(block, patience) for _, block in rows.groupby("run", sort=False)]
+    count = float(np.median([len(steps) for steps, _ in cuts]))
     if schedulers.stepping(part) == "batch":
         message = (
             f"{settings['label']}: stepped after every batch with that batch's loss, the plateau takes noise for a standstill: "
@@ -104,29 +104,31 @@ def _plateau(rows: pd.DataFrame, part: Part[Scheduler], settings: pd.Series, lin
         evidence = {"cuts": count, "stepped_per": "batch", "patience": patience}
         return [_finding("plateau_on_training_batches", message, evidence, remedy, link)]
     improving = [share for _, share in cuts if share is not None]
-    if count < 2 or not improving or float(np.mean([share >= 0.5 for share in improving])) < MOST_RUNS:
+    if count < 1 or not improving or float(np.mean([share > 0 for share in improving])) < MOST_RUNS:
         return []
     message = (
-        f"{settings['label']}: the rate was cut {count:g} times, every {patience + 1} epochs, while the validation loss "
+        f"{settings['label']}: the rate was cut {count:g} times, every {patience + 1} epochs, even while the validation loss "
         "improved: the plateau watches in the wrong mode, or the wrong number."
     )
     evidence = {"cuts": count, "patience": patience, "mode": str(part.arguments["mode"])}
     return [_finding("plateau_on_training_batches", message, evidence, 'Use mode="min" for a loss.', link)]
 
 
-def _cuts(block: pd.DataFrame) -> tuple[list[int], float | None]:
-    """The updates before which one run's rate was cut, and the share of cuts in whose wait the loss had improved."""
+def _cuts(block: pd.DataFrame, patience: int) -> tuple[list[int], float | None]:
+    """The updates before which one run's rate was cut, and the share of cuts in whose wait the loss had improved.
+
+    A plateau cuts after ``patience`` + 1 epochs without a better loss; the wait before a right cut holds none.
+    """
     lr = block["lr"].to_numpy(float)
     steps = (np.flatnonzero(np.diff(lr) < 0) + 1).tolist()
     ends = block[block["val_loss"].notna()]
     losses, epochs = ends["val_loss"].to_numpy(float), ends["epoch"].to_numpy(int)
     improved = []
-    for before, step in zip([0, *steps], steps, strict=False):
-        first, last = block["epoch"].iloc[before], block["epoch"].iloc[step - 1]
-        earlier, wait = losses[epochs < first], losses[(epochs >= first) & (epochs <= last)]
-        if len(wait):
-            best = earlier.min() if len(earlier) else wait[0]
-            improved.append(float(wait.min() < best * (1 - 1e-4) or (not len(earlier) and wait[-1] < wait[0])))
+    for step in steps:
+        seen = losses[epochs <= block["epoch"].iloc[step - 1]]
+        earlier, wait = seen[: -(patience + 1)], seen[-(patience + 1) :]
+        if len(earlier) and len(wait):
+            improved.append(bool(wait.min() < earlier.min() * (1 - 1e-4)))
     return steps, float(np.mean(improved)) if improved else None
 
 
