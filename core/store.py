@@ -249,11 +249,12 @@ class Store:
         return rows
 
     def remember(self, key: str, experiment: str, link: dict[str, str], runs: int) -> None:
-        """Notes that a sweep was asked for."""
+        """Notes that a sweep was asked for; an earlier version's note on the same settings gives way to it."""
+        text = json.dumps(link, sort_keys=True)
         with self._transaction():
+            self._connection.execute("DELETE FROM sweeps WHERE experiment=? AND link=?", (experiment, text))
             self._connection.execute(
-                "INSERT OR REPLACE INTO sweeps VALUES (?,?,?,?,?)",
-                (key, experiment, json.dumps(link, sort_keys=True), runs, time.time()),
+                "INSERT OR REPLACE INTO sweeps VALUES (?,?,?,?,?)", (key, experiment, text, runs, time.time())
             )
 
     def sweeps(self) -> list[StoredSweep]:

@@ -257,7 +257,7 @@ def test_two_threads_may_write_at_once(store, path, shared):
             for number in range(offset, offset + 40):
                 mine.put([row(number)])
                 mine.find(ids(number, number - 1))
-                mine.remember(str(number), "vanishing", {}, 1)
+                mine.remember(str(number), "vanishing", {"depth": str(number)}, 1)
         except BaseException as error:
             faults.append(error)
         finally:

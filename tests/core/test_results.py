@@ -1,0 +1,68 @@
+"""Runs that earlier versions made: listed, opened, exported and deleted as such; only Run needs today's."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+import core
+from core import results
+from tests.core.test_jobs import compute
+
+
+@pytest.fixture
+def store(tmp_path):
+    with closing(core.Store(tmp_path / "results.sqlite")) as opened:
+        yield opened
+
+
+def sweep(**given: str) -> core.Sweep:
+    return core.experiment("vanishing").sweep({"width": "4", "depth": "2,3", "seeds": "2", **given})
+
+
+def made_by_an_earlier_version(asked: core.Sweep, store: core.Store) -> core.Sweep:
+    """The sweep, run and stored under the version before today's."""
+    earlier = replace(asked, version=asked.version - 1)
+    assert compute(earlier, store).state == "done"
+    return earlier
+
+
+def test_runs_of_an_earlier_version_are_found_and_said_to_be_such(store):
+    earlier = made_by_an_earlier_version(sweep(), store)
+    (stored,) = store.sweeps()
+    kept = core.kept(stored, store)
+    assert (kept.finished, kept.made_by) == (4, f"made by version {earlier.version}; Run computes it again")
+    assert len(core.finished(kept.sweep, store, by_anyone=True)[0]) == 4
+    assert store.count(sweep().ids) == 0
+    runs, frames, ids = results.stored_runs("vanishing", store, {"depth": "3"})
+    assert [run.settings.depth for run in runs] == [3, 3]
+    assert len(frames) == len(set(ids)) == 2
+
+
+def test_todays_runs_hide_those_of_an_earlier_version(store):
+    made_by_an_earlier_version(sweep(), store)
+    compute(sweep(), store)
+    (stored,) = store.sweeps()
+    assert core.kept(stored, store)[1:] == (4, "")
+    assert len(results.outdated(store)) == 4
+
+
+def test_deleting_a_sweep_deletes_its_runs_of_every_version_but_not_what_others_share(store):
+    made_by_an_earlier_version(sweep(), store)
+    made_by_an_earlier_version(sweep(depth="3,4"), store)
+    key = next(stored.key for stored in store.sweeps() if "4" not in stored.link["depth"])
+    assert core.delete_sweeps({key}, store) == 2
+    (left,) = store.sweeps()
+    assert core.kept(left, store).finished == 4
+
+
+def test_a_summary_is_readable_on_a_terminal():
+    kind = core.experiment("vanishing")
+    summary = kind.analysis(core.run("vanishing", executor="inline", depth=[2, 3], width=4, seeds=2)).summary
+    text = core.readable(summary, kind.settings.names())
+    lines = text.splitlines()
+    assert len(lines) == 1 + len(summary) + 1
+    assert lines[0].split()[:1] == ["depth"]
+    assert "settings that do not vary are left out: " in lines[-1]
