@@ -17,7 +17,7 @@ st.markdown("**What has been computed so far?** Finished runs are kept: asking a
 sweeps = store.sweeps()
 counts = store.counts()
 if not sweeps:
-    st.info("The store is empty. core.Run a sweep on the page Vanishing gradients; it appears here by itself.")
+    st.info("The store is empty. Run a sweep on the page Vanishing gradients; it appears here by itself.")
     st.page_link("pages/2_Vanishing_gradients.py", label="Vanishing gradients", icon=":material/arrow_forward:")
     st.stop()
 

@@ -79,7 +79,7 @@ def progress(job: core.Job | None) -> None:
         left = f", about {max(1, round(state.seconds_left))} s left" if state.seconds_left is not None else ""
         words += left if state.computed else ": workers are starting"
     elif state.state == "cancelled":
-        words += ": cancelled. What is finished is kept; core.Run goes on from here."
+        words += ": cancelled. What is finished is kept; Run goes on from here."
     else:
         words += f": {state.stored:,} from the store, {state.computed:,} computed in {state.seconds:.1f} s."
         words += f" {state.damaged:,} damaged rows were replaced." if state.damaged else ""

@@ -40,7 +40,7 @@ def _ask(kind: core.Experiment, number: int, question: core.Question) -> None:
             return
         answer = _answer(kind, question, sweep, store, sweep.key, str(store.path), page.stored_count(sweep))
         if answer is None:
-            st.caption("The run was stopped before its end; press core.Run it and see once more.")
+            st.caption("The run was stopped before its end; press Run it and see once more.")
             st.session_state[f"{key} asked"] = False
         else:
             _judge(kind, question, guess, answer)
