@@ -38,6 +38,8 @@ def meaning(name: str) -> Meaning:
     tokens = [token for token in re.split(r"[^a-z0-9]+", split_words.lower()) if token]
     if not tokens or len(tokens) > 8:
         return Meaning("other")
+    if tokens in (["trl"], ["tel"]):  # llm.c
+        return Meaning("loss", "train" if tokens == ["trl"] else "val")
     words = set(tokens)
     split = "val" if words & VALIDATION else "test" if words & TEST else "train" if words & TRAIN else ""
     rest = [token for token in tokens if token not in TRAIN | VALIDATION | TEST]

@@ -23,7 +23,7 @@ PREFIX = re.compile(
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|.\x08")
 NAKED = re.compile(rf"^\s*(\d+)\s+([a-z]{{2,12}})\s+({NUMBER})\s*$", re.IGNORECASE)
 COUNTER = re.compile(
-    r"\b(?P<name>epochs?|ep|steps?|iters?|iterations?|it|global[_ ]step|num_updates|batch)\b\s*(?:\((?P<whose>[a-z]+)\))?\s*[:=#]?\s*"
+    r"\b(?P<name>epochs?|[eé]po(?:ca|que|che)|ep|steps?|iters?|iterations?|it|global[_ ]step|num_updates|batch)\b\s*(?:\((?P<whose>[a-z]+)\))?\s*[:=#]?\s*"
     r"[\[(]?\s*(?P<now>\d[\d,]*(?:\.\d+)?)"
     r"(?:\s*(?:/|of)\s*(?P<all>\d[\d,]*))?",
     re.IGNORECASE,
@@ -31,7 +31,7 @@ COUNTER = re.compile(
 BRACKET = re.compile(r"\[\s*(?P<now>\d+)\s*/\s*(?P<all>\d+)\s*(?:\(\s*\d+%\s*\))?\]")
 PAIR = re.compile(
     r"(?P<name>[A-Za-z][A-Za-z0-9_./@-]*(?:[ _][A-Za-z][A-Za-z0-9_./@-]*){0,3})['\"]?\s*(?:\([^()]{0,20}\))?\s*[:=]?\s*[\[(]?"
-    rf"(?P<number>{NUMBER})\s*(?P<percent>%)?",
+    rf"(?P<number>{NUMBER})(?![A-Za-z0-9_])\s*(?P<percent>%)?",
     re.IGNORECASE,
 )
 RATIO = re.compile(r"accuracy\s*[:=]?\s*(\d+)\s*/\s*(\d+)\s*\((\d+(?:\.\d+)?)\s*%\)", re.IGNORECASE)
@@ -39,12 +39,19 @@ SPLIT = re.compile(rf"\b({'|'.join(sorted(TRAIN | VALIDATION | TEST, key=len, re
 TRAINED = re.compile(r"\b(train|test|val|eval)\w*:\s*(\d+)\s*(?=\[)", re.IGNORECASE)  # timm: "Train: 3 [ 100/1251 …"
 BAR = re.compile(r"\|\s*(?P<now>\d+)/(?P<all>\d+)\s*\[\d+:\d+")  # tqdm
 OVERWRITTEN = re.compile(r"\d+m?s/step")  # Keras's bar: what stands last in an epoch is its mean
+CODE = re.compile(
+    r"^\s*(?:def|class|if|elif|else|for|while|return|import|from|assert|with|try|except|print)\b.*[:)]\s*$"
+    r"|^\s+[\w.]+\s*(?::\s*\w+\s*)?=\s[^,]*$"
+    r"|\{[^{}]*:[^{}]*\.\d+[fge]\}"
+)  # some scripts print themselves before they train
+SHORT = re.compile(r"^s:(\d+)\s", re.MULTILINE)  # llm.c: "s:100 trl:3.2 lr:0.0006 norm:0.3"
+JUDGED = {"loss", "accuracy"}
 LONGEST = 2000  # characters of a line that are looked at
 
 
 def sniff(content: Content) -> bool:
-    """Whether any line holds an epoch, a step or a loss."""
-    return any(any(meaning(name).role in ("step", "epoch", "loss") for name in row) for row, _ in _lines(content))
+    """Whether any line holds a loss, an accuracy or a rate."""
+    return next(_lines(content), None) is not None
 
 
 def read(content: Content) -> list[Trace]:
@@ -54,6 +61,8 @@ def read(content: Content) -> list[Trace]:
     for row, plan in _lines(content):
         table.append(row)
         plans |= plan
+    judged = [bool(JUDGED & {meaning(name).role for name in row}) for row in table]
+    table = table[judged.index(True) :] if any(judged) else table  # settings stand before the first loss
     facts = {"overwritten": True} if OVERWRITTEN.search(content.text) else {}
     return [_with_plan(trace, plans) for trace in rows.traces(table, FORMAT, content.source, facts)]
 
@@ -77,7 +86,10 @@ def _lines(content: Content) -> Iterator[tuple[dict[str, float], dict[str, float
     for line in content.lines:
         if not any(character.isdigit() for character in line) and "nan" not in line.lower():
             continue
+        if CODE.search(line[:LONGEST]):
+            continue
         text = PREFIX.sub("", ANSI.sub("", line[:LONGEST]), count=1)
+        text = SHORT.sub(r"step \1 ", text)
         naked = NAKED.match(text)
         if naked:
             row = _naked(*naked.groups())
@@ -108,7 +120,10 @@ def _counted(text: str) -> tuple[str, dict[str, float], dict[str, float]]:
     plan: dict[str, float] = {}
 
     def take(found: re.Match[str]) -> str:
-        role = "epoch" if meaning(found["name"]).role == "epoch" else "step"
+        role = "epoch" if found["name"].lower().startswith(("ep", "ép")) else "step"
+        if found["name"].lower() == "epochs" and not found["all"]:
+            plan["epoch"] = float(found["now"].replace(",", ""))  # "Epochs: 30" among the settings
+            return " | "
         now.setdefault(role, float(found["now"].replace(",", "")))
         if found["all"]:
             plan.setdefault(role, float(found["all"].replace(",", "")))

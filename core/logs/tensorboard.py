@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from core.diagnosis.trace import Trace
 from core.logs import rows
 from core.logs.cells import number
 from core.logs.content import Content, sample
 from core.logs.names import meaning
+from core.logs.ultralytics import with_main_loss
 
 FORMAT = "TensorBoard event file"
 FLOAT, DOUBLE, INT32, INT64, HALF = 1, 2, 3, 9, 19  # types of a tensor
@@ -32,7 +33,7 @@ def sniff(content: Content) -> bool:
 def read(content: Content) -> list[Trace]:
     """The runs in it."""
     facts: dict[str, float] = {}
-    table: list[dict[str, float]] = []
+    table: list[rows.Row] = []
     for record in sample(list(records(content.data))):
         try:
             row, texts = event(record)
@@ -45,10 +46,11 @@ def read(content: Content) -> list[Trace]:
     whole = ("train/train_loss", "train_loss")  # Hugging Face logs the average of the training in an event of its own
     if facts:
         table = [{tag: value for tag, value in row.items() if tag not in whole} for row in table]
-    return rows.traces(_same_steps([row for row in table if len(row) > 1]), FORMAT, content.source, facts)
+    named = with_main_loss(table, sorted({tag for row in table for tag in row}))
+    return rows.traces(_same_steps([row for row in named if len(row) > 1]), FORMAT, content.source, facts)
 
 
-def _same_steps(table: list[dict[str, float]]) -> list[dict[str, float]]:
+def _same_steps(table: Sequence[rows.Row]) -> Sequence[rows.Row]:
     """The rows with one clock: validation counted in epochs beside a loss counted in steps is spread over them."""
     steps: dict[str, list[float]] = {}
     for row in table:

@@ -22,13 +22,18 @@ def sniff(content: Content) -> bool:
 def read(content: Content) -> list[Trace]:
     """The runs in it; the main loss is that of the boxes, and not finite where any part is not."""
     names = header(content)
-    main = next((f"{part}_loss" for part in ("box", "seg", "pose") if f"train/{part}_loss" in names), "loss")
-    table = [_row(row, main) for row in csv_rows(content)]
+    table = with_main_loss(list(csv_rows(content)), names)
     rates = sorted(name for name in names if name.startswith(("lr/", "x/lr")))
     bias = _warms_down(table, rates)
     facts = {"bias_rate": bias} if bias else {}
     ordered = [{name: row[name] for name in sorted(row, key=lambda name: name == bias)} for row in table]
     return rows.traces(ordered, FORMAT, content.source, facts)
+
+
+def with_main_loss(table: list[rows.Row], names: list[str]) -> list[dict[str, float]]:
+    """The rows, in which the loss of the boxes (else of masks or poses) is called train/loss and val/loss."""
+    main = next((f"{part}_loss" for part in ("box", "seg", "pose") if f"train/{part}_loss" in names), "loss")
+    return [_row(row, main) for row in table]
 
 
 def _row(row: rows.Row, main: str) -> dict[str, float]:

@@ -83,6 +83,22 @@ def test_a_keras_bar_leaves_the_last_numbers_of_its_epoch():
     assert trace.column("train_loss").tolist() == [1.0, 0.5, 0.33, 0.25, 0.2]
 
 
+def test_the_short_lines_of_llm_c_are_read():
+    lines = [f"s:{n} tel:{11 / (n + 1):.4f}\ns:{n} trl:{11 / (n + 1):.4f} lr:0.0006 norm:15.37" for n in range(12)]
+    (trace,) = read("\n".join(lines))
+    assert np.isfinite(trace.column("train_loss")).all()
+    assert np.isfinite(trace.column("val_loss")).all()
+    assert trace.column("grad_norm")[0] == pytest.approx(15.37)
+
+
+def test_code_before_the_log_is_no_row():
+    code = "    if step % args.val_loss_every == 0:\n        val_loss = 0.0\n        train_loss = 1.0\n        print0(f'step:{step} val_loss:{val_loss:.4f} now')\n"
+    lines = "\n".join(f"step:{n}/100 train_loss:{2 / (n + 1):.4f} step_avg:5ms" for n in range(100))
+    (trace,) = read(code + lines)
+    assert len(trace.column("step")) == 100
+    assert "val_loss" not in trace.steps
+
+
 def test_steps_that_start_anew_in_each_epoch_are_one_run():
     lines = [
         f"Train Epoch: {epoch} [{64 * n}/60000 ({n}%)]\tLoss: {2 / (epoch + n / 10):.4f}"

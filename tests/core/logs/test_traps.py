@@ -49,6 +49,19 @@ def test_appended_runs_are_told_apart_and_a_resumed_one_is_one():
     assert trace.column("step").tolist() == list(range(24))
 
 
+def test_a_run_that_ends_with_a_lost_epoch_has_diverged():
+    (trace,) = read("epoch,loss,val_loss\n0,2.3,2.2\n1,1.3,1.2\n2,nan,NA\n")
+    assert [f.code for f in judge(trace)] == ["diverged"]
+
+
+def test_a_plan_printed_in_each_line_is_kept_to_the_last_gap():
+    lines = [f"Iter: {n}/1000, Loss: {3 / (n + 1):.4f}" for n in range(0, 1000, 50)]
+    (trace,) = read("\n".join(lines))
+    assert "interrupted" not in [f.code for f in judge(trace)]
+    (trace,) = read("\n".join(lines[:10]))
+    assert "interrupted" in [f.code for f in judge(trace)]
+
+
 def test_doubled_lines_are_merged():
     lines = made.FORMATS["llama_factory"].decode().splitlines()
     (trace,) = read("\n".join(line for line in lines for _ in range(2)))
