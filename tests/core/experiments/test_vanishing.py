@@ -181,8 +181,8 @@ def test_theory_applies_to_no_training_loss():
 
 
 def test_the_story_is_the_pages_text():
-    assert not KIND.story.startswith(KIND.question)
-    assert "$$" in KIND.story
+    assert not KIND.explanation.startswith(KIND.question)
+    assert "$$" in KIND.explanation
     assert KIND.question.endswith("?")
 
 

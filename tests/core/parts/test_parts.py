@@ -196,7 +196,7 @@ def test_every_registry_lists_the_lessons_entry_first():
 
 
 LIGHT = ["core", "core.registry", "core.settings", "core.frames", "core.parts", "core.theory.mean_field"]
-LIGHT += ["core.experiments.vanishing", "core.engine.stacks", "core.tables", "core.profiles", "core.summaries"]
+LIGHT += ["core.experiments.vanishing", "core.engine.stacks", "core.tables", "core.results"]
 
 
 def test_reading_parts_settings_and_theory_loads_no_torch():
