@@ -92,6 +92,12 @@ def test_spirals_without_noise_lie_on_two_arms_half_a_circle_apart():
 
 def test_gaussian_inputs_are_as_many_as_the_units_unless_said_otherwise():
     shape = DATASETS.parse("gaussian").entry.shape(features=None)
-    assert (shape.features, shape.classes, shape.training_rows, shape.length, shape.majority) == (None, 10, None, 0, 0.1)
+    assert (shape.features, shape.classes, shape.training_rows, shape.length, shape.majority) == (
+        None,
+        10,
+        None,
+        0,
+        0.1,
+    )
     part = DATASETS.parse("gaussian(features=7)")
     assert part.entry.shape(**part.arguments).features == 7
