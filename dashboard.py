@@ -91,6 +91,12 @@ for column, (name, picture, words, label, kind, preset) in zip(st.columns(3, gap
         )
         pictures.append((st.container(height=CHART_HEIGHT + 60, border=False), picture, name))
 
+with st.container(border=True):
+    st.page_link("pages/9_Diagnose.py", label="**Diagnose your own training**", icon=page.ICONS["Diagnose"])
+    st.caption(
+        "Record your PyTorch script unchanged, or drop the log of another tool: what is wrong, by which evidence, and what to change."
+    )
+
 st.subheader("Every question the lab can ask")
 rows = -(-len(core.NAMES) // IN_A_ROW)
 each = -(-len(core.NAMES) // rows)  # even rows

@@ -78,9 +78,11 @@ def _parser() -> Parser:
         "watch", help="run a training script unchanged, record and diagnose it: watch train.py --epochs 3"
     )
     diagnose = commands.add_parser(
-        "diagnose", help="findings for a frame or another tool's log: what is wrong, and what to change"
+        "diagnose", help="findings for a frame, a recording or another tool's log: what is wrong, and what to change"
     )
-    diagnose.add_argument("files", nargs="+", metavar="file", help="a CSV or Parquet file that run wrote, or logs")
+    diagnose.add_argument(
+        "files", nargs="+", metavar="file", help="a CSV or Parquet file that run wrote, logs, or recordings by name"
+    )
     diagnose.add_argument("--run", metavar="N|all", help="which run of a log that holds several (default: the last)")
     diagnose.add_argument("--findings", metavar="FILE.json", help="write the findings as JSON as well")
     diagnose.set_defaults(act=_diagnose)
@@ -283,7 +285,7 @@ def _code(arguments: argparse.Namespace) -> None:
 
 
 def _diagnose(arguments: argparse.Namespace) -> None:
-    from core import files
+    from core import files, traces
     from core.logs import command
 
     if arguments.findings is not None and Path(arguments.findings).suffix != ".json":
@@ -291,7 +293,7 @@ def _diagnose(arguments: argparse.Namespace) -> None:
     if arguments.findings is not None and not Path(arguments.findings).parent.is_dir():
         raise ValueError(f"--findings: the folder {Path(arguments.findings).parent} does not exist")
     if len(arguments.files) > 1 or not command.is_frame(arguments.files[0]):
-        command.diagnose(arguments.files, arguments.run, arguments.findings)
+        command.diagnose(arguments.files, arguments.run, arguments.findings, traces.read)
         return
     frame = files.read(arguments.files[0])
     found = core.findings(frame)
@@ -329,6 +331,9 @@ def _store_list(arguments: argparse.Namespace) -> None:
             continue
         note = f" ({there.made_by})" if there.made_by else ""
         print(f"{made}  {there.finished:,} of {stored.runs:,} runs{note}  {there.sweep.text()}")
+    for recording in core.recordings_beside(str(store.path)):
+        made = time.strftime("%Y-%m-%d %H:%M", time.localtime(recording.changed))
+        print(f"{made}  recording {recording.name!r}, {recording.size / 1e6:,.1f} MB; see python -m core diagnose")
     if not store.counts():
         print(f"{store.path} holds no runs yet; fill it with python -m core run vanishing")
 

@@ -29,7 +29,7 @@ LEVELS = (
     ("experiments.training", "experiments.neutral"),
     tuple(f"experiments.{name}" for name in NAMES),
     ("recorder", "logs", "results", "uploads"),
-    ("jobs", "reports"),
+    ("jobs", "reports", "traces"),
     ("front",),
     ("__main__", "pages"),
 )
@@ -60,6 +60,7 @@ LIGHT = (
     "core.store",
     "core.results",
     "core.reports",
+    "core.traces",
     "core.plotting.shapes",
     "core.experiments.backprop.film",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +13,19 @@ from core.diagnosis.judge import judge
 from core.diagnosis.trace import Trace
 
 
-def diagnose(paths: Sequence[str], run: str | None = None, findings_path: str | None = None) -> None:
+def diagnose(
+    paths: Sequence[str],
+    run: str | None = None,
+    findings_path: str | None = None,
+    read_file: Callable[[str], list[Trace]] = logs.read,
+) -> None:
     """Prints what the logs show; ValueError, with nothing written, where one can't be read.
 
     run            which run of a file that holds several: a number from 1, ``all``, or None for the last
     findings_path  where the findings go as JSON as well
+    read_file      what makes traces of a file
     """
-    read = [(path, logs.read(path)) for path in paths]
+    read = [(path, read_file(path)) for path in paths]
     chosen = [(path, traces, selected(traces, run, path)) for path, traces in read]
     written: list[Finding] = []
     for path, traces, own in chosen:
@@ -82,11 +88,17 @@ def sentences(trace: Trace, findings: list[Finding], several: bool) -> list[str]
         lines.append(f"{finding.severity}: {finding.message}")
         if finding.remedy:
             lines.append(f"  {finding.remedy}")
+    ending = verdict(trace, findings)
+    return [*lines, ending] if ending else lines
+
+
+def verdict(trace: Trace, findings: list[Finding]) -> str:
+    """What is said of a run without a fault; empty where there is one, or nothing to judge."""
     if any(f.severity != "info" or f.code == "nothing_to_judge" for f in findings):
-        return lines
+        return ""
     if trace.facts.get("last_values"):
-        return [*lines, "The last values show nothing wrong; without a course there is no more to judge."]
-    return [*lines, f"No fault found: {sound(trace)}."]
+        return "The last values show nothing wrong; without a course there is no more to judge."
+    return f"No fault found: {sound(trace)}."
 
 
 def sound(trace: Trace) -> str:

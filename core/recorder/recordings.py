@@ -11,7 +11,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -128,19 +128,20 @@ def read(name: str | Path, store: str = "") -> Trace:
     path = Path(name) if isinstance(name, Path) else file_of(name, store)
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            return trace_of(_lines(file), str(path))
+            return trace_of(lines(file), str(path))
     except OSError as error:
         raise ValueError(f"{path} can't be read ({error.strerror})") from None
 
 
-def _lines(file: IO[str]) -> Iterator[dict[str, Any]]:
+def lines(file: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The lines of a recording; the one that was being written when the script was killed is left out."""
     for number, line in enumerate(file):
         try:
             value = json.loads(line)
         except ValueError:
             if number == 0:
                 return
-            continue  # the line that was being written when the script was killed
+            continue
         if isinstance(value, dict):
             yield value
 

@@ -15,18 +15,21 @@ import core
 
 CHART_MARGIN = 90  # Streamlit fits axes and legend into a chart's height
 PAGES = Path(__file__).parents[1]
-RESULTS = ":material/database:"  # the icon of the one page that is no experiment's
+ICONS = {
+    "Diagnose": ":material/stethoscope:",
+    "Results": ":material/database:",
+}  # of the pages that are no experiment's
 
 
 def begin(title: str) -> None:
     """Sets the page up: its title in the tab, the wide layout."""
     st.set_page_config(page_title=f"{title} · Gradient Lab", page_icon="📉", layout="wide")
     jobs()
-    icons = {kind.title: kind.icon for kind in map(core.experiment, core.NAMES)}
+    icons = ICONS | {kind.title: kind.icon for kind in map(core.experiment, core.NAMES)}
     with st.sidebar:  # Streamlit's own list would call the home page by its file's name
         st.page_link("dashboard.py", label="Home", icon=":material/home:")
         for label, path in _pages().items():
-            st.page_link(path, label=label, icon=icons.get(label, RESULTS))
+            st.page_link(path, label=label, icon=icons.get(label, ":material/article:"))
         st.divider()
 
 
