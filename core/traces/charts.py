@@ -311,5 +311,7 @@ def _update_chart(layers: pd.DataFrame, time: Time) -> Figure | None:
     place = "near" if 0.1 <= middle / HEALTHY <= 10 else "far above" if middle > HEALTHY else "far below"
     count = data["layer"].nunique()
     note = f"Line: the middle of {count:,} layers; band: the least to the largest of them; dashed: 10⁻³, about healthy."
+    zeros = int((layers["update_ratio"] == 0).sum())
+    note += f" {zeros:,} updates of exactly 0 are left out." if zeros else ""
     title = f"A step changes a layer's weights by {three_digits(middle)} of their size, {place} the healthy 10⁻³"
     return figure(chart, title, note, HEIGHT)
