@@ -1,7 +1,4 @@
-"""Faults of the course: what the loss does over the steps, against guessing, against its rate, against validation.
-
-These rules need only ``steps``, so that logs of other tools are judged by them as well.
-"""
+"""Faults of a recorded course: what the loss does over the steps, against guessing, against its rate, against validation."""
 
 from __future__ import annotations
 
@@ -42,9 +39,7 @@ def judge(view: View) -> list[Finding]:
 
 def searching(view: View) -> bool:
     """Whether the script tries several rates one after the other: some are meant to be wrong."""
-    rates = {
-        training.rate for training in view.trainings if len(training.loss) and view.recorded and view.alone(training)
-    }
+    rates = {training.rate for training in view.trainings if len(training.loss) and view.alone(training)}
     return len(rates) >= TRIALS
 
 
@@ -85,17 +80,10 @@ def diverged(view: View, training: Training) -> list[Finding]:
     loss, steps = training.loss, training.steps
     own = [p for p in view.parameters if training.index in p["optimizers"]]
     broken = any(p["last"] and not math.isfinite(p["last"]["rms"]) for p in own)
-    bad = ~np.isfinite(loss)
-    if view.recorded:
-        bad &= np.isinf(loss) | _written_nan(view, training)
+    bad = np.isinf(loss) | _written_nan(training)
     first, last = ends(loss)
     ended = bool(len(bad)) and bool(bad[-min(len(bad), 3) :].any())
-    grown = (
-        view.recorded
-        and first > 0
-        and last > 1000 * first
-        and (view.supervised(training) or view.hand_written(training))
-    )
+    grown = first > 0 and last > 1000 * first and (view.supervised(training) or view.hand_written(training))
     if not ended and not broken and not grown:
         return []
     at = int(steps[np.argmax(bad)]) if bad.any() else int(steps[-1]) if len(steps) else 0
@@ -153,8 +141,8 @@ def diverged(view: View, training: Training) -> list[Finding]:
     return found
 
 
-def _written_nan(view: View, training: Training) -> np.ndarray:
-    """Rows of a recording whose loss was NaN: all those without a number, once one backward pass was used."""
+def _written_nan(training: Training) -> np.ndarray:
+    """Rows whose loss was NaN: all those without a number, once one backward pass was used."""
     return np.isnan(training.loss) & bool(training.backwards)
 
 
@@ -275,7 +263,7 @@ def no_progress(view: View, training: Training) -> list[Finding]:
 def overfitting(view: View, training: Training) -> list[Finding]:
     """Validation turned while training fell."""
     val, at = training.val_loss, training.val_steps
-    if len(val) < 5 or len(training.loss) < 5 or (view.recorded and not view.supervised(training)):
+    if len(val) < 5 or len(training.loss) < 5 or not view.supervised(training):
         return []
     least = int(np.argmin(val))
     end = float(np.median(val[-3:]))

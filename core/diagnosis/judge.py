@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from . import course, logged, logged_rates, modes, order, outputs, signals, wiring
 from .finding import Finding, worst_first
 from .trace import Trace
@@ -77,7 +79,7 @@ def judge(trace: Trace) -> list[Finding]:
     """The findings of a trace, the likeliest cause first; at most three are errors or warnings."""
     view = View(trace)
     found: list[Finding] = nothing(view)
-    for rules in (wiring, outputs, modes, order, signals, course) if view.recorded else (order, logged, logged_rates):
+    for rules in (wiring, outputs, modes, order, signals, course) if view.recorded else (logged, logged_rates):
         found += rules.judge(view)
     return arranged(found)
 
@@ -123,6 +125,6 @@ def nothing(view: View) -> list[Finding]:
             return cut_short(view)
         message = "No optimizer step and no backward pass was seen: this script does not train."
         return [Finding("nothing_to_judge", "info", message, {"steps": 0, "backward_passes": 0})]
-    if any(len(training.loss) + len(training.val_loss) for training in view.trainings):
+    if not np.isnan(view.per_step("train_loss")).all() or np.isfinite(view.per_step("val_loss")).any():
         return []
     return [Finding("nothing_to_judge", "info", "The log holds no loss, so there is nothing to judge.")]

@@ -13,6 +13,7 @@ from .view import View
 POINTS = 8  # rates from which a schedule can be told
 ALWAYS = 0.95  # of the norms above the threshold
 NORMS = 10  # norms from which "always" means something
+CUTS = 20  # the same of pairs before and after clipping
 FADED = 1e-4  # of its highest value: a rate that moves nothing any more
 
 
@@ -147,7 +148,30 @@ def beat(view: View, steps: np.ndarray, rates: np.ndarray) -> list[Finding]:
 
 
 def clipped(view: View) -> list[Finding]:
-    """Norms that are nearly all above the threshold, where it is known or the tool's default."""
+    """Norms of which nearly all are cut: by the norms after clipping, or by a threshold that is known or the default."""
+    return _cut(view) or _above(view)
+
+
+def _cut(view: View) -> list[Finding]:
+    before, after = view.trace.column("grad_norm"), view.trace.column("clipped_grad_norm")
+    if len(before) != len(after):
+        return []
+    finite = np.isfinite(before) & np.isfinite(after)
+    if finite.sum() < CUTS or float((after[finite] < 0.999 * before[finite]).mean()) < ALWAYS:
+        return []
+    kept = float(np.median(after[finite] / before[finite]))
+    return [
+        Finding(
+            "gradients_always_clipped",
+            "info",
+            f"Nearly every step is clipped, to {digits(kept)} of its gradient.",
+            {"kept": kept},
+            f"Raise the threshold to about {digits(float(np.quantile(before[finite], 0.9)))}.",
+        )
+    ]
+
+
+def _above(view: View) -> list[Finding]:
     norms = view.trace.column("grad_norm")
     norms = norms[np.isfinite(norms)]
     stated, default = view.facts.get("max_norm"), view.facts.get("default_max_norm")

@@ -81,8 +81,6 @@ def clipping(view: View) -> list[Finding]:
 
 def always_clipped(view: View) -> list[Finding]:
     """Thresholds that fire on nearly every step."""
-    if not view.recorded:
-        return _always_clipped_log(view)
     found = []
     for clip in view.records("clips"):
         if clip["kind"] != "norm" or clip["measured"] < MEASURED or clip["bound"] < ALWAYS * clip["measured"]:
@@ -108,25 +106,6 @@ def always_clipped(view: View) -> list[Finding]:
             )
         )
     return found
-
-
-def _always_clipped_log(view: View) -> list[Finding]:
-    before, after = view.trace.column("grad_norm"), view.trace.column("clipped_grad_norm")
-    if len(before) < MEASURED or len(before) != len(after):
-        return []
-    finite = np.isfinite(before) & np.isfinite(after)
-    if finite.sum() < MEASURED or float((after[finite] < 0.999 * before[finite]).mean()) < ALWAYS:
-        return []
-    kept = float(np.median(after[finite] / before[finite]))
-    return [
-        Finding(
-            "gradients_always_clipped",
-            "info",
-            f"Nearly every step is clipped, to {digits(kept)} of its gradient.",
-            {"kept": kept},
-            f"Raise the threshold to about {digits(float(np.quantile(before[finite], 0.9)))}.",
-        )
-    ]
 
 
 def _stalls(training: Training) -> bool:

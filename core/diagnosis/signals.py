@@ -25,7 +25,7 @@ def judge(view: View) -> list[Finding]:
     """The findings on layers."""
     found = beginnings(view) + linear(view)
     for training in view.trainings:
-        if training.optimizer.get("steps", FEW) >= FEW or not view.recorded:
+        if training.optimizer.get("steps", FEW) >= FEW:
             found += depth(view, training)
     return found + through_time(view) + units(view)
 

@@ -97,14 +97,9 @@ class View:
 
     @cached_property
     def trainings(self) -> list[Training]:
-        """A training per optimizer that stepped, by hand included; for logs the one there is."""
+        """A training per optimizer of a recorded script."""
         steps = self.trace.column("step")
-        loss, val, lr = (self._column(name, len(steps)) for name in ("train_loss", "val_loss", "lr"))
-        if not self.recorded:
-            valid = np.isfinite(val)
-            own = np.isfinite(loss) | (self._written("train_loss") & ~valid)
-            return [Training({"adaptive": None}, steps[own], loss[own], steps[valid], val[valid], lr[own], [])]
-        whose = self._column("optimizer", len(steps))
+        loss, val, lr, whose = (self.per_step(name) for name in ("train_loss", "val_loss", "lr", "optimizer"))
         backwards = {str(record["line"]): record for record in self.records("backwards")}
         found = []
         for optimizer in self.records("optimizers"):
@@ -119,22 +114,19 @@ class View:
     def courses(self) -> list[Training]:
         """The trainings, and the updates that the script makes by hand."""
         hand = self.facts.get("by_hand", {})
-        if not self.recorded or not hand.get("steps"):
+        if not hand.get("steps"):
             return self.trainings
         steps = self.trace.column("step")
-        own = self._column("optimizer", len(steps)) == -1
+        own = self.per_step("optimizer") == -1
         record = {"index": -1, "adaptive": False, "steps": hand["steps"], "name": "the update by hand"}
-        loss, nothing = self._column("train_loss", len(steps))[own], np.empty(0)
+        loss, nothing = self.per_step("train_loss")[own], np.empty(0)
         used = [backward for backward in self.records("backwards") if not backward["reaches"]]
         return [*self.trainings, Training(record, steps[own], loss, nothing, nothing, nothing, used)]
 
-    def _column(self, name: str, rows: int) -> np.ndarray:
-        values = self.trace.column(name)
+    def per_step(self, name: str) -> np.ndarray:
+        """A column of ``steps``, one number per row; NaN throughout where the source does not have it."""
+        values, rows = self.trace.column(name), len(self.trace.column("step"))
         return values if len(values) == rows else np.full(rows, math.nan)
-
-    def _written(self, name: str) -> np.ndarray:
-        """Rows in which a number stands, be it NaN or infinite: for logs a gap and a NaN are not told apart."""
-        return np.isinf(self._column(name, len(self.trace.column("step"))))
 
     def alone(self, training: Training) -> bool:
         """Whether no other optimizer stepped in between: no game of two, no actor beside a critic."""
@@ -171,8 +163,6 @@ class View:
 
     def supervised(self, training: Training) -> bool:
         """Whether its loss should fall: one loss against answers from outside, one optimizer, one pass a step."""
-        if not self.recorded:
-            return True
         if not self.alone(training):
             return False
         loss = self.criterion(training)

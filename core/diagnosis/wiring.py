@@ -20,8 +20,6 @@ SAME = 0.6  # share of steps with the same number of micro-batches
 
 def judge(view: View) -> list[Finding]:
     """The findings on the wiring of a recorded script."""
-    if not view.recorded:
-        return []
     found = not_zeroed(view) + nothing_trained(view)
     stuck = {finding.run for finding in found if finding.code == "nothing_trained"}
     found += not_in_optimizer(view)
