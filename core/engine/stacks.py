@@ -5,10 +5,11 @@ Imports no torch: the parent process plans, the workers compute.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Collection, Hashable, Iterable
+from typing import Any, NamedTuple, TypeVar
 
 from core.engine import padded
+from core.settings import Run
 
 CACHE = 640 * 1024  # bytes of one layer's signals; half of what two cores keep close
 TASK_BYTES = 128 * 1024 * 1024  # what a task's signals and weights may fill
@@ -43,6 +44,17 @@ def network_load(
     slow = itemsize / 4.0
     seconds = passes * slow * (flops / 45e9 + elements * (1.1e-9 + extra) + weights * 1e-9 + depth * 2e-6)
     return Load(max(signal, weight), 3.0 * depth * signal + depth * weight * (2 if passes == 1 else 6), seconds)
+
+
+def tasks_by_shape(
+    runs: Iterable[Run], own: Collection[str], load: Callable[[Any], Load], seconds: float = TASK_SECONDS
+) -> list[list[Run]]:
+    """Runs in tasks: those together that differ in the seed and in the settings ``own`` alone."""
+
+    def shape(run: Run) -> tuple[object, ...]:
+        return tuple(value for name, value in run.settings if name not in own)
+
+    return tasks(runs, shape, lambda run: run, shape, lambda run: load(run.settings), seconds)
 
 
 def tasks(

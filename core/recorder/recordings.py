@@ -12,6 +12,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,10 +33,31 @@ def folder(store: str = "") -> Path:
     return Path(path).absolute().parent / "recordings"
 
 
+@dataclass(frozen=True)
+class Recording:
+    """A recording in the list: its name, when its file last grew (seconds since 1970), and its size in bytes."""
+
+    name: str
+    changed: float
+    size: int
+
+
+def recordings_beside(store: str = "") -> list[Recording]:
+    """The recordings beside a store, the newest first."""
+    found = []
+    for path in folder(store).glob(f"*{SUFFIX}"):
+        try:
+            state = path.stat()
+        except OSError:  # deleted meanwhile
+            continue
+        if path.is_file():
+            found.append(Recording(path.name.removesuffix(SUFFIX), state.st_mtime, state.st_size))
+    return sorted(found, key=lambda recording: -recording.changed)
+
+
 def names(store: str = "") -> list[str]:
     """The names of the recordings, the newest first."""
-    files = [path for path in folder(store).glob(f"*{SUFFIX}") if path.is_file()]
-    return [path.name.removesuffix(SUFFIX) for path in sorted(files, key=lambda path: -path.stat().st_mtime)]
+    return [recording.name for recording in recordings_beside(store)]
 
 
 def file_of(name: str, store: str = "") -> Path:
@@ -180,11 +202,6 @@ def _table(parts: list[Mapping[str, list[Any]]]) -> dict[str, np.ndarray]:
         else:
             table[column] = np.array([np.nan if cell is None else cell for cell in flat], dtype=float)
     return table
-
-
-def delete(name: str, store: str = "") -> None:
-    """Deletes the recording; ValueError where there is none."""
-    file_of(name, store).unlink()
 
 
 def rows(trace: Trace, table: str = "steps") -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from core import logs
@@ -21,34 +21,13 @@ from core.diagnosis.trace import Trace
 from core.logs.command import verdict
 from core.logs.content import MOST_BYTES, Content
 from core.recorder import recordings
+from core.recorder.recordings import Recording
 
 UNDER_WAY = "under way"  # as the recorder writes it
 KNOWN_AT_THE_END = ("still_improving", "schedule_unfinished")  # nothing wrong while a script still runs
 SILENT = 120.0  # seconds without a new line after which a script that never said its end counts as killed
 OURS = b'{"recording":'  # how a recording starts
 SPOILED = (ArithmeticError, AttributeError, LookupError, RecursionError, StopIteration, TypeError, ValueError)
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A recording in the list: its name, when its file last grew (seconds since 1970), and its size in bytes."""
-
-    name: str
-    changed: float
-    size: int
-
-
-def recordings_beside(store: str = "") -> list[Recording]:
-    """The recordings beside a store, the newest first."""
-    found = []
-    for path in recordings.folder(store).glob(f"*{recordings.SUFFIX}"):
-        try:
-            state = path.stat()
-        except OSError:  # deleted meanwhile
-            continue
-        if path.is_file():
-            found.append(Recording(path.name.removesuffix(recordings.SUFFIX), state.st_mtime, state.st_size))
-    return sorted(found, key=lambda recording: -recording.changed)
 
 
 def open_recording(name: str, store: str = "") -> Trace:
@@ -66,7 +45,7 @@ def delete_recording(name: str, store: str = "") -> None:
 
 
 def _listed(name: str, store: str) -> Path:
-    if name not in {recording.name for recording in recordings_beside(store)}:
+    if name not in recordings.names(store):
         raise ValueError(f"there is no recording {name!r} beside the store")
     return recordings.folder(store) / f"{name}{recordings.SUFFIX}"
 

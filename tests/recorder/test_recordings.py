@@ -74,7 +74,7 @@ def test_a_used_name_gets_a_number_and_recordings_can_be_deleted(store):
         with core.watch(name="a", store=store):
             train(3)
     assert sorted(recordings.names(store)) == ["a", "a-2"]
-    recordings.delete("a", store)
+    core.delete_recording("a", store)
     assert recordings.names(store) == ["a-2"]
     with pytest.raises(ValueError, match="there is no recording 'a'"):
         recordings.read("a", store)

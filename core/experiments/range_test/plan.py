@@ -46,8 +46,4 @@ def has_limit(settings: RangeTest) -> bool:
 
 def tasks(experiment: Experiment, runs: Iterable[Run]) -> list[list[Run]]:
     """Runs of one shape together, whatever their rates, clippers and optimizers."""
-    return stacks.tasks(runs, _shape, lambda run: run, _shape, lambda run: _load(run.settings), plan.SECONDS)  # type: ignore[arg-type]
-
-
-def _shape(run: Run) -> tuple[object, ...]:
-    return tuple(value for name, value in run.settings if name not in OWN)
+    return stacks.tasks_by_shape(runs, OWN, _load, plan.SECONDS)

@@ -6,30 +6,12 @@ import numpy as np
 
 from core.experiments import Preset
 from core.experiments.training.settings import Learner
-from core.parts.activations import ACTIVATIONS
-from core.parts.clippers import CLIPPERS
-from core.parts.datasets import DATASETS
-from core.parts.inits import INITS
-from core.parts.models import MODELS
-from core.parts.norms import NORMS
-from core.parts.optimizers import OPTIMIZERS
-from core.parts.residuals import RESIDUALS
-from core.settings import choice, number, part, positive, whole
+from core.settings import choice, number, positive, whole
 
 
 class RangeTest(Learner):
     """One network, its data, and the rates that it is tried with."""
 
-    model: str = part("mlp", MODELS)
-    dataset: str = part("digits", DATASETS)
-    depth: int | None = whole(1, 1, 1000)
-    width: int = whole(64, 1, 4096)
-    activation: str | None = part("relu", ACTIVATIONS)
-    init: str = part("torch_default", INITS)
-    norm: str | None = part("none", NORMS)
-    residual: str | None = part("none", RESIDUALS)
-    clipper: str = part("none", CLIPPERS)
-    optimizer: str = part("adam", OPTIMIZERS)
     min_lr: float = positive(1e-6, 1e6)
     max_lr: float = positive(10.0, 1e6)
     steps: int = whole(200, 20, 100_000)

@@ -46,8 +46,4 @@ def _load(settings: Remedies) -> stacks.Load:
 
 def tasks(experiment: Experiment, runs: Iterable[Run]) -> list[list[Run]]:
     """Runs of one shape together, whatever their weights, rates and clippers."""
-    return stacks.tasks(runs, _shape, lambda run: run, _shape, lambda run: _load(run.settings), SECONDS)  # type: ignore[arg-type]
-
-
-def _shape(run: Run) -> tuple[object, ...]:
-    return tuple(value for name, value in run.settings if name not in OWN)
+    return stacks.tasks_by_shape(runs, OWN, _load, SECONDS)

@@ -39,12 +39,7 @@ def _load(settings: ThroughTime) -> stacks.Load:
 
 def tasks(experiment: Experiment, runs: Iterable[Run]) -> list[list[Run]]:
     """Runs of one shape together, whatever their gains and initializations."""
-    return stacks.tasks(runs, _shape, lambda run: run, _shape, lambda run: _load(run.settings))  # type: ignore[arg-type]
-
-
-def _shape(run: Run) -> tuple[object, ...]:
-    """What the runs of a stack have in common."""
-    return tuple(value for name, value in run.settings if name not in OWN)
+    return stacks.tasks_by_shape(runs, OWN, _load)
 
 
 def cost(experiment: Experiment, settings: Settings) -> Cost:

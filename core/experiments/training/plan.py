@@ -74,9 +74,4 @@ def cost(experiment: Experiment, settings: Settings) -> Cost:
 
 def tasks(experiment: Experiment, runs: Iterable[Run]) -> list[list[Run]]:
     """Runs of one shape together, whatever their rates, clippers, optimizers and schedules."""
-    return stacks.tasks(runs, _shape, lambda run: run, _shape, lambda run: load(run.settings), SECONDS)  # type: ignore[arg-type]
-
-
-def _shape(run: Run) -> tuple[object, ...]:
-    """What the runs of a stack have in common."""
-    return tuple(value for name, value in run.settings if name not in OWN)
+    return stacks.tasks_by_shape(runs, OWN, load, SECONDS)

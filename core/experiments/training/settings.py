@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from core.engine import measures
 from core.experiments.training import perceptron
 from core.parts.activations import ACTIVATIONS
 from core.parts.clippers import CLIPPERS
@@ -16,35 +17,24 @@ from core.parts.residuals import RESIDUALS
 from core.settings import Settings, choice, part, positive, whole
 
 INDEX = ("step", "epoch")
-MEASURES = (
-    "lr",
-    "train_loss",
-    "val_loss",
-    "val_accuracy",
-    "val_balanced_accuracy",
-    "grad_norm",
-    "clipped_grad_norm",
-    "clip_cosine",
-    "clipped",
-    "update_norm",
-    "diverged",
-)
+MEASURES = tuple(name for name in measures.UPDATES if name != "momentum")
 
 
 class Learner(Settings):
-    """A network and the rows that it learns from: what its settings mean. The fields stand in the subclasses."""
+    """A network and the rows that it learns from: the settings that all have first, and what they mean."""
 
-    if TYPE_CHECKING:
-        model: str
-        dataset: str
-        depth: int | None
-        width: int
-        activation: str | None
-        init: str
-        norm: str | None
-        residual: str | None
-        clipper: str
-        optimizer: str
+    model: str = part("mlp", MODELS)
+    dataset: str = part("digits", DATASETS)
+    depth: int | None = whole(1, 1, 1000)
+    width: int = whole(64, 1, 4096)
+    activation: str | None = part("relu", ACTIVATIONS)
+    init: str = part("torch_default", INITS)
+    norm: str | None = part("none", NORMS)
+    residual: str | None = part("none", RESIDUALS)
+    clipper: str = part("none", CLIPPERS)
+    optimizer: str = part("adam", OPTIMIZERS)
+
+    if TYPE_CHECKING:  # in the subclasses, after what is theirs
         batch_size: int
         dtype: str
 
@@ -106,16 +96,6 @@ class Learner(Settings):
 class Training(Learner):
     """One network, its data, and how it is trained."""
 
-    model: str = part("mlp", MODELS)
-    dataset: str = part("digits", DATASETS)
-    depth: int | None = whole(1, 1, 1000)
-    width: int = whole(64, 1, 4096)
-    activation: str | None = part("relu", ACTIVATIONS)
-    init: str = part("torch_default", INITS)
-    norm: str | None = part("none", NORMS)
-    residual: str | None = part("none", RESIDUALS)
-    clipper: str = part("none", CLIPPERS)
-    optimizer: str = part("adam", OPTIMIZERS)
     base_lr: float = positive(0.001, 1e6)
     epochs: int = whole(30, 1, 10_000)
     batch_size: int = whole(None, 1, 65536)
