@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from core.parts.activations import ACTIVATIONS
+from core.scripts import draws, network, text
+from core.settings import Run
 
 HIDDEN_ROWS = (
     "rows = [measured(linear, h) | unit_shares(model.phi, z) for linear, (z, h) in zip(model.linears, signals)]"
@@ -75,3 +79,31 @@ def unit_shares(phi, z):
     dead = (slope == 0).all(dim=0)
     return {{"saturated": saturated.double().mean().item(), "dead": dead.double().mean().item()}}
 '''
+
+
+def sizes(run: Run) -> dict[str, object]:
+    """The constants of a script that watches a multilayer network."""
+    settings: Any = run.settings
+    return {
+        "SEED": run.seed,
+        "DEPTH": settings.depth,
+        "WIDTH": settings.width,
+        "FEATURES": settings.data.features,
+        "CLASSES": settings.data.classes,
+        "BATCH_SIZE": settings.batch_size,
+        "STEPS": settings.steps,
+    }
+
+
+def watched_network(settings: Any, columns: tuple[str, ...], readout: bool) -> list[str]:
+    """The network, what is measured of its layers, and how a row is written; ``readout``: whether it has a last layer."""
+    shape = settings.data
+    parts = settings.activation, settings.norm, settings.residual, shape.features == settings.width
+    return [
+        draws.GENERATOR,
+        draws.initialize(settings.init),
+        network.multilayer(*parts, readout, traced=True, outputs=network.outputs(shape.classes)),
+        *measures(settings.dtype),
+        unit_shares(settings.activation),
+        text.columns(columns),
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from core.parts.clippers import CLIPPERS
-from core.scripts import data, draws, layers, losses, network, optimizers, text
+from core.scripts import data, layers, losses, network, optimizers, text
 from core.settings import Run
 
 if TYPE_CHECKING:
@@ -16,31 +16,15 @@ def script(experiment: Experiment, run: Run) -> str:
     """The run as a plain PyTorch script, which prints a line of CSV per update and layer."""
     columns = (*experiment.index, *(name for name in experiment.measures if name != "theory_grad_rms"))
     settings: Any = run.settings
-    shape = settings.data
-    constants = {
-        "SEED": run.seed,
-        "DEPTH": settings.depth,
-        "WIDTH": settings.width,
-        "FEATURES": shape.features,
-        "CLASSES": shape.classes,
-        "BATCH_SIZE": settings.batch_size,
-        "STEPS": settings.steps,
-    }
-    parts = settings.activation, settings.norm, settings.residual, shape.features == settings.width
     pieces = [
-        draws.GENERATOR,
-        draws.initialize(settings.init),
-        network.multilayer(*parts, readout=True, traced=True, outputs=network.outputs(shape.classes)),
-        *layers.measures(settings.dtype),
-        layers.unit_shares(settings.activation),
-        text.columns(columns),
+        *layers.watched_network(settings, columns, readout=True),
         data.table(settings.dataset, settings.dtype, validated=True),
         data.BATCH,
         _validated(settings),
         _loop(settings),
     ]
     printed = "Prints a line per update and layer; what validates is measured at the end of each epoch."
-    return text.script(text.title(experiment.question, run, printed), constants, *pieces)
+    return text.script(text.title(experiment.question, run, printed), layers.sizes(run), *pieces)
 
 
 def _loss(settings: Any) -> str:

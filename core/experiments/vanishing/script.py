@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from core.scripts import data, draws, layers, losses, network, optimizers, text
+from core.scripts import data, layers, losses, network, optimizers, text
 from core.settings import Run
 
 if TYPE_CHECKING:
@@ -14,30 +14,14 @@ if TYPE_CHECKING:
 def script(experiment: Experiment, run: Run) -> str:
     """The run as a plain PyTorch script, which prints a line of CSV per step and layer."""
     settings: Any = run.settings
-    shape = settings.data
     columns = (*experiment.index, *(name for name in experiment.measures if name != "theory_grad_rms"))
     trained = settings.loss in losses.TRAINED
-    constants = {
-        "SEED": run.seed,
-        "DEPTH": settings.depth,
-        "WIDTH": settings.width,
-        "FEATURES": shape.features,
-        "CLASSES": shape.classes,
-        "BATCH_SIZE": settings.batch_size,
-        "STEPS": settings.steps,
-    }
-    parts = settings.activation, settings.norm, settings.residual, shape.features == settings.width
     pieces = [
-        draws.GENERATOR,
-        draws.initialize(settings.init),
-        network.multilayer(*parts, trained, traced=True, outputs=network.outputs(shape.classes)),
-        *layers.measures(settings.dtype),
-        layers.unit_shares(settings.activation),
-        text.columns(columns),
+        *layers.watched_network(settings, columns, readout=trained),
         *(_trained(settings) if settings.steps else [_looked_at(settings)]),
     ]
     printed = f"Prints a line per {'step and ' if settings.steps else ''}layer, counted from the input."
-    return text.script(text.title(experiment.question, run, printed), constants, *pieces)
+    return text.script(text.title(experiment.question, run, printed), layers.sizes(run), *pieces)
 
 
 def _loss_line(settings: Any) -> str:
