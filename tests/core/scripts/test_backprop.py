@@ -1,9 +1,6 @@
 """The printed scripts of ``backprop``, which leave the gradient to autograd, against the gradient by hand."""
 
-import ast
 import io
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -13,6 +10,7 @@ import core
 from core.parts.activations import ACTIVATIONS
 from core.parts.inits import INITS
 from tests.core.scripts.interpreter import printed_by
+from tests.core.scripts.style import check_format, unused
 
 pytestmark = pytest.mark.slow  # scripts in interpreters of their own
 
@@ -52,21 +50,8 @@ def test_a_script_prints_what_is_computed_by_hand(printed, name):
 def test_a_script_has_no_trace_of_us_and_uses_what_it_defines(name):
     script = core.code("backprop", **CASES[name])
     assert "core" not in script
-    tree = ast.parse(script)
-    words = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            assert node.name in words
-        elif isinstance(node, ast.Assign):
-            assert {found.id for found in ast.walk(node.targets[0]) if isinstance(found, ast.Name)} <= words
+    assert unused(script) == set()
 
 
 def test_scripts_are_formatted_as_our_own_code(tmp_path):
-    for number, given in enumerate(CASES.values()):
-        (tmp_path / f"{number:02}.py").write_text(core.code("backprop", **given), encoding="utf-8")
-    options = ["--isolated", "--no-cache", "--line-length", "120", "."]
-    for command in (["format", "--diff"], ["check", "--select", "E,F,I"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, *options], cwd=tmp_path, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    check_format((core.code("backprop", **given) for given in CASES.values()), tmp_path)

@@ -1,16 +1,14 @@
 """The printed scripts of ``through_time`` against the engine, each read by an interpreter that knows nothing of the lab."""
 
-import ast
 import io
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import core
+from tests.core.scripts.interpreter import printed_by
+from tests.core.scripts.style import check_format, unused
 
 pytestmark = pytest.mark.slow  # scripts in interpreters of their own
 
@@ -34,22 +32,9 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):
-    """What each script prints, by case, in a fresh interpreter that finds neither our code nor our environment."""
-    folder = tmp_path_factory.mktemp("scripts")
-    found = {}
-    for number, (name, given) in enumerate(CASES.items()):
-        script = folder / f"{number:02}.py"
-        script.write_text(core.code("through_time", **given), encoding="utf-8")
-        done = subprocess.run(
-            [sys.executable, "-I", "-W", "error", script.name],
-            cwd=folder,
-            env={"PATH": os.environ["PATH"]},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        found[name] = done.stdout
-    return found
+    """What each script prints, by case."""
+    scripts = {name: core.code("through_time", **given) for name, given in CASES.items()}
+    return printed_by(scripts, tmp_path_factory.mktemp("scripts"))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -71,21 +56,8 @@ def test_a_script_has_no_trace_of_us_and_uses_what_it_defines(name):
     script = core.code("through_time", **CASES[name])
     assert "core" not in script
     assert "validation" not in script
-    tree = ast.parse(script)
-    words = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            assert node.name in words
-        elif isinstance(node, ast.Assign):
-            assert {found.id for found in ast.walk(node.targets[0]) if isinstance(found, ast.Name)} <= words
+    assert unused(script) == set()
 
 
 def test_scripts_are_formatted_as_our_own_code(tmp_path):
-    for number, given in enumerate(CASES.values()):
-        (tmp_path / f"{number:02}.py").write_text(core.code("through_time", **given), encoding="utf-8")
-    options = ["--isolated", "--no-cache", "--line-length", "120", "."]
-    for command in (["format", "--diff"], ["check", "--select", "E,F,I"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, *options], cwd=tmp_path, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    check_format((core.code("through_time", **given) for given in CASES.values()), tmp_path)

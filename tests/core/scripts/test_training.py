@@ -1,11 +1,8 @@
 """The printed scripts of trainings against the engine, each read by an interpreter that knows nothing of the lab."""
 
-import ast
 import io
 import itertools
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -14,6 +11,7 @@ import pytest
 from core.experiments import experiment
 from core.parts import REGISTRIES
 from tests.core.scripts.interpreter import alone, printed_by
+from tests.core.scripts.style import check_format, unused
 
 pytestmark = pytest.mark.slow  # scripts in interpreters of their own
 
@@ -175,19 +173,8 @@ def test_a_script_has_no_trace_of_us_and_uses_what_it_defines(name):
     text = script(name)
     assert "core" not in text
     assert not re.search(r"[\"' ]/\w", text)
-    tree = ast.parse(text)
-    words = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
-    for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            assert node.name in words
+    assert unused(text) == set()
 
 
 def test_scripts_are_formatted_as_our_own_code(tmp_path):
-    for number, name in enumerate(CASES):
-        (tmp_path / f"{number:03}.py").write_text(script(name), encoding="utf-8")
-    options = ["--isolated", "--no-cache", "--line-length", "120", "."]
-    for command in (["format", "--diff"], ["check", "--select", "E,F,I"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, *options], cwd=tmp_path, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    check_format((script(name) for name in CASES), tmp_path)

@@ -5,7 +5,6 @@ import functools
 import io
 import itertools
 import re
-import subprocess
 import sys
 
 import numpy as np
@@ -17,6 +16,7 @@ from core.parts import REGISTRIES
 from core.registry import Registry
 from tests.core.comparison import CONTINUOUS, VANISHING, runs_of
 from tests.core.scripts.interpreter import alone, printed_by
+from tests.core.scripts.style import check_format, unused
 
 pytestmark = pytest.mark.slow  # scripts in interpreters of their own
 
@@ -193,25 +193,11 @@ def test_a_script_has_no_trace_of_us_and_no_place_on_a_machine(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_a_script_defines_it_uses(name):
-    tree = ast.parse(VANISHING.code(the_run(name)))
-    words = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
-    for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            assert node.name in words
-        elif isinstance(node, ast.Assign):
-            for target in ast.walk(node.targets[0]):
-                assert not isinstance(target, ast.Name) or target.id == "_" or target.id in words, target.id
+    assert unused(VANISHING.code(the_run(name))) <= {"_"}
 
 
 def test_scripts_are_formatted_as_our_own_code(tmp_path):
-    for number, name in enumerate(CASES):
-        (tmp_path / f"{number:03}.py").write_text(VANISHING.code(the_run(name)), encoding="utf-8")
-    options = ["--isolated", "--no-cache", "--line-length", "120", "."]
-    for command in (["format", "--diff"], ["check", "--select", "E,F,I"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, *options], cwd=tmp_path, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    check_format((VANISHING.code(the_run(name)) for name in CASES), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["defaults", "fifty steps"])
