@@ -49,7 +49,7 @@ _EXPORTS = {
     "core.recorder.live": ("watch",),
     "core.recorder.recordings": ("Recording", "recordings_beside"),
     "core.registry": ("split_values", "unknown"),
-    "core.results": ("Kept", "delete_sweeps", "finished", "kept", "kept_sweep"),
+    "core.results": ("delete_sweeps", "finished", "kept", "kept_sweep"),
     "core.settings": ("Limits", "Run"),
     "core.store": ("Store", "StoreError", "default_path"),
     "core.sweeps": ("Sweep",),

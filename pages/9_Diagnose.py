@@ -49,9 +49,11 @@ with right:
         st.caption(f"The first two of {len(files)} files are read.")
 
 
+uploads = {file.key: file for file in (trace_panel.dropped(file.name, file.getvalue()) for file in files[:2])}
+
+
 def sources() -> dict[str, trace_panel.Source]:
     """What can be chosen, by a lasting id: the files dropped on the page, then the recordings, the newest first."""
-    uploads = {file.key: file for file in (trace_panel.dropped(file.name, file.getvalue()) for file in files[:2])}
     recordings = core.recordings_beside(store)
     return uploads | {recording.name: trace_panel.recorded(recording, store) for recording in recordings}
 

@@ -88,14 +88,6 @@ class View:
         return self.records("losses")
 
     @cached_property
-    def by_line(self) -> dict[str, list[Record]]:
-        """Losses by their line."""
-        lines: dict[str, list[Record]] = {}
-        for loss in self.losses:
-            lines.setdefault(str(loss["line"]), []).append(loss)
-        return lines
-
-    @cached_property
     def trainings(self) -> list[Training]:
         """A training per optimizer of a recorded script."""
         steps = self.trace.column("step")

@@ -36,7 +36,6 @@ class Backward:
         self.losses: list[dict[str, Any]] = []
         self.blown: dict[str, Any] = {}
         self.root_elements = 1
-        self.known_value = 0.0
         self.values = 0
         self.penalty: list[tuple[float, float]] = []  # whole value, value of torch's own loss in it
         self.kinds: dict[str, int] = {}

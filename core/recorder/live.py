@@ -27,7 +27,6 @@ class Watch:
         self._writer = recordings.Writer(named, store)
         self._writer.write("recording", recordings.header(script))
         self._session = Session(self._writer, every)
-        self._trace: Trace | None = None
         self.name, self.path, self.problem = self._writer.name, self._writer.path, self._writer.problem
 
     def start(self) -> None:

@@ -95,8 +95,6 @@ class Losses:
         self._last: dict[tuple[str, bool], Loss] = {}  # between sampled steps the line is taken to be the last one's
         self._depth = 0
         self.evaluation: list[float] = []  # losses worked out without a gradient since the last step
-        self.train_sum = 0.0
-        self.train_count = 0
         self.recent: list[float] = []
 
     def start(self) -> None:
@@ -167,10 +165,7 @@ class Losses:
     def _value(self, record: Loss, value: float, graded: bool, args: Any) -> None:
         if record.reduction == "sum" and args and isinstance(args[0], torch.Tensor) and args[0].dim():
             value /= max(1, args[0].shape[0])
-        if graded:
-            self.train_sum += value
-            self.train_count += 1
-        elif self._session.step and not math.isnan(value):
+        if not graded and self._session.step and not math.isnan(value):
             self.evaluation.append(value)
         if self._session.sampled:
             self.recent.append(value)

@@ -47,7 +47,6 @@ class Module:
         self.over_time: dict[str, Any] = {}
         self.over_time_seen = 0
         self.after = ""
-        self.called_by: str = ""
 
     def facts(self) -> dict[str, Any]:
         """The record for the recording."""

@@ -43,7 +43,7 @@ class Schedule:
         if milestones:
             self.arguments["milestones"] = sorted(int(milestone) for milestone in milestones)
         self.base = [float(rate) for rate in getattr(scheduler, "base_lrs", [])]
-        self.steps = self.before_optimizer = self.first_run = 0
+        self.steps = self.before_optimizer = 0
         self.line = ""
         self.step_site = -1
         self.gaps: dict[int, int] = {}  # optimizer steps between two of its own -> how often
