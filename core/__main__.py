@@ -140,7 +140,7 @@ def _show(arguments: argparse.Namespace) -> None:
         column = core.COLUMNS[name]
         unit = f" [{column.unit}]" if column.unit else ""
         print(f"  {name:14}{limits.kind.__name__:7}default {defaults[name]!s:15}{column.meaning}{unit}")
-        if limits.registry is None:
+        if not isinstance(limits, core.PartLimits):
             print(f"{'':23}{limits.allowed()}")
             continue
         for entry in limits.registry:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Value = float | int | bool | str | tuple[int, ...] | None
 
@@ -23,79 +23,111 @@ _PART = re.compile(r"\s*(?P<name>[^\s(),=]+)\s*(?:\((?P<arguments>.*)\)\s*)?", r
 
 
 @dataclass(frozen=True, kw_only=True)
-class Argument:
-    """One argument of a part: its type, its default and the values it may take.
+class Limits:
+    """The values that a setting, or an argument of a part, may take.
 
-    ``default=None`` means "worked out from the rest"; ``meaning`` says how. A ``str`` is one of ``choices``, or any
-    text where there are none; a ``tuple`` holds positive whole numbers, each within the bounds and above the one before.
-
-    identifies  False: the result does not depend on it, only where it is found, so it stays out of the run id
+    kind  int, float, bool, str or tuple. A ``str`` is one of ``choices``, or any text where there are none; a ``tuple``
+          holds whole numbers from 1, each within the bounds and above the one before
     """
 
-    name: str
     kind: type
-    default: Value
-    meaning: str
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None  # as minimum, but the bound itself is not allowed
     below: float | None = None  # as maximum, but the bound itself is not allowed
     choices: tuple[str, ...] = ()
-    identifies: bool = True
 
     def allowed(self) -> str:
-        """The values that are allowed, in words."""
+        """What is allowed, in words: ``a whole number, 1 to 1000``, ``above 0, at most 100``, ``one of sum, mse``."""
         if self.kind is bool:
             return "True or False"
-        if self.kind is str and not self.choices:
-            return "text, in quotes where it holds spaces, commas, brackets or quotes (doubled inside)"
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
         if self.kind is str:
-            return " or ".join(f'"{choice}"' for choice in self.choices)
+            return "text, in quotes where it holds spaces, commas, brackets or quotes (doubled inside)"
         if self.kind is tuple:
             return f"rising whole numbers such as (10, 20), from 1 to {self.maximum:g}"
-        noun = "a whole number" if self.kind is int else "a number"
+        noun = "a whole number, " if self.kind is int else ""
         if self.minimum is not None and self.maximum is not None:
-            return f"{noun} from {self.minimum:g} to {self.maximum:g}"
+            return f"{noun}{self.minimum:g} to {self.maximum:g}"
         bounds = {"above": self.above, "at least": self.minimum, "below": self.below, "at most": self.maximum}
-        words = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
-        return f"{noun} {words}".strip()
+        words = ", ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
+        return noun + words or "a number"
 
-    def parsed(self, text: str, part: str) -> Value:
-        """The value written as ``text``; ValueError names the part, the argument and what is allowed."""
-        refusal = ValueError(f"{part}: {self.name} must be {self.allowed()}, but got {text.strip() or 'nothing'}")
+    def value(self, given: Any) -> Any:
+        """``given``, as text or as it is, in canonical form; ValueError says what is allowed."""
         try:
-            value = self._read(text.strip())
+            value = self._read(given.strip() if isinstance(given, str) else given)
         except (ValueError, OverflowError):
-            raise refusal from None
-        numbers = value if isinstance(value, tuple) else (value,)
-        if any(isinstance(number, (int, float)) and not self._within(number) for number in numbers):
-            raise refusal
+            raise ValueError(f"must be {self.allowed()}, but got {self._offender(given)}") from None
         return value
 
-    def _read(self, text: str) -> Value:
-        if self.kind is bool:
-            return {"true": True, "false": False}[text.lower()] if text.lower() in ("true", "false") else _refuse()
-        if self.kind is str and not self.choices:
-            return _unquoted(text)
-        if self.kind is str:
-            word = text[1:-1] if text[:1] in ("'", '"') and text[:1] == text[1:][-1:] else text
-            return word if word in self.choices else _refuse()
-        if self.kind is tuple:
-            inner = text[1:-1].strip() if text[:1] + text[-1:] in ("()", "[]") else text
-            numbers = tuple(int(piece) for piece in inner.removesuffix(",").split(","))
-            rising = all(low < high for low, high in itertools.pairwise((0, *numbers)))
-            return numbers if rising else _refuse()
-        return int(text) if self.kind is int else float(text) + 0.0  # -0.0 is written 0.0
+    def stored(self, given: Any) -> Any:
+        """As ``value``, of what was checked when it was stored."""
+        return self.value(given)
 
-    def _within(self, number: float) -> bool:
-        """Whether ``number`` is finite and keeps every bound."""
-        return (
-            (isinstance(number, int) or math.isfinite(number))
-            and (self.minimum is None or number >= self.minimum)
-            and (self.above is None or number > self.above)
-            and (self.maximum is None or number <= self.maximum)
-            and (self.below is None or number < self.below)
-        )
+    def identity(self, value: Any) -> Any:
+        """What of a value the run id is made from."""
+        return value
+
+    def _offender(self, given: object) -> str:
+        text = str(given).strip() or "nothing"
+        near = difflib.get_close_matches(text.lower(), self.choices, n=1, cutoff=0.5)
+        return text + (f"; did you mean {near[0]!r}?" if near else "")
+
+    def _read(self, given: Any) -> Value:
+        if self.kind is str:
+            word = _unquoted(given) if isinstance(given, str) else _refuse()
+            return word if word in self.choices or not self.choices else _refuse()
+        if self.kind is bool:
+            return (
+                {"true": True, "false": False}[word] if (word := str(given).lower()) in ("true", "false") else _refuse()
+            )
+        if self.kind is tuple:
+            return self._rising(given)
+        return self._number(given)
+
+    def _rising(self, text: str) -> Value:
+        inner = text[1:-1].strip() if text[:1] + text[-1:] in ("()", "[]") else text
+        numbers = tuple(int(self._number(piece, int)) for piece in inner.removesuffix(",").split(","))
+        return numbers if all(low < high for low, high in itertools.pairwise((0, *numbers))) else _refuse()
+
+    def _number(self, given: Any, kind: type | None = None) -> float | int:
+        if isinstance(given, bool) or not (isinstance(given, str) or hasattr(given, "__float__")):
+            raise ValueError
+        if (kind or self.kind) is float:
+            number: float | int = float(given) + 0.0  # -0.0 is written 0.0
+        else:
+            number = int(given) if isinstance(given, str) else whole_number(given)
+        if not (isinstance(number, int) or math.isfinite(number)):
+            raise ValueError
+        low_enough = (self.maximum is None or number <= self.maximum) and (self.below is None or number < self.below)
+        high_enough = (self.minimum is None or number >= self.minimum) and (self.above is None or number > self.above)
+        if not (low_enough and high_enough):
+            raise ValueError
+        return number
+
+
+def whole_number(given: Any) -> int:
+    """``given`` as a whole number; ValueError where it is none."""
+    if int(given) != given:
+        raise ValueError
+    return int(given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Argument(Limits):
+    """One argument of a part: its type, its default and the values it may take.
+
+    ``default=None`` means "worked out from the rest"; ``meaning`` says how.
+
+    identifies  False: the result does not depend on it, only where it is found, so it stays out of the run id
+    """
+
+    name: str
+    default: Value
+    meaning: str
+    identifies: bool = True
 
 
 def _unquoted(text: str) -> Value:
@@ -200,7 +232,10 @@ class Registry(Generic[E]):
             if argument in given:
                 raise ValueError(f"{name}: {argument} is given twice")
             given.add(argument)
-            values[argument] = known[argument].parsed(value, name)
+            try:
+                values[argument] = known[argument].value(value)
+            except ValueError as error:
+                raise ValueError(f"{name}: {argument} {error}") from None
         refusal = entry.contradiction(**values) if entry.contradiction else None
         if refusal:
             raise ValueError(refusal)

@@ -11,77 +11,38 @@ from typing import Any, ClassVar, NamedTuple, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from core.registry import Registry, unknown
+from core.registry import Limits, Part, Registry, unknown
 
 MAXIMUM_SEED = 2**63 - 1
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What one setting may be; ``registry`` is set for parts, ``choices`` for plain words."""
+@dataclass(frozen=True, kw_only=True)
+class PartLimits(Limits):
+    """What a setting that is a part may be: an entry of ``registry``, held as its canonical text."""
 
-    kind: type
-    minimum: float | None = None
-    maximum: float | None = None
-    above: float | None = None
-    choices: tuple[str, ...] = ()
-    registry: Registry | None = None
+    registry: Registry
+    kind: type = str
 
     def allowed(self) -> str:
-        """What is allowed, in words: ``1 to 1000``, ``above 0, at most 100``, ``one of sum, mse``."""
-        if self.choices:
-            return "one of " + ", ".join(self.choices)
-        if self.registry is not None:
-            return "one of " + ", ".join(entry.name for entry in self.registry)
-        low, joint = (f"{self.minimum:g}", " to ") if self.above is None else (f"above {self.above:g}", ", at most ")
-        return f"{low}{joint}{self.maximum:g}"
+        """What is allowed, in words: ``one of tanh, relu``."""
+        return "one of " + ", ".join(entry.name for entry in self.registry)
 
-    def value(self, given: object, stored: bool = False) -> object:
-        """``given`` as this setting's type, in canonical form; ValueError says what is allowed.
+    def value(self, given: object) -> str:
+        """The canonical text of the part that ``given`` describes; ValueError says what would be right."""
+        return str(self._part(given).completed())
 
-        stored  it was checked when it was stored: what stands outside, such as a file, may be gone by now
-        """
-        if self.registry is not None:
-            if not isinstance(given, str):
-                raise ValueError(f"must be text such as {next(iter(self.registry)).name}, but got {given!r}")
-            part = self.registry.parse(given)
-            return str(part if stored else part.completed())
-        if self.choices:
-            if given not in self.choices:
-                raise ValueError(unknown("choice", str(given), list(self.choices)))
-            return given
-        return self._number(given)
+    def stored(self, given: object) -> str:
+        """As ``value``, but checked when it was stored: what stands outside, such as a file, may be gone by now."""
+        return str(self._part(given))
 
-    def identity(self, value: Any) -> Any:
-        """What of a value the run id is made from: of a part, what its result depends on."""
-        if self.registry is None or value is None or "(" not in value:
-            return value
-        return self.registry.parse(value).identity
+    def identity(self, value: str | None) -> str | None:
+        """What of a part its result depends on."""
+        return value if value is None or "(" not in value else self.registry.parse(value).identity
 
-    def _number(self, given: object) -> float | int:
-        noun = "a whole number, " if self.kind is int else ""
-        refusal = ValueError(f"must be {noun}{self.allowed()}, but got {str(given).strip() or 'nothing'}")
-        if isinstance(given, bool) or (not hasattr(given, "__float__") and not isinstance(given, str)):
-            raise refusal
-        try:
-            if self.kind is float:
-                number: float | int = float(given) + 0.0
-            else:
-                number = int(given) if isinstance(given, str) else whole_number(given)
-        except (ValueError, OverflowError):
-            raise refusal from None
-        low_enough = self.maximum is None or number <= self.maximum
-        high_enough = number > self.above if self.above is not None else self.minimum is None or number >= self.minimum
-        if not (low_enough and high_enough):  # NaN and infinities fail here too
-            raise refusal
-        return number
-
-
-def whole_number(given: Any) -> int:
-    """``given`` as a whole number; ValueError where it is none."""
-    if int(given) != given:
-        raise ValueError
-    return int(given)
+    def _part(self, given: object) -> Part:
+        if not isinstance(given, str):
+            raise ValueError(f"must be text such as {next(iter(self.registry)).name}, but got {given!r}")
+        return self.registry.parse(given)
 
 
 def _field(default: object, limits: Limits) -> Any:
@@ -90,27 +51,27 @@ def _field(default: object, limits: Limits) -> Any:
 
 def whole(default: int | None, minimum: int, maximum: int) -> Any:
     """A whole-number setting from ``minimum`` to ``maximum``; a default of None is worked out by ``Settings.filled``."""
-    return _field(default, Limits(int, minimum=minimum, maximum=maximum))
+    return _field(default, Limits(kind=int, minimum=minimum, maximum=maximum))
 
 
 def positive(default: float, maximum: float) -> Any:
     """A number setting above 0 and at most ``maximum``."""
-    return _field(default, Limits(float, above=0.0, maximum=maximum))
+    return _field(default, Limits(kind=float, above=0.0, maximum=maximum))
 
 
 def number(default: float, maximum: float, minimum: float | None = None, above: float | None = None) -> Any:
     """A number setting from ``minimum``, or above ``above``, to ``maximum``."""
-    return _field(default, Limits(float, minimum=minimum, above=above, maximum=maximum))
+    return _field(default, Limits(kind=float, minimum=minimum, above=above, maximum=maximum))
 
 
 def choice(*choices: str) -> Any:
     """A setting that is one of a few words, the first the default."""
-    return _field(choices[0], Limits(str, choices=choices))
+    return _field(choices[0], Limits(kind=str, choices=choices))
 
 
 def part(default: str | None, registry: Registry) -> Any:
     """A setting that is a part, held as its canonical text."""
-    return _field(default, Limits(str, registry=registry))
+    return _field(default, PartLimits(registry=registry))
 
 
 class Settings(BaseModel):

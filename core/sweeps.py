@@ -17,8 +17,8 @@ from urllib.parse import quote, urlencode
 
 import numpy as np
 
-from core.registry import split_values, unknown
-from core.settings import MAXIMUM_SEED, Limits, Run, Settings, run_id, run_identity, whole_number
+from core.registry import Limits, split_values, unknown, whole_number
+from core.settings import MAXIMUM_SEED, Run, Settings, run_id, run_identity
 
 MAXIMUM_RUNS = 1_000_000
 
@@ -148,7 +148,7 @@ def _axis(name: str, limits: Limits, written: object, stored: bool) -> Sequence[
     values: dict[Any, Any] = {}  # by what makes them different
     for item in raw:
         try:
-            value = limits.value(item, stored)
+            value = limits.stored(item) if stored else limits.value(item)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
         if limits.identity(value) in values:
@@ -216,7 +216,7 @@ def read_seeds(written: object) -> Sequence[int]:
 def read_seed(written: object) -> int:
     """One seed; ValueError for anything but a whole number from 0."""
     try:
-        return cast(int, Limits(int, minimum=0, maximum=MAXIMUM_SEED).value(written))
+        return cast(int, Limits(kind=int, minimum=0, maximum=MAXIMUM_SEED).value(written))
     except ValueError:
         raise ValueError(f"seed: must be one whole number, 0 to {MAXIMUM_SEED}, but got {written}") from None
 

@@ -50,7 +50,7 @@ def settings_form(kind: core.Experiment, start: Mapping[str, str]) -> Form:
             help="Fills the form; then press Run.",
         )
     shown = _drawn(kind)
-    if "dataset" in shown and kind.accepts_csv and kind.settings.limits["dataset"].registry is not None:
+    if "dataset" in shown and kind.accepts_csv and isinstance(kind.settings.limits["dataset"], core.PartLimits):
         own_data.upload(kind)
     places = {name: _field(prefix, name, kind.settings.limits[name]) for name in kind.main_settings if name in shown}
     if "seeds" in shown:
@@ -172,7 +172,7 @@ def _default_texts(kind: core.Experiment) -> dict[str, str]:
 
 
 def _is_choice(limits: core.Limits) -> bool:
-    return bool(limits.choices) or limits.registry is not None
+    return bool(limits.choices) or isinstance(limits, core.PartLimits)
 
 
 def _label(name: str) -> str:
@@ -195,7 +195,7 @@ def _field(prefix: str, name: str, limits: core.Limits) -> DeltaGenerator:
             + (" or start:stop:step." if limits.kind is int else "."),
         )
         return st.empty()
-    if limits.registry is not None:
+    if isinstance(limits, core.PartLimits):
         known = [entry.name for entry in limits.registry]
         labels = {
             entry.name: f"{entry.name} – {entry.label}"
@@ -211,7 +211,7 @@ def _field(prefix: str, name: str, limits: core.Limits) -> DeltaGenerator:
         known + chosen,
         key=f"{prefix}{name}",
         format_func=lambda value: labels.get(value, value),
-        accept_new_options=limits.registry is not None,
+        accept_new_options=isinstance(limits, core.PartLimits),
         placeholder="choose one or more",
         help=f"{column.meaning[0].upper()}{column.meaning[1:]}."
         + (" Arguments are typed: normal(std=0.1)." if name == "init" else ""),

@@ -132,10 +132,10 @@ def _use(kind: core.Experiment, upload: core.Upload, dataset: str) -> None:
 
 def _fit_blocks(kind: core.Experiment, features: int) -> None:
     """A residual block adds its input to its output: the network is made as wide as the table, or does without them."""
-    prefix, remedies = f"{kind.name}:", kind.settings.limits["remedy"].registry
+    prefix, remedies = f"{kind.name}:", kind.settings.limits["remedy"]
     chosen = st.session_state[f"{prefix}remedy"]
-    assert remedies is not None
-    others = [name for name in chosen if remedies.parse(name).entry.members["residual"] != "lesson_block"]
+    assert isinstance(remedies, core.PartLimits)
+    others = [name for name in chosen if remedies.registry.parse(name).entry.members["residual"] != "lesson_block"]
     if others == chosen:
         return
     if features >= NARROWEST:

@@ -89,13 +89,13 @@ REFUSED = [
     ("zzz", "unknown fruit 'zzz'. Known: apple, pear"),
     ("", "fruit '' can't be read; write name or name(argument=value), such as apple"),
     ("apple(", "fruit 'apple(' can't be read; write name or name(argument=value), such as apple"),
-    ("apple(weight=0)", "apple: weight must be a number above 0 and at most 5, but got 0"),
-    ("apple(weight=5.1)", "apple: weight must be a number above 0 and at most 5, but got 5.1"),
-    ("apple(weight=nan)", "apple: weight must be a number above 0 and at most 5, but got nan"),
-    ("apple(weight=inf)", "apple: weight must be a number above 0 and at most 5, but got inf"),
-    ("apple(weight=)", "apple: weight must be a number above 0 and at most 5, but got nothing"),
-    ("apple(pips=2.0)", "apple: pips must be a whole number from 0 to 20, but got 2.0"),
-    ("apple(pips=-1)", "apple: pips must be a whole number from 0 to 20, but got -1"),
+    ("apple(weight=0)", "apple: weight must be above 0, at most 5, but got 0"),
+    ("apple(weight=5.1)", "apple: weight must be above 0, at most 5, but got 5.1"),
+    ("apple(weight=nan)", "apple: weight must be above 0, at most 5, but got nan"),
+    ("apple(weight=inf)", "apple: weight must be above 0, at most 5, but got inf"),
+    ("apple(weight=)", "apple: weight must be above 0, at most 5, but got nothing"),
+    ("apple(pips=2.0)", "apple: pips must be a whole number, 0 to 20, but got 2.0"),
+    ("apple(pips=-1)", "apple: pips must be a whole number, 0 to 20, but got -1"),
     ("apple(ripe=1)", "apple: ripe must be True or False, but got 1"),
     ("apple(pip=2)", "unknown argument of apple 'pip'; did you mean 'pips'? Known: weight, pips, ripe"),
     ("apple(3)", "apple: arguments are written as in apple(weight=…), but got '3'"),
@@ -108,13 +108,13 @@ REFUSED = [
 
 
 RINGS = "oak: rings must be rising whole numbers such as (10, 20), from 1 to 1000, but got "
-GROWS = 'oak: grows must be "wild" or "in_rows", but got '
+GROWS = "oak: grows must be one of wild, in_rows, but got "
 REFUSED_TREES = [
-    ("oak(share=0)", "oak: share must be a number above 0 and below 1, but got 0"),
-    ("oak(share=1)", "oak: share must be a number above 0 and below 1, but got 1"),
-    ("oak(grows=Wild)", GROWS + "Wild"),
+    ("oak(share=0)", "oak: share must be above 0, below 1, but got 0"),
+    ("oak(share=1)", "oak: share must be above 0, below 1, but got 1"),
+    ("oak(grows=Wild)", GROWS + "Wild; did you mean 'wild'?"),
     ("oak(grows=)", GROWS + "nothing"),
-    ("oak(grows=\"wild')", GROWS + "\"wild'"),
+    ("oak(grows=\"wild')", GROWS + "\"wild'; did you mean 'wild'?"),
     ('oak(grows=")', GROWS + '"'),
     ("oak(rings=(20, 10))", RINGS + "(20, 10)"),
     ("oak(rings=(10, 10))", RINGS + "(10, 10)"),
@@ -138,10 +138,10 @@ def test_wrong_words_and_tuples_are_refused_in_one_sentence(text, sentence):
 
 
 BOUNDS = [
-    ({"above": 0.0}, "a number above 0"),
-    ({"minimum": 0.0}, "a number at least 0"),
-    ({"below": 1.0}, "a number below 1"),
-    ({"minimum": 0.0, "below": 1.0}, "a number at least 0 and below 1"),
+    ({"above": 0.0}, "above 0"),
+    ({"minimum": 0.0}, "at least 0"),
+    ({"below": 1.0}, "below 1"),
+    ({"minimum": 0.0, "below": 1.0}, "at least 0, below 1"),
     ({}, "a number"),
 ]
 

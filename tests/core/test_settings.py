@@ -186,7 +186,7 @@ def test_a_range_beyond_all_limits_is_refused_at_once():
 DEPTH = "depth: must be a whole number, 1 to 1000, but got "
 RANGE = "depth: a range is written start:stop or start:stop:step, but got "
 EMPTY = "write start:stop or start:stop:step, stop excluded"
-LOSSES = "Known: sum, projection, cross_entropy, mse"
+LOSSES = "one of sum, projection, cross_entropy, mse"
 REFUSED = [
     ({"depth": "0"}, DEPTH + "0"),
     ({"depth": "1001"}, DEPTH + "1001"),
@@ -219,11 +219,11 @@ REFUSED = [
     ({"activation": "tahn"}, "activation: unknown activation 'tahn'; did you mean 'tanh'? Known: "),
     ({"activation": "relu(x=1)"}, "activation: relu: takes no arguments, but got 'x'"),
     ({"activation": 3}, "activation: must be text such as tanh, but got 3"),
-    ({"init": "normal(std=nan)"}, "init: normal: std must be a number above 0 and at most 1000, but got nan"),
+    ({"init": "normal(std=nan)"}, "init: normal: std must be above 0, at most 1000, but got nan"),
     ({"init": "normal(std=1),normal(std=1.0)"}, "init: normal(std=1.0) is given twice"),
     ({"init": "normal,normal(std=0.01)"}, "init: normal is given twice"),
-    ({"loss": "summ"}, "loss: unknown choice 'summ'; did you mean 'sum'? " + LOSSES),
-    ({"dtype": "float16"}, "dtype: unknown choice 'float16'; did you mean 'float64'? Known: float32, float64"),
+    ({"loss": "summ"}, "loss: must be " + LOSSES + ", but got summ; did you mean 'sum'?"),
+    ({"dtype": "float16"}, "dtype: must be one of float32, float64, but got float16; did you mean 'float64'?"),
     ({"base_lr": "0", **TRAINING}, "base_lr: must be above 0, at most 1e+06, but got 0"),
     ({"base_lr": "nan", **TRAINING}, "base_lr: must be above 0, at most 1e+06, but got nan"),
     ({"base_lr": "-0.1", **TRAINING}, "base_lr: must be above 0, at most 1e+06, but got -0.1"),
@@ -337,7 +337,7 @@ def test_a_point_is_refused_with_a_sentence_per_fault():
         Vanishing.point(depth=0, loss="x", depht=3)
     lines = str(caught.value).split("\n")
     assert lines[0] == DEPTH + "0"
-    assert lines[1].startswith("loss: unknown choice 'x'")
+    assert lines[1].startswith("loss: must be one of")
     assert lines[2].startswith("unknown setting 'depht'; did you mean 'depth'?")
 
 

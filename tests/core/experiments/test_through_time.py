@@ -178,7 +178,7 @@ def test_the_defaults_are_those_of_the_contract():
         ({"gain": 0}, "gain: must be above 0, at most 100, but got 0"),
         ({"gain": 101}, "gain: must be above 0, at most 100, but got 101"),
         ({"gain": "nan"}, "gain: must be above 0, at most 100, but got nan"),
-        ({"dtype": "float16"}, "dtype: unknown choice 'float16'"),
+        ({"dtype": "float16"}, "dtype: must be one of float64, float32, but got float16"),
         ({"depth": 2}, "unknown setting 'depth'"),
     ],
 )
