@@ -53,7 +53,7 @@ _EXPORTS = {
     "core.settings": ("PartLimits", "Run"),
     "core.store": ("Store", "StoreError", "default_path"),
     "core.sweeps": ("Sweep",),
-    "core.tables": ("to_frame",),
+    "core.tables": ("from_frame", "to_frame"),
     "core.traces": (
         "delete_recording",
         "findings_of",

@@ -11,7 +11,6 @@ from pages.widgets.experiment_page import experiment_page
 
 def closely(of: core.Sweep) -> None:
     """One run of the sweep: its film, and one of its steps."""
-    st.header("Watch it learn")
     run = film.chosen_run(of)
 
     clock = film.playing()
@@ -21,7 +20,7 @@ def closely(of: core.Sweep) -> None:
         scene = film.film_panel(run)
         if film.playing() != clock:  # started, paused or at its end: the clock must be wound or stopped
             st.rerun()
-        st.header("One step under the microscope")
+        st.subheader(f"The step of epoch {scene.epoch:,} under the microscope")
         if film.playing():
             st.caption("Pause the film to look at one of its steps.")
         else:

@@ -11,7 +11,8 @@ def result(kind: core.Experiment, sweep: core.Sweep) -> None:
     """The result, the trainings that check it, and the curvature along descent."""
     check = partial(check_rate.check_rate, kind, sweep)
     charts = partial(check_rate.check_charts, kind, sweep)
-    result_panel.result_panel(kind, sweep, check, charts)
+    advice = partial(check_rate.advice, kind, sweep)
+    result_panel.result_panel(kind, sweep, check, charts, aside=advice)
     edge.edge(kind, sweep)
 
 

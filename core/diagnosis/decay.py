@@ -51,12 +51,20 @@ def geometric_change(
         if len(logs) > 1
         else _fit_margin(positions, sizes, mean)
     )
-    nearest = min(abs(mean - margin), abs(mean + margin)) if abs(mean) > margin else 0.0
+    return sure_change(math.exp(mean), math.exp(mean - margin), math.exp(mean + margin), len(logs), places)
+
+
+def sure_change(factor: float, ci_low: float, ci_high: float, runs: int, places: int) -> GeometricChange | None:
+    """The change by ``factor`` a place, or None where its interval leaves nothing sure that deserves a warning."""
+    if not (ci_low > 0 and math.isfinite(ci_high)):
+        return None
+    low, high = math.log(ci_low), math.log(ci_high)
+    nearest = min(abs(low), abs(high)) if low * high > 0 else 0.0
     ratio = math.exp(-nearest * (places - 1))  # the change over the whole way that the data are sure of
     if ratio >= WARN_RATIO:
         return None
     severity: Severity = "error" if ratio < ERROR_RATIO else "warning"
-    return GeometricChange(math.exp(mean), math.exp(mean - margin), math.exp(mean + margin), len(logs), severity)
+    return GeometricChange(factor, ci_low, ci_high, runs, severity)
 
 
 def _fit_margin(positions: np.ndarray, sizes: np.ndarray, slope: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,8 @@ import pandas as pd
 
 from core.plotting.style import HEIGHT, THEORY
 
+PICTURE_WIDTH = 820
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -20,19 +23,23 @@ class Figure:
     title  the finding, computed from the frame; empty where there is nothing to draw
     note   what lines and bands are, n, and what is left out
     chart  the drawing, without its title
-    wide   it takes a page's whole width
+    group  what of the question it answers, in two words: a page draws one group at a time; empty for the first figure,
+           which proves the answer and always stands
+    flat   the title says it all: a page draws no chart
     """
 
     title: str
     note: str
     chart: alt.Chart
-    wide: bool = False
+    group: str = ""
+    flat: bool = False
 
     @cached_property
     def specification(self) -> dict[str, Any]:
         """The drawing as Vega-Lite, made once: what a page hands to the browser at every rerun."""
         with alt.theme.enable("none"):
-            return self.chart.to_dict(validate=False)  # our own shapes; Altair would check them at every rerun
+            drawing = self.chart.to_dict(validate=False)  # our own shapes; Altair would check them at every rerun
+        return drawing | {"description": f"{self.title}. {self.note}".strip(" .")}  # what a screen reader says
 
     def titled(self) -> alt.Chart:
         """The chart with its words as title and subtitle, wrapped, to be looked at alone."""
@@ -45,6 +52,15 @@ class Figure:
             offset=12,
         )
         return self.chart.properties(title=words)
+
+    def picture(self, kind: str) -> bytes:
+        """The chart with its words as a file, ``png`` or ``svg``; made here, without a browser."""
+        import vl_convert
+
+        drawing = self.titled().properties(width=PICTURE_WIDTH, background="white").to_dict(validate=False)
+        if kind == "svg":
+            return vl_convert.vegalite_to_svg(drawing).encode()
+        return vl_convert.vegalite_to_png(drawing, scale=2)
 
 
 def figure(
@@ -61,6 +77,10 @@ def empty(reason: str) -> Figure:
     return figure(text, "", height=120)
 
 
-def across_page(figures: dict[str, Figure], *names: str) -> dict[str, Figure]:
-    """The figures, those called ``names`` over a page's whole width."""
-    return {name: replace(drawing, wide=name in names) for name, drawing in figures.items()}
+def in_groups(figures: Mapping[str, Figure], groups: Mapping[str, Sequence[str]]) -> dict[str, Figure]:
+    """The figures, the first as it is, the others group by group; what no group names stands in the last."""
+    first, *others = figures
+    rest = [name for name in others if not any(name in names for names in groups.values())]
+    order = {name: group for group, names in groups.items() for name in names if name in others}
+    order |= dict.fromkeys(rest, list(groups)[-1])
+    return {first: figures[first]} | {name: replace(figures[name], group=group) for name, group in order.items()}

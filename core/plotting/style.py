@@ -44,15 +44,13 @@ def setting_labels(names: Sequence[str]) -> str:
 
 
 def legend(title: str, labels: Sequence[str] = ()) -> alt.Legend:
-    """A legend below its chart, so that a narrow screen loses no width; long labels stand below one another.
-
-    Two columns from three labels on: a phone, 390 px wide, shows them whole.
-    """
+    """A legend above its chart, so that a narrow screen loses no width; long labels stand below one another."""
     longest = max((len(label) for label in labels), default=0)
     return alt.Legend(
         title=title or None,
-        orient="bottom",
-        columns=2 if longest <= 16 else 1,
+        orient="top",
+        direction="horizontal",
+        columns=3 if longest <= 9 else 2 if longest <= 22 else 1,  # a phone, 390 px wide, shows them whole
         labelLimit=300,
         symbolType="stroke",
         symbolStrokeWidth=3,

@@ -35,13 +35,7 @@ def check_rate(kind: core.Experiment, sweep: core.Sweep) -> None:
         drawn = _outcome(kind, check).charts
         if not drawn:
             st.caption("Training …")
-        for place, (name, chart) in enumerate(drawn.items()):
-            if place == 0:
-                page.chart(chart, name)
-                columns = st.columns(max(1, len(drawn) - 1), gap="large")
-            else:
-                with columns[place - 1]:
-                    page.chart(chart, name)
+        page.charts(drawn)
         if ended:
             st.rerun()
 
@@ -62,6 +56,15 @@ def check_rate(kind: core.Experiment, sweep: core.Sweep) -> None:
         icon=":material/arrow_forward:",
         query_params=fields | {"base_lr": rate, "scheduler": SCHEDULES},
     )
+
+
+def advice(kind: core.Experiment, sweep: core.Sweep) -> str | None:
+    """What the trainings speak for, once all are there."""
+    check = _check(kind, sweep)
+    outcome = None if check is None else _outcome(kind, check)
+    if outcome is None or outcome.rate is None:
+        return None
+    return f"Use {outcome.rate}. Trained to check: {next(iter(outcome.charts.values())).title}."
 
 
 def check_charts(kind: core.Experiment, sweep: core.Sweep) -> dict[str, core.Figure]:

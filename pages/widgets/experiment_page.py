@@ -18,9 +18,7 @@ def experiment_page(name: str, result: Result = result_panel.result_panel) -> No
     page.begin(kind.title)
     with st.sidebar:
         said = form.settings_form(kind, dict(st.query_params) or kind.presets[0].settings)
-    st.title(kind.title)
-    st.markdown(f"**{kind.question}**")
-    predict.questions(kind)
+    page.heading(kind.title, kind.question)
     last = f"{kind.name}:last sweep"
     if said.faults:
         st.error("  \n".join(core.plain(fault) for fault in said.faults))
@@ -35,7 +33,9 @@ def experiment_page(name: str, result: Result = result_panel.result_panel) -> No
     elif last in st.session_state:
         sweep = st.session_state[last]
         st.caption("Below stands the last result, of the settings before this change.")
-    if sweep is not None:
+    if sweep is not None and not predict.first(kind):
         result(kind, sweep)
+    predict.questions(kind)
     with st.expander("What this shows, with the formulas"):
         st.markdown(kind.explanation)
+    page.next_step(kind)

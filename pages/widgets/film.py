@@ -63,11 +63,6 @@ def film_panel(run: core.Run) -> Scene:
         st.session_state["film:epoch"] = 0
     if playing():
         _advance(epochs)
-    st.caption(
-        "The network guesses, is told how wrong it was, and corrects every weight a little: that is one epoch. Each line is a "
-        "weight. Its gradient says what the loss would do if the weight were a little larger: orange, it would rise, so turn "
-        "the weight down; blue, it would fall, so turn it up. Drag the slider, or press Play."
-    )
     button, slider, examples = st.columns([1, 5, 2], vertical_alignment="bottom")
     button.button(
         "Pause" if playing() else "Play",
@@ -80,7 +75,7 @@ def film_panel(run: core.Run) -> Scene:
     example = _example(examples, film)
     picked = slice(None) if example is None else slice(example, example + 1)
     step = room(run, "film").step_of(film.network(epoch), film.X[picked], film.y[picked])
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns(2, gap="medium")
     with left:
         page.chart(room(run, "pictures").network_chart(step), "network")
     with right:
@@ -93,6 +88,11 @@ def film_panel(run: core.Run) -> Scene:
     for column, (picture, name) in zip(st.columns(3, gap="medium"), drawn, strict=True):
         with column:
             page.chart(picture(film, epoch), name)
+    st.caption(
+        "The network guesses, is told how wrong it was, and corrects every weight a little: that is one epoch. Each line is a "
+        "weight. Its gradient says what the loss would do if the weight were a little larger: orange, it would rise, so turn "
+        "the weight down; blue, it would fall, so turn it up. Drag the slider, or press Play."
+    )
     return Scene(run, film, epoch, example, step)
 
 

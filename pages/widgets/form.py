@@ -16,7 +16,8 @@ from pages.widgets import own_data, page
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-HIDE = "hide"
+HIDE = "hide"  # of a link: the controls that it conceals
+FIRST = "predict"  # of a link: the number of the question that is asked before the result is shown
 
 
 class Form(NamedTuple):
@@ -32,6 +33,7 @@ def settings_form(kind: core.Experiment, start: Mapping[str, str]) -> Form:
     linked = dict(st.query_params)
     if linked and linked != st.session_state.get(f"{prefix}written"):  # a link was followed, to here from wherever
         st.session_state[f"{prefix}link faults"] = _strange(kind, linked) + _lock(kind, linked)
+        st.session_state[f"{prefix}{FIRST}"] = linked.get(FIRST, "")
         st.session_state[f"{prefix}written"] = linked
         fill(kind, linked)
     elif any(f"{prefix}{name}" not in st.session_state for name in _drawn(kind)):  # a new session, or back on the page
@@ -102,13 +104,15 @@ def hideable(kind: core.Experiment) -> list[str]:
 def write_link(kind: core.Experiment, sweep: core.Sweep) -> None:
     """Puts the sweep into the browser's address, so that the page can be opened again; what is hidden stays so."""
     link = sweep.link() | ({HIDE: ",".join(hidden(kind))} if hidden(kind) else {})
+    asked_first = st.session_state.get(f"{kind.name}:{FIRST}")
+    link |= {FIRST: asked_first} if asked_first else {}
     st.session_state[f"{kind.name}:written"] = link
     st.query_params.from_dict(link)
 
 
 def _strange(kind: core.Experiment, linked: Mapping[str, str]) -> list[str]:
     """A sentence for each field of a link that is no setting; it is left out."""
-    known = [*kind.settings.names(), "seeds", HIDE]
+    known = [*kind.settings.names(), "seeds", HIDE, FIRST]
     return [f"{core.unknown('setting', name, known)}. It was left out" for name in linked if name not in known]
 
 

@@ -10,6 +10,7 @@ import core
 from pages.widgets import page
 
 SMALL_SECONDS = 6.0  # of computing: a sweep so small starts by itself
+AT_ONCE = 0.5  # seconds that a page waits for a sweep that it has started
 
 
 class Panel(NamedTuple):
@@ -21,10 +22,9 @@ class Panel(NamedTuple):
 
 
 def job_panel(sweep: core.Sweep) -> Panel:
-    """Draws the panel. A small sweep starts by itself, a large one on Run."""
+    """The sweep's job. A small sweep starts by itself, a large one on Run."""
     jobs, store = page.jobs(), page.store()
     if sweep.stored:
-        st.caption("Over a table of the command line: what it computed is shown, and a page can't compute more of it.")
         return Panel(None, False, page.stored_count(sweep))
     cost = page.estimate(sweep, sweep.key)
     job = jobs.find(sweep, store)
@@ -34,53 +34,54 @@ def job_panel(sweep: core.Sweep) -> Panel:
     computing = cost.computing(stored)
     if stored < cost.runs and (job is None or (wanted and not running)) and computing <= SMALL_SECONDS:
         job, running = jobs.submit(sweep, store), True
-    left, middle, right = st.columns([1, 1, 5], vertical_alignment="center", gap="small")
-    # callbacks, because a click is lost when another rerun cuts in before its button is drawn
-    left.button(
-        "Run",
-        type="primary",
-        disabled=running or stored == cost.runs,
-        width="stretch",
-        key="run",
-        on_click=jobs.submit,
-        args=(sweep, store),
-    )
-    middle.button(
-        "Cancel",
-        disabled=not running or (job is not None and job.cancelling),
-        width="stretch",
-        key="cancel",
-        on_click=job.cancel if job is not None else None,
-    )
-    right.caption(_cost_words(cost, stored, computing))
+        job.wait(AT_ONCE)  # what is done so soon is drawn at once
     return Panel(job, running, stored)
+
+
+def status_line(sweep: core.Sweep, job: core.Job | None) -> None:
+    """One line: Run with the cost, or progress with Cancel, or that all is computed."""
+    jobs, store = page.jobs(), page.store()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", height=48, border=False):
+        if sweep.stored:
+            st.caption(
+                "Over a table of the command line: what it computed is shown, and a page can't compute more of it."
+            )
+            return
+        if job is not None and job.running:
+            # callbacks, because a click is lost when another rerun cuts in before its button is drawn
+            st.button("Cancel", disabled=job.cancelling, key="cancel", on_click=job.cancel)
+            state = job.progress
+            st.progress(min(1.0, state.finished / max(1, state.total)), text=_progress_words(job))
+            return
+        cost, stored = page.estimate(sweep, sweep.key), page.stored_count(sweep)
+        if stored < cost.runs:
+            st.button("Run", type="primary", key="run", on_click=jobs.submit, args=(sweep, store))
+        st.caption(f"{_cost_words(cost, stored, cost.computing(stored))}{_ended_words(job)}")
+    if job is not None and job.progress.state == "failed":
+        st.error(core.plain(job.progress.error))
 
 
 def _cost_words(cost: core.Estimate, stored: int, computing: float) -> str:
     if stored == cost.runs:
         return f"{cost.runs:,} runs, all in the store." if stored > 1 else "One run, and it is in the store."
     there = f", {stored:,} of them in the store" if stored else ""
-    return f"{cost.runs:,} run{'s' if cost.runs > 1 else ''}{there}: about {max(1.0, computing):,.0f} s to compute, {cost.bytes / 1e9:.1f} GB of memory."
+    return f"{cost.runs:,} run{'s' if cost.runs > 1 else ''}{there}: about {max(1.0, computing):,.0f} s, {cost.bytes / 1e9:.1f} GB of memory."
 
 
-def progress(job: core.Job | None) -> None:
-    """One line on how far the job is; keeps its place when there is nothing to say."""
-    place = st.container(height=56, border=False)
-    if job is None:
-        return
+def _progress_words(job: core.Job) -> str:
     state = job.progress
-    if state.state == "failed":
-        place.error(core.plain(state.error))
-        return
     words = f"{state.finished:,} of {state.total:,} runs"
     if job.cancelling:
-        words += ": cancelling; what is being computed ends first"
-    elif job.running:
-        left = f", about {max(1, round(state.seconds_left))} s left" if state.seconds_left is not None else ""
-        words += left if state.computed else ": workers are starting"
-    elif state.state == "cancelled":
-        words += ": cancelled. What is finished is kept; Run goes on from here."
-    else:
-        words += f": {state.stored:,} from the store, {state.computed:,} computed in {state.seconds:.1f} s."
-        words += f" {state.damaged:,} damaged rows were replaced." if state.damaged else ""
-    place.progress(min(1.0, state.finished / max(1, state.total)), text=words)
+        return words + ": cancelling; what is being computed ends first"
+    if not state.computed:
+        return words + ": workers are starting"
+    return words + (f", about {max(1, round(state.seconds_left))} s left" if state.seconds_left is not None else "")
+
+
+def _ended_words(job: core.Job | None) -> str:
+    """What is worth knowing of a job that has ended."""
+    if job is None:
+        return ""
+    state = job.progress
+    words = " Cancelled: what is finished is kept, and Run goes on from here." if state.state == "cancelled" else ""
+    return words + (f" {state.damaged:,} damaged rows were replaced." if state.damaged else "")

@@ -22,13 +22,19 @@ def microscope(scene: Scene) -> None:
             f"{hidden} hidden units of {features} inputs are too many numbers to look at: choose {largest} or fewer."
         )
         return
-    _walk(scene)
-    st.subheader("What would change the loss most?")
+    view = st.segmented_control(
+        "What to look at",
+        list(VIEWS),
+        default=next(iter(VIEWS)),
+        key="view",
+        label_visibility="collapsed",
+        required=True,
+    )
+    VIEWS[view](scene)
+
+
+def _ranked(scene: Scene) -> None:
     page.chart(room(scene.run, "pictures").ranked_chart(scene.step), "ranked")
-    st.subheader("Why this gradient? The chain rule")
-    _chain(scene)
-    st.subheader("Every gradient, three ways")
-    _three_ways(scene)
 
 
 def _walk(scene: Scene) -> None:
@@ -150,3 +156,11 @@ def _chain(scene: Scene) -> None:
     )
     st.latex(room(scene.run, "steps").mean_of([float(value) for value in table["product"]], gradient))
     st.caption(f"By hand the gradient is {core.three_digits(gradient)}: the same number.")
+
+
+VIEWS = {
+    "Step by step": _walk,
+    "What would change the loss most?": _ranked,
+    "Why this gradient? The chain rule": _chain,
+    "Every gradient, three ways": _three_ways,
+}

@@ -8,12 +8,21 @@ import gc
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 import core
 
 CHART_MARGIN = 90  # Streamlit fits axes and legend into a chart's height
+STYLE = """
+@media (min-width: 800px) { [data-testid="stMainBlockContainer"] { padding-top: 1.6rem; padding-bottom: 2rem; } }
+[data-testid="stMain"] h1 { font-size: 1.7rem; padding: 0; }
+[data-testid="stMetricValue"] { font-size: 1.3rem; }
+[data-testid="stMetricValue"] *, [data-testid="stMetricLabel"] * { white-space: normal; overflow: visible; }
+[data-testid="stMetric"] { gap: 0; }
+"""
+NIGHT = {"#0072B2": "#4AA8E0", "#332288": "#9A8CFF", "#882255": "#D76FA0", "#AA4499": "#D07CC4"}  # on a dark ground
 PAGES = Path(__file__).parents[1]
 ICONS = {
     "Diagnose": ":material/stethoscope:",
@@ -26,6 +35,7 @@ def begin(title: str) -> None:
     st.set_page_config(page_title=f"{title} · Gradient Lab", page_icon="📉", layout="wide")
     jobs()
     icons = ICONS | {kind.title: kind.icon for kind in map(core.experiment, core.NAMES)}
+    st.html(f"<style>{STYLE}</style>")
     with st.sidebar:  # Streamlit's own list would call the home page by its file's name
         st.page_link("dashboard.py", label="Home", icon=":material/home:")
         for label, path in _pages().items():
@@ -105,15 +115,60 @@ def _speed(name: str, _store: core.Store, path: str) -> float:
     return core.measured_speed(name, _store)
 
 
-def chart(figure: core.Figure, name: str) -> None:
-    """The chart, its title and note as text of the page: they wrap where a chart's own would be cut off."""
-    with st.container(border=True):
+def chart(figure: core.Figure, name: str, height: int = 0, alone: bool = False) -> None:
+    """The chart, its title and note as text of the page: they wrap where a chart's own would be cut off.
+
+    height  at least so many pixels of drawing
+    alone   its card is as high as what it holds, not as the row
+    """
+    with st.container(border=True, height="content" if alone else "stretch"):
         st.markdown(f"**{core.plain(figure.title)}**")
-        specification = copy.deepcopy(figure.specification)  # Streamlit takes it apart
-        specification["height"] += CHART_MARGIN
-        st.vega_lite_chart(specification, width="stretch", key=f"chart {name}")
+        if not figure.flat:
+            specification = copy.deepcopy(figure.specification)  # Streamlit takes it apart
+            specification["height"] = max(specification["height"], height) + CHART_MARGIN
+            if st.context.theme.type == "dark":
+                specification = _at_night(specification)
+            st.vega_lite_chart(specification, width="stretch", key=f"chart {name}")
         if figure.note:
             st.caption(core.plain(figure.note))
+
+
+def charts(figures: Mapping[str, core.Figure]) -> None:
+    """The charts in two equal columns, those of a row of one height; what is flat is said in a line below."""
+    drawn = [(name, figure) for name, figure in figures.items() if not figure.flat]
+    for start in range(0, len(drawn), 2):
+        pair = drawn[start : start + 2]
+        height = max(figure.specification["height"] for _, figure in pair)
+        for column, (name, figure) in zip(st.columns(len(pair), gap="medium"), pair, strict=True):
+            with column:
+                chart(figure, name, height)
+    for name, figure in figures.items():
+        if figure.flat:
+            chart(figure, name)
+
+
+def _at_night(specification: Any) -> Any:
+    """The drawing with colours that are seen on a dark ground; data stay as they are."""
+    if isinstance(specification, dict):
+        return {name: part if name == "datasets" else _at_night(part) for name, part in specification.items()}
+    if isinstance(specification, list):
+        return [_at_night(part) for part in specification]
+    return NIGHT.get(specification, specification) if isinstance(specification, str) else specification
+
+
+def heading(title: str, question: str) -> None:
+    """The page's title and its question."""
+    st.title(title)
+    st.markdown(f"**{question}**")
+
+
+def next_step(kind: core.Experiment) -> None:
+    """The way on: the page that takes up where this one ends, at last one's own training."""
+    file, title, question = "pages/9_Diagnose.py", "Diagnose", "What is wrong with my own training?"
+    if kind.next:
+        following = core.experiment(kind.next)
+        file, title, question = page_of(following), following.title, following.question
+    st.page_link(file, label=f"Next: **{title}**. {question}", icon=":material/arrow_forward:")
 
 
 def sweep_words(kind: core.Experiment, link: Mapping[str, str]) -> str:

@@ -5,23 +5,40 @@ from __future__ import annotations
 import streamlit as st
 
 import core
-from pages.widgets import page
+from pages.widgets import form, page
 
 
 def questions(kind: core.Experiment) -> None:
     """The experiment's questions, each with its choices, its run and, after it, its answer."""
-    asked = kind.questions()
-    if not asked:
-        return
-    with st.expander(f"Predict, then run: {len(asked)} questions"):
-        for number, question in enumerate(asked):
-            _ask(kind, number, question)
+    others = [pair for pair in enumerate(kind.questions()) if pair[0] != asked_first(kind)]
+    if others:
+        with st.expander(f"Predict, then run: {len(others)} question{'s' if len(others) > 1 else ''}"):
+            for number, question in others:
+                _ask(kind, number, question)
+
+
+def asked_first(kind: core.Experiment) -> int | None:
+    """The number of the question that a teacher's link puts before the result, from 0."""
+    number = str(st.session_state.get(f"{kind.name}:{form.FIRST}", ""))
+    return int(number) - 1 if number.isdecimal() and 1 <= int(number) <= len(kind.questions()) else None
+
+
+def first(kind: core.Experiment) -> bool:
+    """Draws the question that a link puts first; whether the result is still to be hidden."""
+    number = asked_first(kind)
+    if number is None:
+        return False
+    with st.container(border=True):
+        st.markdown("**Predict first.** The result stands here once you have said what will happen.")
+        _ask(kind, number, kind.questions()[number])
+    return not st.session_state.get(f"predict {kind.name} {number} asked")
 
 
 def _ask(kind: core.Experiment, number: int, question: core.Question) -> None:
     key = f"predict {kind.name} {number}"
     sweep, store = kind.sweep(question.settings), page.store()
-    clock = bool(st.session_state.get(f"{key} asked")) and _running(sweep, store)
+    drawn = bool(st.session_state.get(f"{key} asked"))
+    clock = drawn and _running(sweep, store)
 
     @st.fragment(run_every=1.0 if clock else None)
     def renewed() -> None:
@@ -32,7 +49,7 @@ def _ask(kind: core.Experiment, number: int, question: core.Question) -> None:
                 "Run it and see", key=f"{key} run", disabled=guess is None, on_click=_run, args=(key, sweep, store)
             )
             return
-        if _running(sweep, store) != clock:
+        if not drawn or _running(sweep, store) != clock:  # what waited for the prediction is shown; the clock is set
             st.rerun()
         job = page.jobs().find(sweep, store)
         if clock and job is not None:

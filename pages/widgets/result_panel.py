@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
 
 import core
-from pages.widgets import form, job_panel, page
+from pages.widgets import job_panel, page, take_away
+from pages.widgets.take_away import MoreCharts
 
 SHOWN_FINDINGS = 3
-SHOWN_ROWS = 5_000
-SHOWN_SEEDS = 100
+LIKEWISE = 5  # settings named that share a finding
+POLL_SECONDS = 0.5
+LEAD_HEIGHT = 300
+LONG_VALUE = 10  # characters of a headline number that two columns hold
+EVERYTHING = "Everything"
 OLD_RUNS = 10_000  # of larger sweeps, runs of an earlier version are not looked for
 ICONS = {"error": ":red[:material/error:]", "warning": ":orange[:material/warning:]", "info": ":blue[:material/info:]"}
 
 
 Key = tuple[str, str, int]  # sweep, store, runs that are there
-MoreCharts = Callable[[], Mapping[str, core.Figure]]
 Chosen = tuple[tuple[str, tuple], ...]  # setting, values
 
 
@@ -65,20 +67,22 @@ def result_panel(
     middle: Callable[[], None] | None = None,
     more: MoreCharts = dict,
     alone: bool = False,
+    aside: Callable[[], str | None] = lambda: None,
 ) -> None:
-    """The job and all that it has found so far, renewed while it runs.
+    """The answer with the chart that proves it, then all else that was found so far, renewed while the job runs.
 
     middle  draws what a page shows of its own between the charts and what can be taken away
-    alone   of one run, the middle stands in the charts' place
+    alone   of one run, the middle stands in the answer's and the charts' place
+    aside   a sentence that stands before the headline numbers
     more    the charts of that which belong into the report
     """
     store = page.store()
     job, running, stored = job_panel.job_panel(sweep)
 
-    @st.fragment(run_every=1.0 if running else None)
+    @st.fragment(run_every=POLL_SECONDS if running else None)
     def renewed() -> None:
         ended = running and job is not None and not job.running  # before drawing, so that all of it is drawn then
-        job_panel.progress(job)
+        job_panel.status_line(sweep, job)
         finished = stored
         if job is not None and job.running:  # large frames are put together at every twentieth only
             twentieth = max(1, job.progress.total // 20) if job.progress.total > 1000 else 1
@@ -87,15 +91,19 @@ def result_panel(
             finished = page.stored_count(sweep)
         key = (sweep.key, str(store.path), finished)
         result = _result(sweep, store, *key)
-        pictures = _pictures(kind, result.analysis, key, _filter(kind, result.analysis.frame))
-        _above(pictures, result, _whole(sweep) - finished)
+        pictures = _pictures(kind, result.analysis, key, _chosen(kind))
+        single = alone and _whole(sweep) == 1
         if result.analysis.frame.empty:
             begun = "The first runs are under way; their charts stand here as soon as they end."
             st.info(begun if running and not ended else "Nothing has been computed yet: press Run.")
-        elif not alone or _whole(sweep) > 1:
-            _charts(kind, pictures, result)
-        if middle is None:
-            _take_away(kind, sweep, result, store, more)
+        if not single:
+            _answer(pictures, result, _whole(sweep) - finished, aside())
+        if not result.analysis.frame.empty and not single:
+            _filter(kind, result.analysis.frame)
+            _charts(pictures)
+            _comparison(kind, result)
+        if middle is None and result.measured:
+            take_away.take_away(kind, sweep, result.analysis, result.comparison, pictures.figures, more)
         if ended:
             st.rerun()
 
@@ -103,7 +111,12 @@ def result_panel(
     if middle is not None:
         middle()
         key = (sweep.key, str(store.path), page.stored_count(sweep))
-        _take_away(kind, sweep, _result(sweep, store, *key), store, more)
+        result = _result(sweep, store, *key)
+        if result.measured:
+            pictures = _pictures(kind, result.analysis, key, _chosen(kind))
+            if alone and _whole(sweep) == 1:
+                _numbers(pictures, result, 0, len(pictures.headline))
+            take_away.take_away(kind, sweep, result.analysis, result.comparison, pictures.figures, more)
 
 
 class Pictures(NamedTuple):
@@ -125,49 +138,83 @@ def _pictures(_kind: core.Experiment, _analysis: core.Analysis, key: Key, chosen
     return Pictures(_kind.headline(analysis), _kind.figures(analysis))
 
 
-def _above(pictures: Pictures, result: Result, missing: int) -> None:
-    """The headline numbers and the findings; of a part of the runs, they say so."""
-    for column, (label, value, note) in zip(st.columns(len(pictures.headline)), pictures.headline, strict=True):
-        column.metric(core.plain(label), value, help=core.plain(note))
+def _answer(pictures: Pictures, result: Result, missing: int, aside: str | None) -> None:
+    """The first figure, whose title is the answer, with the headline numbers and the findings beside it."""
+    name, first = next(iter(pictures.figures.items()))
+    left, right = st.columns([7, 3], gap="medium")
+    with left:
+        page.chart(first, name, LEAD_HEIGHT, alone=True)
+    with right:
+        if aside:
+            st.success(core.plain(aside))
+        longest = max(len(value) for _, value, _ in pictures.headline)
+        _numbers(pictures, result, missing, 1 if longest > LONG_VALUE else 2)
+
+
+def _numbers(pictures: Pictures, result: Result, missing: int, across: int) -> None:
+    """The headline numbers, so many in a row, and the findings."""
+    for start in range(0, len(pictures.headline), across):
+        row = pictures.headline[start : start + across]
+        for column, (label, value, note) in zip(st.columns(across), row, strict=False):
+            column.metric(core.plain(label), value, help=core.plain(note))
     if result.made_by:
         st.caption(f"These runs were {core.plain(result.made_by)}.")
     elif result.measured and missing > 0:
-        st.caption(f"So far, {missing:,} runs missing: what follows may change.")
+        st.caption(f"So far, {missing:,} runs missing: what stands here may change.")
     if result.measured:
         _findings(result.findings, whole=missing <= 0)
 
 
-def _charts(kind: core.Experiment, pictures: Pictures, result: Result) -> None:
-    """The charts and the comparison."""
-    for name, figure in pictures.figures.items():
-        if figure.wide:
-            page.chart(figure, name)
-    narrow = [name for name, figure in pictures.figures.items() if not figure.wide]
-    for start in range(0, len(narrow), 2):
-        for column, name in zip(st.columns(2, gap="large"), narrow[start : start + 2], strict=False):
-            with column:
-                page.chart(pictures.figures[name], name)
-    if len(result.comparison) > 1:
-        st.subheader("Comparison")
+def _charts(pictures: Pictures) -> None:
+    """The other charts, a group at a time, in two equal columns; what is flat is said in a line."""
+    _, *others = pictures.figures.items()
+    groups = list(dict.fromkeys(figure.group for _, figure in others))
+    if not groups:
+        return
+    group = groups[0]
+    if len(groups) > 1:
+        group = st.segmented_control(
+            "Charts", [*groups, EVERYTHING], default=group, key="charts", label_visibility="collapsed", required=True
+        )
+    page.charts({name: figure for name, figure in others if group in (figure.group, EVERYTHING)})
+
+
+def _comparison(kind: core.Experiment, result: Result) -> None:
+    """A row per setting, in people's words, the settings held while the measures scroll."""
+    if len(result.comparison) < 2:
+        return
+    with st.expander(f"Compare the {len(result.comparison):,} settings in numbers"):
         st.caption(
             "Mean over seeds, with its 95 % interval (Student's t; of pooled fits the jackknife's, of shares Wilson's)."
         )
-        st.dataframe(result.comparison, hide_index=True, column_config=_column_config(result.comparison))
+        config = {
+            name: st.column_config.Column(
+                core.COLUMNS[name].label if name in core.COLUMNS else name.replace("_", " "),
+                help=core.COLUMNS[name].meaning if name in core.COLUMNS else None,
+                pinned=name in kind.settings.names(),
+            )
+            for name in result.comparison.columns
+        }
+        st.dataframe(result.comparison, hide_index=True, column_config=config)
 
 
-def _filter(kind: core.Experiment, frame: pd.DataFrame) -> Chosen:
-    """The values that the reader wants to see, by setting; nothing where all are shown."""
+def _chosen(kind: core.Experiment) -> Chosen:
+    """What the filter shows, by setting."""
+    names = kind.settings.names()
+    return tuple((name, tuple(values)) for name in names if (values := st.session_state.get(f"filter {name}")))
+
+
+def _filter(kind: core.Experiment, frame: pd.DataFrame) -> None:
+    """Fields for the settings that the reader wants to see; empty shows all."""
     names = core.varying_settings(frame, kind.settings.names())
     if len(names) < 2:
-        return ()
-    shown = {}
-    with st.expander("Show only some of it"):
+        return
+    with st.expander("Show only some settings"):
         for column, name in zip(st.columns(len(names)), names, strict=True):
             values = list(dict.fromkeys(frame[name].dropna()))
-            shown[name] = column.multiselect(
+            column.multiselect(
                 core.COLUMNS[name].label, values, key=f"filter {name}", placeholder="all", help="Empty shows all."
             )
-    return tuple((name, tuple(values)) for name, values in shown.items() if values)
 
 
 def _findings(findings: list[core.Finding], whole: bool) -> None:
@@ -177,97 +224,24 @@ def _findings(findings: list[core.Finding], whole: bool) -> None:
         else:
             st.info("No fault found so far.")
         return
-    for finding in findings[:SHOWN_FINDINGS]:
-        st.markdown(_finding_text(finding))
-    rest = findings[SHOWN_FINDINGS:]
-    if rest:
-        with st.expander(f"{len(rest)} more finding{'s' if len(rest) > 1 else ''}"):
-            for finding in rest[:100]:
-                st.markdown(_finding_text(finding))
+    groups: dict[tuple[str, str], list[core.Finding]] = {}
+    for finding in findings:  # the same of several settings is said once
+        groups.setdefault((finding.code, finding.remedy), []).append(finding)
+    shown = list(groups.values())
+    for group in shown[:SHOWN_FINDINGS]:
+        _draw_group(group)
+    if shown[SHOWN_FINDINGS:]:
+        with st.expander(f"{len(shown) - SHOWN_FINDINGS} more"):
+            for group in shown[SHOWN_FINDINGS:100]:
+                _draw_group(group)
 
 
-def _finding_text(finding: core.Finding) -> str:
-    shown = f" [See it work]({finding.link})" if finding.link else ""
-    return f"{ICONS[finding.severity]} **{core.plain(finding.message)}** {core.plain(finding.remedy)}{shown}"
-
-
-def _take_away(kind: core.Experiment, sweep: core.Sweep, result: Result, store: core.Store, more: MoreCharts) -> None:
-    """Downloads, link, command, script and table of what is there; nothing where nothing is."""
-    if not result.measured:
-        return
-    frame = result.analysis.frame
-    st.subheader("Take it away")
-    name = f"{kind.name}_{sweep.key[:8]}"
-    left, middle, third, right = st.columns([1, 1, 1, 3], vertical_alignment="center")
-    left.download_button(
-        "CSV",
-        lambda: core.csv_bytes(core.stored_table(sweep, store)),
-        f"{name}.csv",
-        "text/csv",
-        on_click="ignore",
-        width="stretch",
-    )
-    middle.download_button(
-        "Parquet",
-        lambda: core.parquet_bytes(core.stored_table(sweep, store)),
-        f"{name}.parquet",
-        "application/vnd.apache.parquet",
-        on_click="ignore",
-        width="stretch",
-    )
-    third.download_button(
-        "Report",
-        lambda: _report(kind, sweep, result, more),
-        f"{name}.html",
-        "text/html",
-        on_click="ignore",
-        width="stretch",
-        help="Settings, findings, live charts, script and versions in one HTML file, which opens offline.",
-    )
-    right.caption(f"{len(frame):,} rows, {len(frame.columns)} columns. A chart's own menu (⋯) saves it as PNG or SVG.")
-    with st.expander("Link and command that give this again"):
-        concealed = st.multiselect(
-            "Controls that the link hides",
-            form.hideable(kind),
-            list(form.hidden(kind)),
-            placeholder="none",
-            key="hide",
-            help="For a class: whoever opens the link can't see or change them.",
-        )
-        fields = sweep.link() | ({form.HIDE: ",".join(concealed)} if concealed else {})
-        st.code(
-            f"{(st.context.url or '').split('?')[0]}?{urllib.parse.urlencode(fields)}", language=None, wrap_lines=True
-        )
-        st.code(f"python -m core run {sweep.text()} --out {name}.csv", language="bash", wrap_lines=True)
-    with st.expander("One run as a plain PyTorch script"):
-        _script(kind, sweep)
-    with st.expander("The table"):
-        if len(frame) > SHOWN_ROWS:
-            st.caption(f"The first {SHOWN_ROWS:,} of {len(frame):,} rows; the downloads hold all.")
-        st.dataframe(frame.head(SHOWN_ROWS), hide_index=True, column_config=_column_config(frame))
-
-
-def _report(kind: core.Experiment, sweep: core.Sweep, result: Result, more: MoreCharts) -> str:
-    """The whole result as one HTML file, with the script of its first run."""
-    first = core.Run(kind.name, kind.version, sweep.points[0], sweep.seeds[0])
-    return core.report(kind, sweep, result.analysis, result.comparison, kind.code(first), more())
-
-
-def _script(kind: core.Experiment, sweep: core.Sweep) -> None:
-    """The script of a run of the reader's choice."""
-    names = [name for name in kind.settings.names() if len({getattr(point, name) for point in sweep.points}) > 1]
-    labels = [" · ".join(f"{name}={getattr(point, name)}" for name in names) for point in sweep.points]
-    left, right = st.columns([3, 1])
-    chosen = left.selectbox("setting", range(len(labels)), format_func=lambda index: labels[index] or "the only one")
-    seed = right.selectbox("seed", list(sweep.seeds)[:SHOWN_SEEDS])
-    script = kind.code(core.Run(kind.name, kind.version, sweep.points[chosen], seed))
-    st.caption("It needs torch, NumPy and scikit-learn alone, and prints this run's numbers as CSV.")
-    st.download_button("Download the script", script, f"{kind.name}.py", "text/x-python", on_click="ignore")
-    st.code(script, language="python", height=420)
-
-
-def _column_config(frame: pd.DataFrame) -> dict[str, object]:
-    return {
-        name: st.column_config.Column(name, help=core.COLUMNS[name].meaning if name in core.COLUMNS else None)
-        for name in frame.columns
-    }
+def _draw_group(group: list[core.Finding]) -> None:
+    """A finding, and the settings that share it."""
+    first, *others = group
+    link = f" [See it work]({first.link})" if first.link else ""
+    st.markdown(f"{ICONS[first.severity]} **{core.plain(first.message)}** {core.plain(first.remedy)}{link}")
+    if others:
+        names = "; ".join(finding.message.partition(": ")[0] for finding in others[:LIKEWISE])
+        more = f" and {len(others) - LIKEWISE:,} more" if len(others) > LIKEWISE else ""
+        st.caption(f"Likewise {core.plain(names)}{more}.")

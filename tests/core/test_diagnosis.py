@@ -91,7 +91,7 @@ def test_the_evidence_of_vanishing_gradients_is_the_decay_with_its_interval(fram
     frame = frame_of(depth=20, seeds=10)
     (finding,) = core.findings(frame)
     evidence = finding.evidence
-    assert "a layer towards the input, mean of the seeds (theory 0.57" in finding.message
+    assert "a layer towards the input (theory 0.57" in finding.message
     first, last = (np.log(frame.loc[frame["layer"] == layer, "grad_rms"]).mean() for layer in (1, 20))
     assert evidence["ci_low"] < evidence["decay_factor"] < evidence["ci_high"] < 1
     assert evidence["first_over_last"] == pytest.approx(math.exp(first - last))

@@ -270,21 +270,27 @@ BAD = {
 }
 
 
-@pytest.mark.slow
-def test_bad_input_exits_2_with_one_sentence_and_writes_nothing(lab):
+def test_bad_input_exits_2_with_one_sentence_and_writes_nothing(lab, monkeypatch, capsys):
+    """In this process; the first as one of its own, too."""
     (lab.folder / "letter.txt").write_text("Dear reader, ...")
     (lab.folder / "people.csv").write_text("name,age\nsomeone,36\n")
     (lab.folder / "empty.csv").write_text("")
     (lab.folder / "fake.parquet").write_text("PAR1")
     before = lab.files()
+    monkeypatch.chdir(lab.folder)
+    monkeypatch.setenv("GRADIENT_LAB_STORE", str(lab.store))
     wrong = {}
     for name, (words, sentence) in BAD.items():
-        process = lab.start(*words)
-        out, err = (text.decode() for text in process.communicate(timeout=PATIENCE))
-        fine = process.returncode == 2 and out == "" and err.count("\n") == 1 and sentence in err
-        if not fine or "Traceback" in err or lab.files() != before:
-            wrong[name] = (process.returncode, out, err)
+        try:
+            code: object = main(words)
+        except SystemExit as left:
+            code = left.code
+        out, err = capsys.readouterr()
+        fine = code == 2 and out == "" and err.count("\n") == 1 and sentence in err
+        if not fine or lab.files() != before:
+            wrong[name] = (code, out, err)
     assert not wrong
+    assert lab("run", "vanishing", "depht=3", code=2)[1].count("\n") == 1
 
 
 def test_every_fault_gets_its_own_sentence_and_the_old_file_stays(lab):

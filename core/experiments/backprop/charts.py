@@ -14,8 +14,8 @@ from core.experiments.backprop.settings import GRADIENTS, PREDICTIONS, Backprop
 from core.experiments.training.charts import NOTHING
 from core.frames import COLUMNS
 from core.parts.datasets import TRUTH_TABLES
-from core.plotting.axes import log10, power_axis
-from core.plotting.figure import Figure, across_page, empty, figure
+from core.plotting.figure import Figure, empty, figure, in_groups
+from core.plotting.lines import courses
 from core.plotting.series import count_text, drawn_series, series_scale
 from core.plotting.style import PALETTE, colours, legend, setting_labels
 from core.words import three_digits
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 RIGHT = "share of runs that end with every example right"
 ENDS = ("every example right", "not solved")
 SETTINGS = 12  # of a chart with a row each
+
+
+GROUPS = {"The course": ("loss", "ends", "accuracy", "gradients", "predictions")}
 
 
 def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
@@ -47,7 +50,7 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
         found["gradients"] = gradients_chart(frame)
         if frame[list(PREDICTIONS)].notna().any(axis=None):
             found["predictions"] = predictions_chart(frame)
-    return across_page(found, "success")
+    return in_groups(found, GROUPS)
 
 
 def _gate(dataset: object) -> bool:
@@ -186,20 +189,21 @@ def _course(frame: pd.DataFrame, measure: str, title: str, heading: str) -> Figu
         return empty(f"There is no finite {COLUMNS[measure].label} to draw.")
     labels, left_out = drawn_series(table)
     data = table[table["label"].isin(labels)]
-    varying = varying_settings(frame, Backprop.names())
-    color = alt.Color(
-        "label:N",
-        scale=series_scale(frame, Backprop.names(), labels),
-        legend=legend(setting_labels(varying), labels) if varying else None,
+    several = data["n"].max() > 1
+    drawn = courses(
+        data,
+        _epochs("step"),
+        heading,
+        series_scale(frame, Backprop.names(), labels),
+        band=("low", "high") if several else None,
+        logarithmic=False,
+        scale=alt.Scale(zero=True),
+        percent=measure == "accuracy",
     )
-    base = alt.Chart(data).encode(x=_epochs("step"), color=color)
-    y = alt.Y("median:Q", title=heading, scale=alt.Scale(zero=True))
-    layers = [base.mark_line().encode(y=y, tooltip=_tooltip())]
     note = "One seed."
-    if data["n"].max() > 1:
-        layers.insert(0, base.mark_area(opacity=0.16).encode(y=alt.Y("low:Q", title=heading), y2="high:Q"))
+    if several:
         note = f"Line: median over seeds, n = {count_text(data['n'])}; band: 10th to 90th percentile of the seeds."
-    return figure(alt.layer(*layers), title, f"{note} {left_out}".strip())
+    return figure(alt.layer(*drawn.layers), title, f"{note} {left_out}".strip())
 
 
 def _epochs(name: str) -> alt.X:
@@ -209,15 +213,6 @@ def _epochs(name: str) -> alt.X:
         axis=alt.Axis(tickMinStep=1, format="d"),
         scale=alt.Scale(nice=False),
     )
-
-
-def _tooltip() -> list[alt.Tooltip]:
-    return [
-        alt.Tooltip("label:N", title="line"),
-        alt.Tooltip("step:Q", title="epoch"),
-        alt.Tooltip("median:Q", title="median over seeds", format=".4g"),
-        alt.Tooltip("n:Q", title="seeds"),
-    ]
 
 
 def _of_one_setting(frame: pd.DataFrame, measures: tuple[str, ...]) -> pd.DataFrame:
@@ -230,18 +225,11 @@ def _of_one_setting(frame: pd.DataFrame, measures: tuple[str, ...]) -> pd.DataFr
 def gradients_chart(frame: pd.DataFrame) -> Figure:
     """The gradient of each of the four parameters over epochs, on a log axis."""
     table = _of_one_setting(frame, GRADIENTS)
-    shown = table[table["median"] > 0].assign(log_median=lambda rows: log10(rows["median"]))
+    shown = table[table["median"] > 0]
     if shown.empty:
         return empty("All gradients are exactly zero, from the first epoch to the last: nothing can be learned.")
     names = [COLUMNS[name].label for name in GRADIENTS]
-    axis, scale = power_axis("norm of the gradient", shown["log_median"].to_numpy(float))
-    lines = alt.Chart(shown).mark_line()
-    drawn = lines.encode(
-        x=_epochs("step"),
-        y=alt.Y("log_median:Q", axis=axis, scale=scale),
-        color=alt.Color("label:N", scale=colours(names), sort=names, legend=legend("", names)),
-        tooltip=_tooltip(),
-    )
+    drawn = courses(shown, _epochs("step"), "norm of the gradient", colours(names), band=None, logarithmic=True)
     first = shown[shown["step"] == shown["step"].min()].set_index("label")["median"]
     ratio = first.get(names[0], np.nan) / first.get(names[2], np.nan)
     title = "The gradient of each layer"
@@ -249,7 +237,9 @@ def gradients_chart(frame: pd.DataFrame) -> Figure:
         title = f"At first the hidden layer's weights get {three_digits(ratio)} of the gradient of the output's"
     lost = len(table) - len(shown)
     note = "Median over seeds." if shown["n"].max() > 1 else "One seed."
-    return figure(drawn, title, note + (f" {lost} points of a zero gradient are left out." if lost else ""))
+    return figure(
+        alt.layer(*drawn.layers), title, note + (f" {lost} points of a zero gradient are left out." if lost else "")
+    )
 
 
 def predictions_chart(frame: pd.DataFrame) -> Figure:
@@ -259,19 +249,22 @@ def predictions_chart(frame: pd.DataFrame) -> Figure:
     data = table[np.isfinite(table["median"])]
     if data.empty:
         return empty("No prediction is a finite number.")
-    base = alt.Chart(data).encode(
-        x=_epochs("step"), color=alt.Color("label:N", scale=colours(names), sort=names, legend=legend("", names))
+    drawn = courses(
+        data,
+        _epochs("step"),
+        "prediction a₂",
+        colours(names),
+        band=("low", "high") if data["n"].max() > 1 else None,
+        logarithmic=False,
+        scale=alt.Scale(domain=[0, 1]),
     )
-    y = alt.Scale(domain=[0, 1])
-    heading = "prediction a₂"
-    layers = [base.mark_line().encode(y=alt.Y("median:Q", title=heading, scale=y), tooltip=_tooltip())]
-    if data["n"].max() > 1:
-        layers.insert(0, base.mark_area(opacity=0.12).encode(y=alt.Y("low:Q", title=heading, scale=y), y2="high:Q"))
     half = alt.Chart(pd.DataFrame({"half": [0.5]})).mark_rule(strokeDash=[2, 3], color="#888888").encode(y="half:Q")
     ends = data[data["step"] == data["step"].max()].set_index("label")["median"]
     title = "Predictions end at " + ", ".join(three_digits(ends.get(name, np.nan)) for name in names)
     note = "Line: median over seeds; band: 10th to 90th percentile." if data["n"].max() > 1 else "One seed."
-    return figure(alt.layer(half, *layers), title, f"{note} Above the dotted line the network says 1, below it 0.")
+    return figure(
+        alt.layer(half, *drawn.layers), title, f"{note} Above the dotted line the network says 1, below it 0."
+    )
 
 
 def ends_chart(runs: pd.DataFrame) -> Figure:

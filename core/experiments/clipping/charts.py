@@ -11,7 +11,7 @@ from core.analysis import ranking
 from core.experiments.clipping.settings import Clipping
 from core.experiments.clipping.thresholds import suggested_threshold, with_factor
 from core.experiments.training.charts import NOTHING, curve_chart, ending_title, loss_ceiling, ranking_chart, share_map
-from core.plotting.figure import Figure, across_page, empty
+from core.plotting.figure import Figure, empty, in_groups
 from core.words import three_digits
 
 if TYPE_CHECKING:
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 
 NORM_CEILING = 1000.0  # times the median norm: what is above is an explosion, whose size says nothing
+
+
+GROUPS = {
+    "Who wins": ("ranking", "loss", "diverged"),
+    "The norms": ("before", "after", "factor", "clipped"),
+}
 
 
 def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
@@ -50,7 +56,7 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
         ),
         "ranking": ranking_chart(frame, runs, Clipping.names(), "final_val_loss"),
     }
-    return across_page(figures, "failed", "loss", "ranking")
+    return in_groups(figures, GROUPS)
 
 
 def _before_title(analysis: Analysis) -> str:

@@ -14,9 +14,10 @@ from core.experiments.range_test.summary import recommended_lr
 from core.experiments.training.charts import NOTHING
 from core.frames import COLUMNS
 from core.plotting.axes import log10, power_axis
-from core.plotting.figure import Figure, across_page, empty, figure
+from core.plotting.figure import Figure, empty, figure, in_groups
+from core.plotting.lines import courses
 from core.plotting.series import drawn_series, series_scale
-from core.plotting.style import DASH, THEORY, colours, legend, setting_labels
+from core.plotting.style import DASH, THEORY, colours, legend
 from core.theory.suggestions import RULES
 from core.words import three_digits
 
@@ -33,6 +34,9 @@ LABELS = {
 CEILING = 3.0  # the curve is drawn up to so many times its first loss: behind the edge there is nothing to read
 
 
+GROUPS = {"The rules": ("rules", "settings")}
+
+
 def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
     """The curve over the rate, and the suggestions over seeds."""
     frame, runs, names = analysis.finite, analysis.runs, experiment.settings.names()
@@ -42,7 +46,7 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
     found = {"curve": _curve_chart(frame, runs, names), "rules": _rules_chart(runs)}
     if varying:
         found["settings"] = _settings_chart(frame, runs, names)
-    return across_page(found, "curve", "rules")
+    return in_groups(found, GROUPS)
 
 
 def curve_table(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -83,29 +87,15 @@ def _curve_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) 
         data[name] = data[name].clip(upper=ceiling)
     data["drawn_lr"] = log10(data["lr"])
     axis, scale = power_axis(COLUMNS["lr"].title, data["drawn_lr"].to_numpy(float))
-    x = alt.X("drawn_lr:Q", axis=axis, scale=scale)
-    heading = COLUMNS["smoothed_loss"].title
     single = len(labels) == 1
-    color = (
-        alt.value("#0072B2")
-        if single
-        else alt.Color(
-            "label:N",
-            scale=series_scale(frame, names, labels),
-            legend=legend(setting_labels(varying_settings(frame, names)), labels),
-        )
+    drawn = courses(
+        data,
+        alt.X("drawn_lr:Q", axis=axis, scale=scale),
+        COLUMNS["smoothed_loss"].title,
+        alt.Scale(domain=labels, range=["#0072B2"]) if single else series_scale(frame, names, labels),
+        logarithmic=False,
     )
-    tooltip = [
-        alt.Tooltip("label:N", title="setting"),
-        alt.Tooltip("lr:Q", title="learning rate", format=".3g"),
-        alt.Tooltip("median:Q", title="median over seeds", format=".4g"),
-        alt.Tooltip("n:Q", title="seeds"),
-    ]
-    base = alt.Chart(data).encode(x=x, color=color)
-    layers: list[alt.Chart] = [
-        base.mark_area(opacity=0.16).encode(y=alt.Y("low:Q", title=heading, scale=alt.Scale(zero=False)), y2="high:Q"),
-        base.mark_line().encode(y=alt.Y("median:Q", title=heading), tooltip=tooltip),
-    ]
+    layers = list(drawn.layers)
     note = ["Line: median over seeds; band: 10th to 90th percentile" + f" (n = {int(table['n'].max())})."]
     if single and len(suggestion_table(runs)):
         layers.append(_marks(suggestion_table(runs), scale, axis))
@@ -113,7 +103,7 @@ def _curve_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) 
     if cut:
         note.append(f"What is above {three_digits(ceiling)} is drawn there.")
     return figure(
-        alt.layer(*layers).resolve_scale(color="independent"),
+        alt.layer(*layers),
         _curve_title(runs, single),
         " ".join([*note, left_out]).strip(),
     )
@@ -131,7 +121,7 @@ def _marks(table: pd.DataFrame, scale: alt.Scale, axis: alt.Axis) -> alt.Chart:
     shades = [*palette.range, THEORY] if "stability limit" in order else list(palette.range)
     base = alt.Chart(drawn).encode(
         x=alt.X("drawn_lr:Q", axis=axis, scale=scale),
-        color=alt.Color(
+        stroke=alt.Stroke(  # a scale and a legend of its own
             "rule:N", scale=alt.Scale(domain=order, range=shades), legend=legend("suggested rate", order), sort=order
         ),
         tooltip=["rule:N", alt.Tooltip("median:Q", title="median over seeds", format=".3g"), "n:Q"],
@@ -145,7 +135,7 @@ def _curve_title(runs: pd.DataFrame, single: bool) -> str:
     if not np.isfinite(median):
         return "The curves suggest no rate: too few fall, or they end too early"
     if single:
-        return f"Train at about {three_digits(float(median))}: the middle of the longest falling stretch"
+        return f"The curve suggests about {three_digits(float(median))}: the middle of the longest falling stretch"
     return "Where the loss falls, the rate works; where it rises, it is too high"
 
 

@@ -45,7 +45,8 @@ def check_settings(analysis: Analysis) -> dict[str, str] | None:
 
 
 def check_charts(frame: pd.DataFrame) -> dict[str, Figure]:
-    """Trainings at the suggested rate, the second of the frame's, below and above it: loss, and accuracy of classes."""
+    """Trainings at the suggested rate, the second of the frame's, below and above it: the loss of validation, beside
+    the accuracy of classes, or for a number the loss of the batches."""
     frame = curves.finite(frame)
     ceiling = CEILING * float(frame[frame["step"] == 0]["train_loss"].median())
     train, accuracy = _ends(frame, "train_loss"), _ends(frame, "val_accuracy").replace(np.inf, -np.inf)
@@ -54,8 +55,7 @@ def check_charts(frame: pd.DataFrame) -> dict[str, Figure]:
         "train_loss": f"On the batches themselves the median of {train.idxmin():g} is lowest: {three_digits(train.min())}",
         "val_accuracy": f"{accuracy.idxmax():g} puts {accuracy.max():.1%} of the validation rows in the right class",
     }
-    if not frame["val_accuracy"].notna().any():
-        del titles["val_accuracy"]
+    del titles["train_loss" if frame["val_accuracy"].notna().any() else "val_accuracy"]
     return {
         f"check_{measure}": curve_chart(
             frame, ["base_lr"], measure, "epoch", title, guessing_note(frame, measure), ceiling

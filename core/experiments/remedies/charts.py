@@ -18,10 +18,10 @@ from core.experiments.training.charts import NOTHING, curve_chart, guessing_note
 from core.frames import COLUMNS
 from core.parts.remedies import MEMBERS
 from core.plotting.axes import log10, power_axis
-from core.plotting.figure import Figure, across_page, empty, figure
+from core.plotting.figure import Figure, empty, figure, in_groups
+from core.plotting.lines import courses
 from core.plotting.series import series_scale
 from core.plotting.shapes import interval_chart
-from core.plotting.style import HEIGHT, legend
 from core.words import three_digits
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 MAPS = 6  # heatmaps that are drawn
 DRAWN_STEPS = 60  # of a heatmap
+
+
+GROUPS = {"Who learns": ("ranking", "loss", "depth"), "Gradients": ()}
 
 
 def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
@@ -50,7 +53,7 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
     }
     if runs["depth"].nunique() > 1:
         found["depth"] = _depth_chart(whole, runs, f"final_{measure}")
-    return across_page(found | _maps(frame, own), "accuracy", "ranking")
+    return in_groups(found | _maps(frame, own), GROUPS)
 
 
 def _learns_title(frame: pd.DataFrame, runs: pd.DataFrame, measure: str) -> str:
@@ -109,21 +112,24 @@ def _depth_chart(whole: pd.DataFrame, runs: pd.DataFrame, measure: str) -> Figur
     for name in ("ci_low", "ci_high"):
         table[name] = table[name].fillna(table["mean"])
     labels = list(dict.fromkeys(table["remedy"]))
-    heading = COLUMNS[measure].title
-    base = alt.Chart(table).encode(
-        x=alt.X("depth:Q", title=COLUMNS["depth"].title, axis=alt.Axis(tickMinStep=1), scale=alt.Scale(zero=False)),
-        color=alt.Color("remedy:N", scale=series_scale(whole, ["remedy"], labels), legend=legend("remedy", labels)),
-        tooltip=["remedy:N", "depth:Q", alt.Tooltip("mean:Q", format=".4g"), alt.Tooltip("n:Q", title="seeds")],
-    )
-    drawn = alt.layer(
-        base.mark_area(opacity=0.16).encode(y=alt.Y("ci_low:Q", title=heading), y2="ci_high:Q"),
-        base.mark_line(point=True).encode(y=alt.Y("mean:Q", title=heading)),
+    drawn = courses(
+        table.assign(label=table["remedy"]),
+        alt.X("depth:Q", title=COLUMNS["depth"].title, axis=alt.Axis(tickMinStep=1), scale=alt.Scale(zero=False)),
+        COLUMNS[measure].title,
+        series_scale(whole, ["remedy"], labels),
+        middle="mean",
+        band=("ci_low", "ci_high"),
+        logarithmic=False,
+        points=True,
+        percent=measure.endswith("accuracy"),
     )
     deepest = table[table["depth"] == table["depth"].max()].sort_values("mean", ascending=measure.endswith("loss"))
     best = deepest.iloc[0]
     shown = f"{best['mean']:.0%}" if measure.endswith("accuracy") else three_digits(float(best["mean"]))
     title = f"At {int(best['depth'])} layers {best['remedy']} has the best mean: {shown}"
-    return figure(drawn, title, f"Mean over seeds, n = {int(table['n'].max())}, with its 95 % interval.", HEIGHT)
+    return figure(
+        alt.layer(*drawn.layers), title, f"Mean over seeds, n = {int(table['n'].max())}, with its 95 % interval."
+    )
 
 
 def gradient_map(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -20,13 +20,20 @@ from core.experiments.training.charts import (
     ranking_chart,
     sensitivity_chart,
 )
-from core.plotting.figure import Figure, across_page, empty
+from core.plotting.figure import Figure, empty, in_groups
 from core.words import three_digits
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from core.experiments import Analysis, Experiment
+
+
+GROUPS = {
+    "Who wins": ("loss", "paired", "sensitivity"),
+    "The rate": ("rate", "momentum"),
+    "Training": ("train", "accuracy"),
+}
 
 
 def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
@@ -40,6 +47,7 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
         note += " one_cycle peaks at ten times its learning rate unless max_lr says otherwise."
     loss_title = ending_title(ranking.standing(runs, Schedulers.names(), "final_val_loss"), "final_val_loss")
     found = {
+        "ranking": ranking_chart(frame, runs, Schedulers.names(), "final_val_loss"),
         "rate": curve_chart(frame, Schedulers.names(), "lr", "step", _rate_title(frame), note),
         "loss": curve_chart(frame, Schedulers.names(), "val_loss", "epoch", loss_title, ceiling=loss_ceiling(frame)),
         "train": curve_chart(frame, Schedulers.names(), "train_loss", "epoch", _train_title(runs)),
@@ -49,14 +57,13 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
         found["accuracy"] = curve_chart(frame, Schedulers.names(), "val_accuracy", "epoch", _accuracy_title(runs), note)
     if frame["momentum"].nunique() > 1:
         found["momentum"] = curve_chart(frame, Schedulers.names(), "momentum", "step", _momentum_title(frame))
-    found["ranking"] = ranking_chart(frame, runs, Schedulers.names(), "final_val_loss")
     names = list(dict.fromkeys(runs["scheduler"]))
     if len(names) > 1:
         reference = "constant" if "constant" in names else names[0]
         found["paired"] = paired_chart(frame, runs, Schedulers.names(), "scheduler", "final_val_loss", reference)
     if runs["base_lr"].nunique() > 1:
         found["sensitivity"] = sensitivity_chart(frame, runs, "scheduler", "final_val_loss")
-    return across_page(found, "rate", "loss", "ranking")
+    return in_groups(found, GROUPS)
 
 
 def _rate_title(frame: pd.DataFrame) -> str:

@@ -13,8 +13,9 @@ from core.analysis.points import group_by_settings, varying_settings
 from core.experiments.through_time.settings import ThroughTime
 from core.experiments.through_time.titles import decay_title, gradient_title, states_title
 from core.frames import COLUMNS
-from core.plotting.axes import log10, power_axis
-from core.plotting.figure import Figure, across_page, empty, figure
+from core.plotting.axes import log10
+from core.plotting.figure import Figure, empty, figure, in_groups
+from core.plotting.lines import courses
 from core.plotting.series import drawn_series, series_scale
 from core.plotting.style import DASH, THEORY, TICKS, legend, setting_labels
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 NOTHING = "No run has finished yet."
 TIME = "time step; the loss stands after the last"
 GRADIENT = "gradient of the state (norm of ∂L/∂state)"
+
+
+GROUPS = {"By setting": ("decay", "states")}
 
 
 def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
@@ -40,7 +44,7 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
         "decay": gain_chart(decays, varying) if by_gain else dots_chart(decays, varying),
         "states": states_chart(frame),
     }
-    return across_page(figures, "gradient")
+    return in_groups(figures, GROUPS)
 
 
 def through_time(frame: pd.DataFrame, measure: str, geometric: bool) -> pd.DataFrame:
@@ -72,29 +76,25 @@ def gradient_chart(frame: pd.DataFrame, title: str) -> Figure:
         return empty("No time step has a gradient that can be drawn: all are zero or not finite.")
     labels, left_out = drawn_series(table)
     data = table[table["label"].isin(labels)].copy()
-    for name in ("mean", "low", "high"):
-        data[f"log_{name}"] = log10(data[name])
-    axis, scale = power_axis(GRADIENT, data[["log_mean", "log_low", "log_high"]].to_numpy(float))
     x = alt.X("time:Q", title=TIME, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False, zero=False))
-    color = alt.Color(
-        "label:N",
-        scale=series_scale(frame, ThroughTime.names(), labels),
-        legend=_legend(varying_settings(frame, ThroughTime.names())),
+    drawn = courses(
+        data,
+        x,
+        GRADIENT,
+        series_scale(frame, ThroughTime.names(), labels),
+        middle="mean",
+        band=("low", "high") if data["n"].max() > 1 else None,
+        logarithmic=True,
+        points=True,
     )
-    y, low = alt.Y("log_mean:Q", axis=axis, scale=scale), alt.Y("log_low:Q", axis=axis, scale=scale)
-    base = alt.Chart(data).encode(x=x, color=color)
-    tooltip = _tooltip("geometric mean over seeds")
-    layers = [base.mark_area(opacity=0.18).encode(y=low, y2="log_high:Q")] if data["n"].max() > 1 else []
-    layers.append(base.mark_line(point={"size": 14}).encode(y=y, tooltip=tooltip))
+    layers = list(drawn.layers)
     notes = [f"Line: geometric mean over seeds, {_seeds(data)}; band: 10th to 90th percentile of the seeds."]
     if data["n"].max() == 1:
         notes = ["One seed."]
-    bound = bound_lines(frame, labels, scale.domain)
+    bound = bound_lines(frame, labels, drawn.y["scale"].domain)
     if len(bound):
         line = alt.Chart(bound).mark_line(color=THEORY, strokeDash=DASH, clip=True)
-        layers.append(
-            line.encode(x=x, y=alt.Y("log_mean:Q", axis=axis, scale=scale), detail="label:N", tooltip=tooltip)
-        )
+        layers.insert(0, line.encode(x=x, y=alt.Y("log_mean:Q", **drawn.y), detail="label:N"))
         notes.append("Dashed grey: the bound from the largest singular value, where it lies within the chart.")
     norms = frame["grad_norm"].to_numpy(float)
     lost = int((~(np.isfinite(norms) & (norms > 0))).sum())
@@ -118,21 +118,22 @@ def states_chart(frame: pd.DataFrame) -> Figure:
         return empty("No state is a finite number.")
     labels, left_out = drawn_series(table)
     data = table[table["label"].isin(labels)]
-    color = alt.Color(
-        "label:N",
-        scale=series_scale(frame, ThroughTime.names(), labels),
-        legend=_legend(varying_settings(frame, ThroughTime.names())),
+    several = data["n"].max() > 1
+    drawn = courses(
+        data,
+        alt.X("time:Q", title=TIME, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False, zero=False)),
+        COLUMNS["state_rms"].title,
+        series_scale(frame, ThroughTime.names(), labels),
+        middle="mean",
+        band=("low", "high") if several else None,
+        logarithmic=False,
+        scale=alt.Scale(zero=True),
     )
-    title = COLUMNS["state_rms"].title
-    x = alt.X("time:Q", title=TIME, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False, zero=False))
-    base = alt.Chart(data).encode(x=x, color=color)
-    layers = [base.mark_line().encode(y=alt.Y("mean:Q", title=title), tooltip=_tooltip("mean over seeds"))]
     note = "One seed."
-    if data["n"].max() > 1:
-        layers.insert(0, base.mark_area(opacity=0.16).encode(y=alt.Y("low:Q", title=title), y2="high:Q"))
+    if several:
         note = f"Line: mean over seeds, {_seeds(data)}; band: 10th to 90th percentile of the seeds."
     near_one = "Near 1, tanh is flat, and shrinks the gradient."
-    return figure(alt.layer(*layers), states_title(frame), f"{note} {near_one} {left_out}".strip())
+    return figure(alt.layer(*drawn.layers), states_title(frame), f"{note} {near_one} {left_out}".strip())
 
 
 def _legend(names: list[str]) -> alt.Legend:
@@ -140,17 +141,6 @@ def _legend(names: list[str]) -> alt.Legend:
     own = legend(setting_labels(names))
     own.columns, own.labelExpr = 2, "replace(datum.label, 'recurrent ', '')"
     return own
-
-
-def _tooltip(mean: str) -> list[alt.Tooltip]:
-    return [
-        alt.Tooltip("label:N", title="setting"),
-        alt.Tooltip("time:Q", title="time step"),
-        alt.Tooltip("mean:Q", title=mean, format=".3g"),
-        alt.Tooltip("low:Q", title="10th percentile", format=".3g"),
-        alt.Tooltip("high:Q", title="90th percentile", format=".3g"),
-        alt.Tooltip("n:Q", title="seeds"),
-    ]
 
 
 def _seeds(table: pd.DataFrame) -> str:

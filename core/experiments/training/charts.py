@@ -11,13 +11,12 @@ import pandas as pd
 
 from core.analysis import curves, ranking, statistics
 from core.analysis.baseline import majority
-from core.analysis.points import varying_settings
 from core.frames import COLUMNS
 from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, empty, figure
+from core.plotting.lines import courses
 from core.plotting.series import count_text, drawn_series, series_scale
-from core.plotting.shapes import interval_chart, spans_decades
-from core.plotting.style import HEIGHT, legend, setting_labels
+from core.plotting.shapes import interval_chart
 from core.words import three_digits
 
 LOSS_CEILING = 10.0  # times the loss at the start
@@ -49,45 +48,21 @@ def curve_chart(
     data[quantiles] = data[quantiles].clip(upper=ceiling)
     band = "Line: median over seeds; band: 10th to 90th percentile of seeds" if table["n"].max() > 1 else "One seed"
     seeds = f" (n = {count_text(table['n'])})" if table["n"].max() > 1 else ""
-    logarithmic = spans_decades(data["median"])
-    heading = COLUMNS[measure].title
-    if logarithmic:
-        for name in ("median", "low", "high"):
-            data[f"drawn_{name}"] = log10(data[name])
-        axis, scale = power_axis(heading, data[["drawn_median", "drawn_low", "drawn_high"]].to_numpy(float))
-        y = alt.Y("drawn_median:Q", axis=axis, scale=scale)
-    else:
-        data = data.assign(drawn_median=data["median"], drawn_low=data["low"], drawn_high=data["high"])
-        y = alt.Y("drawn_median:Q", title=heading, scale=alt.Scale(zero=False))
-    data = data[np.isfinite(data["drawn_median"])]
-    color = alt.Color(
-        "label:N",
-        scale=series_scale(frame, names, labels),
-        legend=legend(setting_labels(varying_settings(frame, names)), labels),
+    column = COLUMNS[measure]
+    drawn = courses(
+        data,
+        alt.X(f"{place}:Q", title="epoch" if place == "epoch" else "update", axis=alt.Axis(tickMinStep=1)),
+        column.title,
+        series_scale(frame, names, labels),
+        band=("low", "high") if table["n"].max() > 1 else None,
+        percent=column.unit.startswith("share of"),
     )
-    base = alt.Chart(data).encode(
-        x=alt.X(f"{place}:Q", title="epoch" if place == "epoch" else "update", axis=alt.Axis(tickMinStep=1)),
-        color=color,
-    )
-    tooltip = [
-        alt.Tooltip("label:N", title="setting"),
-        alt.Tooltip(f"{place}:Q"),
-        alt.Tooltip("median:Q", title="median over seeds", format=".4g"),
-        alt.Tooltip("low:Q", title="10th percentile", format=".4g"),
-        alt.Tooltip("high:Q", title="90th percentile", format=".4g"),
-        alt.Tooltip("n:Q", title="seeds"),
-    ]
-    layers = [base.mark_line().encode(y=y, tooltip=tooltip)]
-    if table["n"].max() > 1:
-        layers.insert(0, base.mark_area(opacity=0.16).encode(y=alt.Y("drawn_low:Q", title=heading), y2="drawn_high:Q"))
-    if logarithmic and len(layers) > 1:
-        layers[0] = base.mark_area(opacity=0.16).encode(
-            y=alt.Y("drawn_low:Q", axis=axis, scale=scale), y2="drawn_high:Q"
-        )
     lost, runs = curves.diverged(frame)
     ends = f"{lost} of {runs} runs diverged; a line ends where half of its runs have." if lost else ""
     return figure(
-        alt.layer(*layers), title, " ".join(part for part in (f"{band}{seeds}.", note, cut, ends, left_out) if part)
+        alt.layer(*drawn.layers),
+        title,
+        " ".join(part for part in (f"{band}{seeds}.", note, cut, ends, left_out) if part),
     )
 
 
@@ -219,29 +194,29 @@ def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measur
     verb = "ends" if len(ranking.tied(best)) == 1 else "end"
     title = f"Each at its own best learning rate: {who} {verb} lowest, {three_digits(first['mean'])}"
     labels = list(dict.fromkeys(shown[name]))
-    x = alt.X("base_lr:Q", title=COLUMNS["base_lr"].title, scale=alt.Scale(type="log"), axis=alt.Axis(format="~g"))
-    for column in ("mean", "ci_low", "ci_high"):
-        shown[f"log_{column}"] = log10(shown[column])
-    shown["log_ci_low"] = shown["log_ci_low"].fillna(shown["log_mean"])
-    shown["log_ci_high"] = shown["log_ci_high"].fillna(shown["log_mean"])
-    axis, scale = power_axis(COLUMNS[measure].title, shown[["log_mean", "log_ci_low", "log_ci_high"]].to_numpy(float))
-    base = alt.Chart(shown).encode(
-        x=x,
-        color=alt.Color(
-            f"{name}:N", scale=series_scale(frame, [name], labels), legend=legend(setting_labels([name]), labels)
-        ),
-        tooltip=[name, "base_lr", alt.Tooltip("mean:Q", format=".4g"), alt.Tooltip("n:Q", title="seeds")],
+    shown = shown.assign(
+        label=shown[name],
+        drawn_base_lr=log10(shown["base_lr"]),
+        ci_low=shown["ci_low"].fillna(shown["mean"]),
+        ci_high=shown["ci_high"].fillna(shown["mean"]),
     )
-    drawn = alt.layer(
-        base.mark_area(opacity=0.16).encode(y=alt.Y("log_ci_low:Q", axis=axis, scale=scale), y2="log_ci_high:Q"),
-        base.mark_line(point=True).encode(y=alt.Y("log_mean:Q", axis=axis, scale=scale)),
+    axis, scale = power_axis(COLUMNS["base_lr"].title, shown["drawn_base_lr"].to_numpy(float))
+    drawn = courses(
+        shown,
+        alt.X("drawn_base_lr:Q", axis=axis, scale=scale),
+        COLUMNS[measure].title,
+        series_scale(frame, [name], labels),
+        middle="mean",
+        band=("ci_low", "ci_high"),
+        logarithmic=True,
+        points=True,
     )
     lost = int(len(table) - len(shown))
     note = f"Mean over seeds (n = {count_text(shown['n'])}) with its 95 % interval." + (
         f" {lost} settings where no run ended finite are left out." if lost else ""
     )
     note += lost_note(runs)
-    return figure(drawn, title, note, height=HEIGHT)
+    return figure(alt.layer(*drawn.layers), title, note)
 
 
 def paired_chart(

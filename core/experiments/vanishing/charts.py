@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 from core.experiments.vanishing.decay_charts import decay_chart, split_chart
 from core.experiments.vanishing.gradient_chart import gradient_chart
 from core.experiments.vanishing.layer_charts import share_chart, steps_chart
-from core.plotting.figure import Figure, across_page
+from core.plotting.figure import Figure, in_groups
 
 if TYPE_CHECKING:
     from core.experiments import Analysis, Experiment
+
+
+GROUPS = {
+    "What shrinks": ("decay", "split"),
+    "Units": ("saturated", "dead"),
+    "While it trains": ("steps",),
+}
 
 
 def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
@@ -25,4 +32,4 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
     }
     if len(frame) and frame["steps"].max() > 0:
         figures["steps"] = steps_chart(frame)
-    return across_page(figures, "gradient", "steps", "decay")
+    return in_groups(figures, GROUPS)

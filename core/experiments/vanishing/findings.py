@@ -16,7 +16,7 @@ from core.analysis.layers import decay_factor, decay_table
 from core.analysis.points import group_by_settings
 from core.diagnosis import rates
 from core.diagnosis.columns import check_numbers
-from core.diagnosis.decay import geometric_change
+from core.diagnosis.decay import geometric_change, sure_change
 from core.diagnosis.finding import Finding
 from core.diagnosis.rules import ERROR_SHARE, FEWEST_ROWS, MOST_RUNS, WARN_SHARE
 from core.experiments.vanishing.settings import Vanishing
@@ -45,6 +45,7 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
     names = Vanishing.names()
     found = []
     decays = decay_table(frame, names)
+    pooled = analysis.settings.set_index("point")
     number, table = group_by_settings(frame, names)
     first = frame["step"] == 0
     for point, settings in table.iterrows():
@@ -57,7 +58,9 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
             continue
         at_start = _units(rows, settings, label)
         no_gradient = _no_gradient(rows, settings, label)
-        found += at_start + (no_gradient or _decay(rows, runs, settings, label) or _signal(rows, settings, label))
+        found += at_start + (
+            no_gradient or _decay(rows, runs, pooled.loc[point], settings, label) or _signal(rows, settings, label)
+        )
         if settings["steps"] > 0:
             known = {finding.code for finding in at_start}
             after = _after_training(frame[number == point], settings, label)
@@ -148,12 +151,19 @@ def _no_gradient(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Fi
     return []
 
 
-def _decay(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
-    """Vanishing or exploding: a geometric change towards the input that the spread over seeds does not explain."""
+def _decay(rows: pd.DataFrame, runs: pd.DataFrame, pooled: pd.Series, settings: pd.Series, label: str) -> list[Finding]:
+    """Vanishing or exploding: a geometric change towards the input that the spread over seeds does not explain.
+
+    The factor is that of the charts, fitted to all seeds at once; a single run's scatter stands in for a spread.
+    """
     depth = int(settings["depth"])
     hidden = rows[rows["layer"] <= rows["depth"]]
-    change = geometric_change(
-        runs["decay_factor"].to_numpy(float), depth, hidden["layer"].to_numpy(), hidden["grad_rms"].to_numpy(float)
+    factors = runs["decay_factor"].to_numpy(float)
+    several = int((np.isfinite(factors) & (factors > 0)).sum())
+    change = (
+        sure_change(pooled["decay"], pooled["ci_low"], pooled["ci_high"], several, depth)
+        if several > 1
+        else geometric_change(factors, depth, hidden["layer"].to_numpy(), hidden["grad_rms"].to_numpy(float))
     )
     if change is None:
         return []
@@ -169,8 +179,7 @@ def _decay(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series, label: s
         "runs": change.runs,
         "underflow_share": float(rows["underflow"].astype(float).mean()),
     }
-    beside = ", mean of the seeds" if change.runs > 1 else ""  # the charts' factor is fitted to all seeds at once
-    beside += f" (theory {three_digits(theory)}×)" if math.isfinite(theory) else ""
+    beside = f" (theory {three_digits(theory)}×)" if math.isfinite(theory) else ""
     zeros = " In this number format some layers get nothing but zeros." if evidence["underflow_share"] > 0 else ""
     code, verb, words, remedy = (
         (

@@ -10,10 +10,11 @@ import pandas as pd
 
 from core.analysis.layers import layer_profile
 from core.experiments.vanishing.settings import Vanishing
-from core.plotting.axes import log10, power_axis
+from core.plotting.axes import log10
 from core.plotting.figure import Figure, empty, figure
-from core.plotting.series import count_text, drawn_series, series_scale, series_title
-from core.plotting.style import DASH, HEIGHT, THEORY, legend
+from core.plotting.lines import courses
+from core.plotting.series import count_text, drawn_series, series_scale
+from core.plotting.style import DASH, HEIGHT, THEORY
 from core.theory.mean_field import BATCHNORM_RELU_GROWTH
 from core.words import factor_words, three_digits
 
@@ -42,48 +43,30 @@ def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> Figure:
     profile = theory_lines(layer_profile(start, Vanishing.names()))
     labels, left_out = drawn_series(profile)
     data = profile[profile["label"].isin(labels)].copy()
-    for name in ("grad_rms", "grad_low", "grad_high", "theory"):
+    for name in ("grad_rms", "theory"):
         data[f"log_{name}"] = log10(data[name])
-    logs = data[["log_grad_rms", "log_grad_low", "log_grad_high", "log_theory"]].to_numpy(float)
-    if not np.isfinite(logs).any():
+    if not np.isfinite(data[["log_grad_rms", "log_theory"]].to_numpy(float)).any():
         return empty(_nothing_to_draw(data))
     lost = int((data["n"] > 0).sum() - np.isfinite(data["log_grad_rms"]).sum())
-    axis, scale = power_axis("gradient of the layer's weights (RMS of ∂L/∂W)", logs)
     x = alt.X("layer:Q", title=LAYER_TITLE, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False))
-    y = alt.Y("log_grad_rms:Q", axis=axis, scale=scale)
-    color = alt.Color(
-        "label:N",
-        scale=series_scale(start, Vanishing.names(), labels),
-        legend=legend(series_title(start, Vanishing.names()), labels),
+    drawn = courses(
+        data,
+        x,
+        "gradient of the layer's weights (RMS of ∂L/∂W)",
+        series_scale(start, Vanishing.names(), labels),
+        middle="grad_rms",
+        band=("grad_low", "grad_high"),
+        logarithmic=True,
+        beside=data["theory"].to_numpy(float),
+        points=True,
     )
-    tooltip = [
-        alt.Tooltip("label:N", title="setting"),
-        alt.Tooltip("layer:Q"),
-        alt.Tooltip("grad_rms:Q", title="RMS over seeds", format=".3g"),
-        alt.Tooltip("grad_low:Q", title="10th percentile", format=".3g"),
-        alt.Tooltip("grad_high:Q", title="90th percentile", format=".3g"),
-        alt.Tooltip("theory:Q", title="theory", format=".3g"),
-        alt.Tooltip("n:Q", title="seeds"),
-        alt.Tooltip("underflow:Q", title="share underflowing", format=".0%"),
-    ]
-    columns = ["label", "layer", "grad_rms", "grad_low", "grad_high", "theory", "n", "underflow"]
-    columns += [f"log_{name}" for name in ("grad_rms", "grad_low", "grad_high", "theory")]
-    measured, expected = data[data["log_grad_rms"].notna()][columns], data[data["log_theory"].notna()][columns]
-    layers = []
-    if len(measured):
-        base = alt.Chart(measured).encode(x=x, color=color)
-        low = alt.Y("log_grad_low:Q", axis=axis, scale=scale)
-        layers += [
-            base.mark_area(opacity=0.18).encode(y=low, y2="log_grad_high:Q"),
-            base.mark_line().encode(y=y),
-            base.mark_point(filled=True, size=36, opacity=1).encode(y=y, tooltip=tooltip),
-        ]
+    layers, measured = list(drawn.layers), data[data["log_grad_rms"].notna()]
+    expected = data[data["log_theory"].notna()]
     if len(expected):
-        line = alt.Y("log_theory:Q", axis=axis, scale=scale)
-        base = alt.Chart(expected).encode(x=x, y=line)
-        layers.append(base.mark_line(color=THEORY, strokeDash=DASH).encode(detail="label:N"))
+        base = alt.Chart(expected).encode(x=x, y=alt.Y("log_theory:Q", **drawn.y))
+        layers.insert(0, base.mark_line(color=THEORY, strokeDash=DASH).encode(detail="label:N"))
         if not len(measured) and len(labels) > 1:
-            names = alt.Chart(expected[expected["layer"] == 1]).encode(x=x, y=line, text="label:N")
+            names = alt.Chart(expected[expected["layer"] == 1]).encode(x=x, y=base.encoding.y, text="label:N")
             layers.append(names.mark_text(color=THEORY, align="left", dx=6, dy=-8, fontSize=12))
     notes = [
         f"Line: root mean square over seeds, n = {count_text(data['n'])}; the factor in the title is fitted to it.",
@@ -93,7 +76,7 @@ def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> Figure:
     if np.isfinite(data["log_theory"]).any():
         notes.append("Dashed grey: theory.")
     if (measured["underflow"] > 0).any():
-        crossed = alt.Chart(measured[measured["underflow"] > 0]).encode(x=x, y=y, tooltip=tooltip)
+        crossed = alt.Chart(measured[measured["underflow"] > 0]).encode(x=x, y=alt.Y("log_grad_rms:Q", **drawn.y))
         layers.append(crossed.mark_point(shape="cross", size=60, filled=True, color=THEORY, opacity=1, angle=45))
         notes.append("Crossed: PyTorch alone would give zeros here (underflow).")
     if lost:

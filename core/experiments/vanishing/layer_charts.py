@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import altair as alt
 import pandas as pd
@@ -11,10 +12,11 @@ from core.analysis.layers import layer_profile
 from core.experiments.vanishing.settings import Vanishing
 from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, empty, figure
-from core.plotting.series import count_text, drawn_series, series_scale, series_title
-from core.plotting.style import legend
+from core.plotting.lines import courses
+from core.plotting.series import count_text, drawn_series, series_scale
 from core.words import three_digits
 
+FLAT = 0.0095  # a share that would be written as 0 %
 LAYER_TITLE = "layer, counted from the input"
 
 
@@ -38,28 +40,25 @@ def share_chart(frame: pd.DataFrame, name: str) -> Figure:
             "Dead: φ' is 0 on every row of the batch. At batch 1, half of a healthy ReLU layer is.",
         ),
     }[name]
-    chart = (
-        alt.Chart(data[["label", "layer", name, "n"]])
-        .mark_line(point=True)
-        .encode(
-            x=alt.X(
-                "layer:Q", title=LAYER_TITLE, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False)
-            ),
-            y=alt.Y(f"{name}:Q", title=f"share {name}", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
-            color=alt.Color(
-                "label:N",
-                scale=series_scale(start, Vanishing.names(), labels),
-                legend=legend(series_title(start, Vanishing.names()), labels),
-            ),
-            tooltip=["label:N", "layer:Q", alt.Tooltip(f"{name}:Q", format=".1%"), alt.Tooltip("n:Q", title="seeds")],
-        )
+    drawn = courses(
+        data,
+        alt.X("layer:Q", title=LAYER_TITLE, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False)),
+        f"share {name}",
+        series_scale(start, Vanishing.names(), labels),
+        middle=name,
+        band=None,
+        logarithmic=False,
+        scale=alt.Scale(domain=[0, 1]),
+        points=True,
+        percent=True,
     )
     title = "No unit output is saturated" if name == "saturated" else "No unit is dead"
-    if 0 < worst[name] < 0.0095:  # what would be written as 0 %
+    if 0 < worst[name] < FLAT:
         title = title.replace("No ", "Hardly any ")
     elif worst[name] > 0:
         title = f"Up to {worst[name]:.0%} of a layer's {meaning[0]} ({worst['label']}, layer {int(worst['layer'])})"
-    return figure(chart, title, f"Mean over seeds, n = {count_text(data['n'])}. {meaning[1]} {left_out}".strip(), 220)
+    note = f"Mean over seeds, n = {count_text(data['n'])}. {meaning[1]} {left_out}".strip()
+    return replace(figure(alt.layer(*drawn.layers), title, note, 220), flat=bool(worst[name] < FLAT))
 
 
 def steps_chart(frame: pd.DataFrame) -> Figure:

@@ -1,0 +1,126 @@
+"""Lines over a shared axis, each with its band: how every course is drawn, and what a reader can do with it.
+
+A click on the legend isolates a line, dragging moves along the axis, Shift and the wheel zoom, a double click resets; one
+tooltip tells all lines where the pointer stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core.plotting.axes import log10, power_axis
+from core.plotting.shapes import spans_decades
+from core.plotting.style import THEORY, legend
+from core.words import three_digits
+
+FAINT = 0.06  # of a line beside the one that is isolated
+
+
+class Course(NamedTuple):
+    """The drawn layers, and the axis that what is added to them shares."""
+
+    layers: list[alt.Chart]
+    y: dict[str, Any]
+    logarithmic: bool
+
+
+def courses(
+    data: pd.DataFrame,
+    x: alt.X,
+    heading: str,
+    colours: alt.Scale,
+    middle: str = "median",
+    band: tuple[str, str] | None = ("low", "high"),
+    logarithmic: bool | None = None,
+    beside: Sequence[float] = (),
+    scale: alt.Scale | None = None,
+    points: bool = False,
+    percent: bool = False,
+) -> Course:
+    """A line per ``label`` of ``data``, with its band and one tooltip for all.
+
+    x            the shared axis; its column may be drawn in another scale than it is told in (``<name>`` beside ``drawn_<name>``)
+    middle       the column of the line; ``band`` are those of its ends, None for no band
+    logarithmic  None: where the line's values span decades
+    beside       values that the axis must hold as well
+    scale        of a linear axis
+    percent      the values are shares
+    """
+    names = [middle, *(band or ())]
+    logarithmic = spans_decades(data[middle]) if logarithmic is None else logarithmic
+    drawn = data.assign(**{f"drawn_{name}": log10(data[name]) if logarithmic else data[name] for name in names})
+    drawn = drawn[np.isfinite(drawn[f"drawn_{middle}"].to_numpy(float))]
+    y: dict[str, Any] = {"title": heading, "scale": scale or alt.Scale(zero=False)}
+    if percent:
+        y["axis"] = alt.Axis(format="%")
+    if logarithmic:
+        values = [
+            *drawn[[f"drawn_{name}" for name in names]].to_numpy(float).ravel(),
+            *log10(pd.Series(beside, dtype=float)),
+        ]
+        y["axis"], y["scale"] = power_axis(heading, values)
+    if drawn.empty:
+        return Course([], y, logarithmic)
+    labels = list(dict.fromkeys(drawn["label"]))
+    isolated = alt.selection_point(name="isolated", fields=["label"], bind="legend")
+    key = legend("", labels) if len(labels) > 1 else None
+    base = alt.Chart(drawn).encode(x=x, color=alt.Color("label:N", scale=colours, sort=labels, legend=key))
+    layers: list[alt.Chart] = []
+    if band is not None:
+        faded = alt.condition(isolated, alt.value(0.16), alt.value(0.0))
+        layers.append(
+            base.mark_area().encode(
+                y=alt.Y(f"drawn_{band[0]}:Q", **y), y2=f"drawn_{band[1]}:Q", opacity=faded, tooltip=alt.value(None)
+            )
+        )
+    faded = alt.condition(isolated, alt.value(1.0), alt.value(FAINT))
+    line = base.encode(y=alt.Y(f"drawn_{middle}:Q", **y), opacity=faded)
+    layers.append(line.mark_line(tooltip=None).add_params(isolated))
+    if points:
+        layers.append(line.mark_point(filled=True, size=32, tooltip=None))
+    layers.append(crosshair(drawn, x, names, percent))
+    return Course(layers, y, logarithmic)
+
+
+def crosshair(drawn: pd.DataFrame, x: alt.X, names: Sequence[str], percent: bool = False) -> alt.Chart:
+    """A rule at the pointer's place, with what every line is there: its middle, and its band in brackets."""
+    encoding: dict[str, Any] = x.to_dict()  # type: ignore[assignment]
+    place = str(encoding["field"])
+    told = place.removeprefix("drawn_")
+    texts = [_told(row, percent) for row in drawn[list(names)].to_numpy(float)]
+    labels = list(dict.fromkeys(drawn["label"]))
+    cells = drawn[list(dict.fromkeys([place, told]))].assign(
+        series=drawn["label"].map({label: f"series_{number}" for number, label in enumerate(labels)}), text=texts
+    )
+    wide = cells.pivot_table(index=place, columns="series", values="text", aggfunc="first").fillna("–").reset_index()
+    wide["place"] = wide[place].map(dict(zip(cells[place], cells[told].map(three_digits_or_count), strict=False)))
+    pointed = alt.selection_point(
+        name="pointed", nearest=True, on="pointerover", clear="pointerout", fields=[place], empty=False
+    )
+    zoomed = alt.selection_interval(name="zoomed", bind="scales", encodings=["x"], zoom="wheel![event.shiftKey]")
+    tooltip = [alt.Tooltip("place:N", title=encoding.get("title") or encoding["axis"]["title"])]
+    tooltip += [alt.Tooltip(f"series_{number}:N", title=label) for number, label in enumerate(labels)]
+    return (
+        alt.Chart(wide)
+        .mark_rule(color=THEORY)
+        .encode(x=x, opacity=alt.condition(pointed, alt.value(0.7), alt.value(0.0)), tooltip=tooltip)
+        .add_params(pointed, zoomed)
+    )
+
+
+def three_digits_or_count(value: float) -> str:
+    """A place on an axis: a whole number in full, else three digits."""
+    return f"{int(value):,}" if float(value).is_integer() and abs(value) < 1e9 else three_digits(float(value))
+
+
+def _told(values: np.ndarray, percent: bool) -> str:
+    """``0.111 (0.105 to 0.119)``; the band only where there is one."""
+    words = [f"{value:.1%}" if percent else three_digits(float(value)) for value in values]
+    if len(words) < 3 or not np.isfinite(values[1:]).all() or words[1] == words[2]:
+        return words[0]
+    return f"{words[0]} ({words[1]} to {words[2]})"
