@@ -64,12 +64,12 @@ def _learns_title(frame: pd.DataFrame, runs: pd.DataFrame, measure: str) -> str:
     some = _some(best)
     if measure.endswith("loss"):
         return f"{best['remedy']} ends at a validation loss of {three_digits(float(best['mean']))}{some}"
-    ends = f"{best['remedy']} gets {best['mean']:.0%} right on average{some}"
+    ends = f"{best['remedy']} gets {best['mean']:.1%} right on average{some}"
     if plain.empty or best["remedy"] == "plain" or not np.isfinite(plain["mean"].iloc[0]):
         return ends
     gets = float(plain["mean"].iloc[0])
     at_chance = skill(gets, majority(frame)) < AT_CHANCE
-    return f"{ends}; the plain network {'does no better than guessing:' if at_chance else 'gets'} {gets:.0%}"
+    return f"{ends}; the plain network {'does no better than guessing:' if at_chance else 'gets'} {gets:.1%}"
 
 
 def _some(row: pd.Series) -> str:
@@ -125,7 +125,7 @@ def _depth_chart(whole: pd.DataFrame, runs: pd.DataFrame, measure: str) -> Figur
     )
     deepest = table[table["depth"] == table["depth"].max()].sort_values("mean", ascending=measure.endswith("loss"))
     best = deepest.iloc[0]
-    shown = f"{best['mean']:.0%}" if measure.endswith("accuracy") else three_digits(float(best["mean"]))
+    shown = f"{best['mean']:.1%}" if measure.endswith("accuracy") else three_digits(float(best["mean"]))
     title = f"At {int(best['depth'])} layers {best['remedy']} has the best mean: {shown}"
     return figure(
         alt.layer(*drawn.layers), title, f"Mean over seeds, n = {int(table['n'].max())}, with its 95 % interval."

@@ -74,7 +74,7 @@ def _gradients(runs: pd.DataFrame, rows: pd.DataFrame, first: pd.Series, setting
     largest = majority(rows)
     if math.isfinite(largest):
         learned = np.array([skill(end, largest) > AT_CHANCE for end in runs["final_val_accuracy"]])
-        stays = f"the accuracy stays at that of the largest class, {largest:.0%},"
+        stays = f"the accuracy stays at that of the largest class, {largest:.1%},"
     else:
         learned = 1.0 - runs["final_train_loss"].to_numpy(float) / runs["run"].map(first).to_numpy(float) > STUCK
         stays = "the loss hardly falls"

@@ -25,16 +25,16 @@ def gradient_title(decays: pd.DataFrame) -> str:
 
 
 def decay_title(decays: pd.DataFrame) -> str:
-    """How many settings fade, keep their gradient's size and explode: whose interval lies below, around or above 1."""
+    """How many settings fade, keep their gradient's size and grow: whose interval lies below, around or above 1."""
     known = decays[np.isfinite(decays["mean"].to_numpy(float))]
     low, high = known["ci_low"].fillna(known["mean"]), known["ci_high"].fillna(known["mean"])
     fading, growing = int((high < 1).sum()), int((low > 1).sum())
     if len(known) == 1:
         row = known.iloc[0]
-        words = "fades" if fading else "explodes" if growing else "keeps its size"
+        words = "fades" if fading else "grows" if growing else "keeps its size"
         return f"The gradient {words}: {three_digits(row['mean'])}× for each step back in time"
     kept = len(known) - fading - growing
-    counts = ((fading, "fade", "fades"), (kept, "keep their size", "keeps its size"), (growing, "explode", "explodes"))
+    counts = ((fading, "fade", "fades"), (kept, "keep their size", "keeps its size"), (growing, "grow", "grows"))
     words = ", ".join(f"{count} {one if count == 1 else many}" for count, many, one in counts if count)
     return f"Of {len(known)} settings, {words}" if len(known) else "The factor for each step back in time"
 
