@@ -58,7 +58,7 @@ ways = (
         "beside its formula.",
         "Watch a network learn XOR",
         backprop,
-        "The lesson's network learns XOR",
+        "Four hidden units learn XOR",
     ),
     (
         "Repair",
@@ -66,7 +66,7 @@ ways = (
         "My network does not train: the lab names what goes wrong, with its evidence, and shows a remedy at work.",
         "Diagnose ten layers on digits",
         vanishing,
-        "Real data: ten layers learn handwritten digits",
+        "Ten layers learn digits",
     ),
     (
         "Research",
@@ -75,7 +75,7 @@ ways = (
         "to take away.",
         "Measure a map of 40 networks",
         vanishing,
-        "Depth × activation × initialization",
+        "Depth × activation × init",
     ),
 )
 pictures = []

@@ -210,7 +210,7 @@ def test_a_wrong_setting_gets_one_sentence_at_its_field_and_computes_nothing(que
 
 def test_a_preset_fills_the_form_and_runs():
     app = opened(VANISHING)
-    app.selectbox(key="vanishing:preset").select("The lesson's BatchNormNet").run()
+    app.selectbox(key="vanishing:preset").select("With and without BatchNorm").run()
     app = settled(app)
     assert app.multiselect(key="vanishing:norm").value == ["none", "batch"]
     assert "40 runs, all in the store" in text_of(app)

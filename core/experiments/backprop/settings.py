@@ -39,12 +39,12 @@ PREDICTIONS = ("prediction_00", "prediction_01", "prediction_10", "prediction_11
 MEASURES = ("train_loss", "accuracy", *GRADIENTS, *PREDICTIONS)
 PRESETS = (
     Preset(
-        "The lesson's network learns XOR",
+        "Four hidden units learn XOR",
         "Four sigmoid units, learning rate 1, 1,000 epochs: watch one seed learn.",
         {"hidden": "4", "base_lr": "1", "epochs": "1000"},
     ),
     Preset(
-        "100 seeds, 2 to 8 hidden units: why one run proves nothing",
+        "2 to 8 hidden units, 100 seeds",
         "Two hidden units fail in about a third of the runs, eight in none.",
         {"hidden": "2,3,4,8", "seeds": "100"},
     ),
@@ -54,7 +54,7 @@ PRESETS = (
         {"hidden": "2,3,4,8", "base_lr": "0.1,0.3,1,3", "seeds": "100"},
     ),
     Preset(
-        "Zeros: why the first weights must be random",
+        "Start from zeros: nothing learns",
         "With all weights zero every gradient is zero, and nothing ever moves.",
         {"init": "zeros,lesson", "seeds": "5"},
     ),

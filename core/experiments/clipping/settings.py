@@ -25,12 +25,12 @@ class Clipping(Training):
 
 PRESETS = (
     Preset(
-        "The lesson's clip_grad_norm_ at 1.0, on a recurrent network",
+        "A recurrent net, clipped at 1 or not",
         "Orthogonal weights a little too large: at the higher rate most runs are lost without clipping, none with it.",
         {"clipper": "norm,none", "init": "orthogonal(gain=1.2)", "base_lr": "0.03,0.06", "seeds": "10"},
     ),
     Preset(
-        "Threshold × learning rate: who survives",
+        "Threshold × learning rate",
         "From no clipping to a tight threshold, over three learning rates.",
         {
             "clipper": "none,norm(max_norm=10.0),norm,norm(max_norm=0.1)",
@@ -40,7 +40,7 @@ PRESETS = (
         },
     ),
     Preset(
-        "A deep ReLU network at a high rate",
+        "A deep ReLU net at a high rate",
         "Twenty layers on digits, with SGD: the first gradients are the largest.",
         {
             "model": "mlp",
@@ -68,7 +68,7 @@ PRESETS = (
         },
     ),
     Preset(
-        "A tight threshold stalls SGD and hardly slows Adam",
+        "Tight threshold: SGD beside Adam",
         "Every step is clipped: for SGD the threshold is the learning rate, for Adam a constant factor cancels.",
         {
             "model": "mlp",
@@ -82,7 +82,7 @@ PRESETS = (
         },
     ),
     Preset(
-        "Every clipper, on a recurrent network",
+        "Every clipper, on a recurrent net",
         "Norm, value, per parameter, adaptive and AutoClip side by side.",
         {
             "clipper": ",".join(entry.name for entry in CLIPPERS),

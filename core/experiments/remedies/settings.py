@@ -73,17 +73,17 @@ class Remedies(Settings):
 MEASURES = (*measures.LAYERS, "theory_grad_rms", *measures.VALIDATION)
 PRESETS = (
     Preset(
-        "The lesson's remedies on twenty layers",
+        "Three remedies on twenty layers",
         "The plain sigmoid network stays at chance; ReLU with He's weights, residual blocks and BatchNorm learn.",
         {"remedy": FIRST, "epochs": "6", "seeds": "10"},
     ),
     Preset(
-        "Every remedy, alone and together",
+        "Every remedy, and together",
         "Twelve networks, the same rows in the same order: which single change is enough?",
         {"remedy": ",".join(entry.name for entry in REMEDIES), "epochs": "5", "seeds": "3"},
     ),
     Preset(
-        "At which depth does a remedy stop helping?",
+        "Remedies over depth",
         "From 4 to 40 layers: what rescues ten layers need not rescue forty.",
         {"remedy": "plain,relu,relu_he,batch_norm", "depth": "4,10,20,40", "epochs": "4", "seeds": "3"},
     ),

@@ -27,17 +27,22 @@ class Schedulers(Training):
 
 PRESETS = (
     Preset(
-        "The lesson's three, on handwritten digits",
-        "ReduceLROnPlateau, cosine and one-cycle beside a constant rate: how much do they buy?",
+        "Four schedules, one highest rate",
+        "The lesson's three beside a constant rate, all with the same highest rate: how much do they buy?",
+        {"scheduler": "plateau,cosine,one_cycle(max_lr=0.01),constant", "base_lr": "0.01", "seeds": "10"},
+    ),
+    Preset(
+        "The lesson's three at its rates",
+        "ReduceLROnPlateau, cosine and one-cycle beside a constant rate, as the lesson has them: one-cycle peaks ten times higher.",
         {"scheduler": f"{LESSON},constant", "seeds": "10"},
     ),
     Preset(
-        "A fair race: each at its own best learning rate",
+        "Each at its own best rate",
         "Five base rates each; the schedule that wins at one of them may lose at another.",
         {"scheduler": f"{LESSON},constant", "base_lr": "0.0001,0.0003,0.001,0.003,0.01", "seeds": "5"},
     ),
     Preset(
-        "The common mistake: one-cycle stepped per epoch",
+        "One-cycle stepped per epoch",
         "Its course is sized in batches: stepped per epoch, it covers a sliver of it.",
         {"scheduler": 'one_cycle,one_cycle(per="epoch"),constant', "seeds": "10"},
     ),
@@ -47,7 +52,7 @@ PRESETS = (
         {"scheduler": ",".join(entry.name for entry in SCHEDULERS), "seeds": "5"},
     ),
     Preset(
-        "The lesson's BatchNormNet with SGD",
+        "BatchNorm with momentum SGD",
         "With momentum SGD and BatchNorm the rate may be large at first: schedules matter more than with Adam.",
         {
             "scheduler": f"{LESSON},constant",

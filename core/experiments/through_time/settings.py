@@ -49,12 +49,12 @@ class ThroughTime(Settings):
 MEASURES = ("grad_norm", "state_rms", "spectral_radius", "grad_norm_bound")
 PRESETS = (
     Preset(
-        "Recurrent gain: where it fades, where it explodes",
+        "Recurrent gain: fades or explodes",
         "Orthogonal weights, times a gain. Each step back in time multiplies the gradient by the gain, and by tanh'.",
         {"gain": "0.5,0.8,1,1.2,1.5", "seeds": "20"},
     ),
     Preset(
-        "A plain network beside LSTM and GRU",
+        "Plain beside LSTM and GRU",
         "As drawn, gates stand half open: they fade too, and the recurrent weights matter less to them.",
         {"model": "rnn,lstm,gru", "gain": "1,1.5", "seeds": "20"},
     ),
@@ -67,7 +67,7 @@ PRESETS = (
         },
     ),
     Preset(
-        "PyTorch's default initialization beside orthogonal weights",
+        "Default or orthogonal weights",
         "The default's spectral radius is near 1/√3: the gradient fades before training begins.",
         {"init": "torch_default,xavier_normal,orthogonal", "seeds": "20"},
     ),

@@ -68,17 +68,17 @@ class Vanishing(Settings):
 MEASURES = (*measures.LAYERS, "theory_grad_rms")
 PRESETS = (
     Preset(
-        "The lesson's network: 5 and 20 layers of tanh",
+        "5 and 20 layers of tanh",
         "The same layer twenty times over: each costs the gradient the same factor.",
         {"depth": "5,20", "seeds": "20"},
     ),
     Preset(
-        "The lesson's worst case: sigmoid beside tanh",
+        "Sigmoid beside tanh",
         "Sigmoid's φ' is at most 1/4, and the weights shrink the gradient further.",
         {"depth": "20", "activation": "sigmoid,tanh", "width": "32", "seeds": "20"},
     ),
     Preset(
-        "The lesson's ModernNet: ReLU instead of sigmoid",
+        "ReLU beside sigmoid",
         "ReLU's φ' is 0 or 1: it costs √½ a layer, whatever the depth.",
         {
             "depth": "20",
@@ -90,7 +90,7 @@ PRESETS = (
         },
     ),
     Preset(
-        "Default initialization against He's, on ReLU",
+        "Default or He's init, on ReLU",
         "He's variance 2/fan-in makes up for the half of the units that ReLU silences.",
         {
             "depth": "30",
@@ -103,7 +103,7 @@ PRESETS = (
         },
     ),
     Preset(
-        "The lesson's ResidualBlock",
+        "With and without residual blocks",
         "The skip carries the gradient around the layers, which need no longer carry it all.",
         {
             "depth": "20",
@@ -116,7 +116,7 @@ PRESETS = (
         },
     ),
     Preset(
-        "The lesson's BatchNormNet",
+        "With and without BatchNorm",
         "BatchNorm stops the vanishing, and turns it into a slow explosion: about 1.21 a layer.",
         {
             "depth": "20",
@@ -129,7 +129,7 @@ PRESETS = (
         },
     ),
     Preset(
-        "Real data: ten layers learn handwritten digits",
+        "Ten layers learn digits",
         "Sigmoid's first layers hardly get a gradient at all; watch what training does to it.",
         {
             "depth": "10",
@@ -144,7 +144,7 @@ PRESETS = (
         },
     ),
     Preset(
-        "Depth × activation × initialization",
+        "Depth × activation × init",
         "The map: which pairs keep the gradient, which lose it, which let it explode.",
         {
             "depth": "10,30",
