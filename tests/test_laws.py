@@ -251,6 +251,7 @@ def test_an_experiment_has_its_rooms_with_the_right_signatures(name):
             assert parameters[1] == SECOND.get(function, "analysis"), (room_name, function)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room_name", ROOMS)
 def test_a_room_loads_no_more_than_it_needs(room_name):
     """A worker waits for neither pandas nor Altair, the server and `list` never for torch."""

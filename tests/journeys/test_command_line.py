@@ -108,6 +108,7 @@ def test_version_is_the_packages(lab):
     assert lab("--version") == (f"Gradient Lab {core.__version__}\n", "")
 
 
+@pytest.mark.slow
 def test_csv_parquet_and_standard_output_hold_the_same_frame(filled):
     out, err = filled("run", "vanishing", *SMALL, *INLINE)
     assert out.encode() == (filled.folder / "a.csv").read_bytes()
@@ -151,6 +152,7 @@ def test_fresh_computes_again_and_gets_the_same_file(filled):
     assert out.encode() == (filled.folder / "a.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_diagnose_prints_sentences_and_writes_findings_as_json(filled):
     out, err = filled("diagnose", "sick.csv", "--findings", "sick.json")
     assert out.startswith("error: ")
@@ -173,6 +175,7 @@ def test_the_stores_list_says_how_much_of_each_sweep_is_there(filled):
     assert err == ""
 
 
+@pytest.mark.slow
 def test_export_gives_the_runs_that_are_asked_for(filled):
     out, _ = filled("store", "export", "vanishing", *SMALL)
     assert out.encode() == (filled.folder / "a.csv").read_bytes()

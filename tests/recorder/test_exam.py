@@ -27,6 +27,7 @@ def exam(arguments: list[str], tmp_path: Path) -> list[dict[str, object]]:
     return rows
 
 
+@pytest.mark.slow
 def test_a_sample_of_the_exam_is_passed_and_leaves_outputs_as_they_are(tmp_path):
     from tests.recorder.exam.__main__ import PAIRS, SOUND
 

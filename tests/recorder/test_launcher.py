@@ -70,6 +70,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_watched_script_prints_what_it_prints_alone_and_finds_its_own_packages(project):
     alone = run(["train.py", "a", "--findings"], project)
     watched = run(
@@ -134,6 +135,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(arguments, words, tmp_path, m
     assert not (tmp_path / ".gradient_lab").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_script_leaves_a_recording_that_opens(tmp_path):
     script = tmp_path / "train.py"
     script.write_text(
@@ -164,6 +166,7 @@ def test_a_killed_script_leaves_a_recording_that_opens(tmp_path):
     assert [finding.code for finding in judge(trace) if finding.severity != "info"] == []
 
 
+@pytest.mark.slow
 def test_an_interrupted_script_ends_as_python_ends_it(tmp_path):
     (tmp_path / "train.py").write_text("import time\nprint('on', flush=True)\ntime.sleep(100)\n", encoding="utf-8")
     command = [sys.executable, str(ROOT / "core"), "watch", "train.py"]

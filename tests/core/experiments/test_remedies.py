@@ -46,6 +46,7 @@ def printed(tmp_path_factory):
     return printed_by({name: KIND.code(run_of(name)) for name in CASES}, tmp_path_factory.mktemp("scripts"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_script_prints_what_the_engine_measures(printed, name):
     ours = pd.DataFrame(KIND.compute([run_of(name)], "cpu")[0]).drop(columns="theory_grad_rms")
@@ -194,6 +195,7 @@ def test_heatmap_and_finding_speak_of_the_same_ratio():
     assert words in finding.message and words in title
 
 
+@pytest.mark.slow
 def test_charts_and_summaries_survive_odd_frames():
     frame = frame_of(SMALL | {"remedy": "plain,relu_he", "depth": "2,4", "seeds": 2})
     odd = cut_and_emptied(KIND, frame, rows=5)

@@ -54,6 +54,7 @@ def words(drawn: dict) -> str:
     return " ".join([*drawn["title"]["text"], *reasons]).strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", FRAMES.values(), ids=FRAMES.keys())
 def test_every_chart_draws_every_frame_and_leaves_it_as_it_is(make, run):
     frame = make(run)

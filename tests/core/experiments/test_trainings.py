@@ -151,6 +151,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("name", KINDS)
 def test_every_chart_headline_and_finding_survives_an_odd_frame(run, name, odd):
