@@ -301,6 +301,20 @@ _ALL = (
         "suggested rate: tenth of the minimum's",
         "a tenth of the rate at which the smoothed loss is least",
     ),
+    Column(
+        "accuracy_cost",
+        "float64",
+        "share of rows",
+        "price in accuracy",
+        "final validation accuracy of the right loop minus that of the wrong one, of the same seed; a lost run counts as guessing",
+    ),
+    Column(
+        "loss_cost",
+        "float64",
+        "",
+        "price in loss",
+        "final validation loss of the wrong loop minus that of the right one, of the same seed; a lost run counts as guessing",
+    ),
     Column("clipped_share", "float64", "share of steps", "steps clipped", "share of a run's updates that were clipped"),
 )
 

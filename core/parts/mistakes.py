@@ -20,6 +20,7 @@ class Mistake(Entry):
     finding   the code of what ``watch`` says of it; empty for the right loop
     severity  that finding's
     effect    what the line does, in a sentence
+    told      what ``watch`` says of it, each … a number or a name
     remedy    what to write instead, in a sentence
     needs     ``classes``, ``schedule`` or ``scaler``, where the loop must have one; empty where it need not
     stepped   the argument of its scheduler that is wrong, and its value; empty where the schedule is right
@@ -30,6 +31,7 @@ class Mistake(Entry):
     finding: str = ""
     severity: str = "error"
     effect: str = ""
+    told: str = ""
     remedy: str = ""
     needs: str = ""
     stepped: tuple[str, str] | None = None
@@ -63,6 +65,7 @@ MISTAKES: Registry[Mistake] = Registry(
         source="PyTorch adds gradients up: torch.Tensor.backward",
         finding="gradients_not_zeroed",
         effect="Every update moves along the sum of all gradients so far.",
+        told="The gradients are never cleared in … steps: … of the steps of optimizer use the sum of earlier batches' gradients as well.",
         remedy="Call optimizer.zero_grad() before every backward pass.",
     ),
     Mistake(
@@ -71,6 +74,7 @@ MISTAKES: Registry[Mistake] = Registry(
         source="PyTorch adds gradients up: torch.Tensor.backward",
         finding="gradients_not_zeroed",
         effect="Every update moves along the sum of the epoch's gradients so far.",
+        told="The gradients are cleared only … times in … steps: … of the steps of optimizer use the sum of earlier batches' gradients as well.",
         remedy="Call optimizer.zero_grad() before every backward pass, not once an epoch.",
     ),
     Mistake(
@@ -79,7 +83,8 @@ MISTAKES: Registry[Mistake] = Registry(
         source="torch.amp's examples divide by the number of micro-batches",
         finding="accumulated_loss_not_divided",
         severity="warning",
-        effect="Four micro-batches make a gradient four times as large, and so a learning rate four times as high.",
+        effect="The gradient is the sum of the micro-batches', not their mean, and the learning rate grows with their number.",
+        told="… backward passes of a mean loss are added up for each step, so the gradient is … times that of one batch, and with it the learning rate.",
         remedy="Divide each micro-batch's loss by their number.",
         micro_batches=4,
     ),
@@ -90,6 +95,7 @@ MISTAKES: Registry[Mistake] = Registry(
         finding="loss_summed_over_batch",
         severity="warning",
         effect="The gradient grows with the batch, and the learning rate with it.",
+        told="The loss is a sum over the batch of …: gradient and learning rate grow with its size.",
         remedy="Leave reduction at its default, the mean.",
     ),
     Mistake(
@@ -97,7 +103,8 @@ MISTAKES: Registry[Mistake] = Registry(
         label="the loss made a new leaf",
         source="loss.detach().requires_grad_()",
         finding="nothing_trained",
-        effect="The backward pass ends at the new leaf: no parameter gets a gradient, and nothing complains.",
+        effect="The backward pass ends at the new leaf: no parameter gets a gradient, and nothing says so.",
+        told="… steps of optimizer change nothing: the loss has no graph: it was detached from the network (.data, .detach(), .item() or a new tensor of it).",
         remedy="Call backward() on the loss itself.",
     ),
     Mistake(
@@ -106,6 +113,7 @@ MISTAKES: Registry[Mistake] = Registry(
         source="an optimizer made of one part of the model",
         finding="parameters_not_in_optimizer",
         effect="The readout alone learns, on hidden layers that stay as they were drawn.",
+        told="… trainable parameters get gradients but no optimizer has them: ….",
         remedy="Hand model.parameters() to the optimizer.",
     ),
     Mistake(
@@ -114,6 +122,7 @@ MISTAKES: Registry[Mistake] = Registry(
         source="torch.nn.CrossEntropyLoss takes logits",
         finding="softmax_before_cross_entropy",
         effect="Cross-entropy takes another softmax of the shares: its gradient fades where the network is sure.",
+        told="cross_entropy is fed probabilities: it takes the softmax a second time, which flattens its gradient.",
         remedy="Hand the logits to cross-entropy.",
         loss="cross_entropy",
     ),
@@ -123,6 +132,7 @@ MISTAKES: Registry[Mistake] = Registry(
         source="torch.nn.BCEWithLogitsLoss takes logits",
         finding="output_does_not_fit_loss",
         effect="The loss takes another sigmoid of the share, which then never leaves 0.5 to 0.73.",
+        told="binary_cross_entropy_with_logits is fed the output of a sigmoid: it takes the sigmoid itself.",
         remedy="Hand the logits to binary_cross_entropy_with_logits.",
         dataset="breast_cancer",
         loss="bce_with_logits",
@@ -133,6 +143,7 @@ MISTAKES: Registry[Mistake] = Registry(
         source="torch.nn.MSELoss warns, and goes on",
         finding="shapes_broadcast",
         effect="Each of B predictions is compared with each of B targets: the best answer is their mean.",
+        told="The prediction has shape (…, 1) and the target (…,): mse compares every one with every other, … pairs.",
         remedy="Give prediction and target one shape: output.squeeze(1).",
         dataset="diabetes",
         loss="mse",
@@ -143,6 +154,7 @@ MISTAKES: Registry[Mistake] = Registry(
         source="torch.nn.Module.eval stays until train() is called",
         finding="batchnorm_in_eval_mode",
         effect="From the second epoch on, BatchNorm uses the statistics of the first.",
+        told="… of the training steps run in eval mode: model.norms.0 uses its running statistics and never learns them.",
         remedy="Call model.train() before each epoch.",
         norm="batch",
     ),
@@ -153,6 +165,7 @@ MISTAKES: Registry[Mistake] = Registry(
         finding="validation_in_train_mode",
         severity="warning",
         effect="Validation rows are normalized by one another, and enter the running statistics.",
+        told="The model is evaluated under no_grad in train mode, … times: model.norms.0 normalizes by each evaluated batch and learns its statistics from it.",
         remedy="Call model.eval() before validating.",
         norm="batch",
     ),
@@ -162,10 +175,11 @@ MISTAKES: Registry[Mistake] = Registry(
         source="graphstorm#1366",
         finding="clip_has_no_effect",
         effect="The optimizer has moved by the time the gradient is shortened.",
+        told="clip_grad_norm_ does nothing in … of its … calls: the step has used the gradients when it is called.",
         remedy="Clip between loss.backward() and optimizer.step().",
         depth=20,
         init="he_normal",
-        clipper="norm",
+        clipper="norm(max_norm=5.0)",
         base_lr=0.03,
     ),
     Mistake(
@@ -174,10 +188,11 @@ MISTAKES: Registry[Mistake] = Registry(
         source="torch.nn.utils.clip_grad_norm_ takes what gradients there are",
         finding="clip_has_no_effect",
         effect="There is no gradient yet to be shortened.",
+        told="clip_grad_norm_ does nothing in … of its … calls: there is no gradient yet when it is called.",
         remedy="Clip between loss.backward() and optimizer.step().",
         depth=20,
         init="he_normal",
-        clipper="norm",
+        clipper="norm(max_norm=5.0)",
         base_lr=0.03,
     ),
     Mistake(
@@ -187,6 +202,7 @@ MISTAKES: Registry[Mistake] = Registry(
         finding="schedule_unfinished",
         severity="warning",
         effect="A course sized in batches covers a sliver of its way: the rate hardly leaves its start.",
+        told="OneCycleLR is sized for … steps and gets …: it is stepped once for … updates and covers … of its course.",
         remedy="Call scheduler.step() after every batch.",
         stepped=("per", "epoch"),
         scheduler="one_cycle",
@@ -197,7 +213,8 @@ MISTAKES: Registry[Mistake] = Registry(
         source="villa#1495",
         finding="schedule_repeats",
         severity="warning",
-        effect="A course sized in epochs ends within the first of them, climbs again, and falls again.",
+        effect="A course sized in epochs is over after as many batches, climbs again, and falls again.",
+        told="CosineAnnealingLR is sized for … steps and gets … after every batch: the rate climbs again … times.",
         remedy="Call scheduler.step() once an epoch.",
         stepped=("per", "batch"),
         scheduler="cosine",
@@ -208,7 +225,8 @@ MISTAKES: Registry[Mistake] = Registry(
         source="pytorch-template#89",
         finding="plateau_on_training_batches",
         severity="warning",
-        effect="The noise of the batches passes for a standstill, and the rate is cut until nothing moves.",
+        effect="The noise of the batches passes for a standstill, and the rate is cut again and again.",
+        told="ReduceLROnPlateau is fed the loss of every training batch (… times): it takes the noise between batches for a plateau and has cut the rate … times.",
         remedy="Call scheduler.step(val_loss) once an epoch.",
         stepped=("per", "batch"),
         scheduler="plateau(patience=3)",
@@ -220,6 +238,7 @@ MISTAKES: Registry[Mistake] = Registry(
         finding="plateau_on_training_batches",
         severity="warning",
         effect="A falling loss passes for a standstill: the rate is cut on its beat while all goes well.",
+        told="ReduceLROnPlateau runs in mode 'max' on a number that falls as the training goes on: it sees no improvement and has cut the rate … times.",
         remedy="Leave mode at 'min' for a loss.",
         stepped=("mode", "max"),
         scheduler="plateau(patience=3)",
@@ -231,6 +250,7 @@ MISTAKES: Registry[Mistake] = Registry(
         finding="scheduler_before_optimizer",
         severity="warning",
         effect="The first rate of the course is skipped, and all others come an epoch early.",
+        told="The scheduler steps before the optimizer's first step: the first value of the schedule is never used.",
         remedy="Call scheduler.step() after optimizer.step().",
         needs="schedule",
         scheduler="step",
@@ -241,7 +261,8 @@ MISTAKES: Registry[Mistake] = Registry(
         source="torch.utils.data.DataLoader(shuffle=False) on a file that is sorted",
         finding="batches_not_shuffled",
         severity="warning",
-        effect="Every batch holds a class or two: the network learns one and forgets the others.",
+        effect="Every batch holds a class or two, and every epoch ends with the last of them.",
+        told="The batches come in the order of the labels: … of them hold one class alone, and their mean labels differ … times as much as random batches would.",
         remedy="Shuffle the training rows anew in each epoch.",
         needs="classes",
     ),
@@ -251,7 +272,8 @@ MISTAKES: Registry[Mistake] = Registry(
         source="sklearn.preprocessing.StandardScaler",
         finding="inputs_not_normalized",
         severity="warning",
-        effect="Columns of large numbers drown the others, and make the loss steep.",
+        effect="Columns of large numbers weigh far more than the others.",
+        told="The inputs of model.linears.0 are large: root mean square …, from … to ….",
         remedy="Standardize the columns on the training rows.",
         needs="scaler",
         dataset="breast_cancer",

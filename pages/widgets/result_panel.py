@@ -65,12 +65,15 @@ def result_panel(
     middle: Callable[[], None] | None = None,
     more: MoreCharts = dict,
     alone: bool = False,
+    answer: Callable[[core.Analysis], str] | None = None,
 ) -> None:
     """The job and all that it has found so far, renewed while it runs.
 
     middle  draws what a page shows of its own between the charts and what can be taken away
     alone   of one run, the middle stands in the charts' place
     more    the charts of that which belong into the report
+    answer  what the result says in a sentence: it comes first, then the numbers and the first chart; what is shown
+            is chosen elsewhere
     """
     store = page.store()
     job, running, stored = job_panel.job_panel(sweep)
@@ -87,8 +90,11 @@ def result_panel(
             finished = page.stored_count(sweep)
         key = (sweep.key, str(store.path), finished)
         result = _result(sweep, store, *key)
-        pictures = _pictures(kind, result.analysis, key, _filter(kind, result.analysis.frame))
-        _above(pictures, result, _whole(sweep) - finished)
+        chosen = () if answer is not None else _filter(kind, result.analysis.frame)
+        pictures = _pictures(kind, result.analysis, key, chosen)
+        if answer is not None and result.measured:
+            st.markdown(core.plain(answer(result.analysis)))
+        pictures = _above(pictures, result, _whole(sweep) - finished, leads=answer is not None)
         if result.analysis.frame.empty:
             begun = "The first runs are under way; their charts stand here as soon as they end."
             st.info(begun if running and not ended else "Nothing has been computed yet: press Run.")
@@ -125,16 +131,31 @@ def _pictures(_kind: core.Experiment, _analysis: core.Analysis, key: Key, chosen
     return Pictures(_kind.headline(analysis), _kind.figures(analysis))
 
 
-def _above(pictures: Pictures, result: Result, missing: int) -> None:
-    """The headline numbers and the findings; of a part of the runs, they say so."""
+def analysis_of(sweep: core.Sweep) -> core.Analysis | None:
+    """The analysis of what the store holds of a sweep; None before its first run."""
+    store = page.store()
+    result = _result(sweep, store, sweep.key, str(store.path), page.stored_count(sweep))
+    return result.analysis if result.measured else None
+
+
+def _above(pictures: Pictures, result: Result, missing: int, leads: bool) -> Pictures:
+    """The headline numbers and the findings; of a part of the runs, they say so. What is left to be drawn.
+
+    leads  the first chart stands between them
+    """
     for column, (label, value, note) in zip(st.columns(len(pictures.headline)), pictures.headline, strict=True):
         column.metric(core.plain(label), value, help=core.plain(note))
     if result.made_by:
         st.caption(f"These runs were {core.plain(result.made_by)}.")
     elif result.measured and missing > 0:
         st.caption(f"So far, {missing:,} runs missing: what follows may change.")
+    figures = dict(pictures.figures)
+    if leads and result.measured:
+        name = next(iter(figures))
+        page.chart(figures.pop(name), name)
     if result.measured:
         _findings(result.findings, whole=missing <= 0)
+    return pictures._replace(figures=figures)
 
 
 def _charts(kind: core.Experiment, pictures: Pictures, result: Result) -> None:

@@ -52,15 +52,27 @@ def loss_of(output, labels):
 '''
 
 
-def _update(settings: Any, loop: Loop) -> str:
-    """From the loss to the gradient; of a batch in parts, part by part."""
-    lines = "\n".join(line for line in (loop.loss, loop.before_backward, loop.backward) if line)
+def loop_source(settings: Any, loop: Loop) -> list[str]:
+    """What is done with a batch, piece by piece, nothing measured; an empty piece has no line."""
+    update = update_source(settings, loop)
+    return [loop.batch_begins, loop.zero, update, loop.clip, loop.step, loop.after_step, loop.batch_ends]
+
+
+def update_source(settings: Any, loop: Loop, measured: str = "") -> str:
+    """From the loss to the gradient; of a batch in parts, part by part. ``measured`` follows each part."""
+    lines = "\n".join(line for line in (loop.loss, loop.before_backward, loop.backward, measured) if line)
     if settings.micro_batches == 1:
-        return f"{lines}\ntrain_loss = loss.item()"
+        return lines
     size = settings.batch_size // settings.micro_batches
-    inner = text.indented(lines.replace("[picked]", "[part]"), 1)
-    total = f"    train_loss += loss.item() / {settings.micro_batches}"
-    return f"train_loss = 0.0\nfor part in picked.split({size}):\n{inner}\n{total}"
+    return f"for part in picked.split({size}):\n{text.indented(lines.replace('[picked]', '[part]'), 1)}"
+
+
+def _update(settings: Any, loop: Loop) -> str:
+    """The same, and the loss of the whole batch."""
+    if settings.micro_batches == 1:
+        return update_source(settings, loop, "train_loss = loss.item()")
+    total = f"train_loss += loss.item() / {settings.micro_batches}"
+    return f"train_loss = 0.0\n{update_source(settings, loop, total)}"
 
 
 def _clipped(settings: Any, loop: Loop) -> tuple[str, str]:
