@@ -72,8 +72,8 @@ def result_panel(
     middle  draws what a page shows of its own between the charts and what can be taken away
     alone   of one run, the middle stands in the charts' place
     more    the charts of that which belong into the report
-    answer  what the result says in a sentence: it comes first, then the numbers and the first chart; what is shown
-            is chosen elsewhere
+    answer  what the result says in a sentence: it comes first, then the numbers and the first chart; what is shown and
+            compared is the page's own affair
     """
     store = page.store()
     job, running, stored = job_panel.job_panel(sweep)
@@ -99,7 +99,7 @@ def result_panel(
             begun = "The first runs are under way; their charts stand here as soon as they end."
             st.info(begun if running and not ended else "Nothing has been computed yet: press Run.")
         elif not alone or _whole(sweep) > 1:
-            _charts(kind, pictures, result)
+            _charts(kind, pictures, result, compared=answer is None)
         if middle is None:
             _take_away(kind, sweep, result, store, more)
         if ended:
@@ -158,8 +158,8 @@ def _above(pictures: Pictures, result: Result, missing: int, leads: bool) -> Pic
     return pictures._replace(figures=figures)
 
 
-def _charts(kind: core.Experiment, pictures: Pictures, result: Result) -> None:
-    """The charts and the comparison."""
+def _charts(kind: core.Experiment, pictures: Pictures, result: Result, compared: bool) -> None:
+    """The charts, and the comparison where it is wanted."""
     for name, figure in pictures.figures.items():
         if figure.wide:
             page.chart(figure, name)
@@ -168,7 +168,7 @@ def _charts(kind: core.Experiment, pictures: Pictures, result: Result) -> None:
         for column, name in zip(st.columns(2, gap="large"), narrow[start : start + 2], strict=False):
             with column:
                 page.chart(pictures.figures[name], name)
-    if len(result.comparison) > 1:
+    if compared and len(result.comparison) > 1:
         st.subheader("Comparison")
         st.caption(
             "Mean over seeds, with its 95 % interval (Student's t; of pooled fits the jackknife's, of shares Wilson's)."

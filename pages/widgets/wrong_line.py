@@ -27,7 +27,7 @@ def result(kind: core.Experiment, sweep: core.Sweep) -> None:
 def _middle(kind: core.Experiment, sweep: core.Sweep, names: list[str]) -> None:
     """The two loops side by side; of several mistakes the one that is chosen, with its course."""
     st.subheader("The wrong line and the right one")
-    entries = core.REGISTRIES["mistakes"]
+    entries = core.REGISTRIES[kind.name]
     chosen = names[0]
     if len(names) > 1:
         chosen = st.selectbox(
@@ -47,7 +47,7 @@ def _middle(kind: core.Experiment, sweep: core.Sweep, names: list[str]) -> None:
         f"{result_panel.ICONS[entry.severity]} **What `watch` says of the wrong script:** {core.plain(entry.told)} (`{entry.finding}`)"
     )
     st.code(
-        f"python -m core code mistakes mistake={chosen} > train.py && python -m core watch train.py",
+        f"python -m core code {kind.name} mistake={chosen} > train.py && python -m core watch train.py",
         language="bash",
         wrap_lines=True,
     )

@@ -125,11 +125,6 @@ class Mistakes(Training):
         wrong = schedulers.problem(schedule_of(self.mistake, self.scheduler), *sizes)
         return f"scheduler: {wrong}" if wrong else None
 
-    @classmethod
-    def why_idle(cls, name: str) -> str:
-        """Recurrent networks have one layer of a fixed form."""
-        return super().why_idle(name)
-
 
 def _completed(values: dict[str, Any], members: Mapping[str, Any]) -> dict[str, Any]:
     """The values, those that are None taken from ``members`` where these have them."""
@@ -152,5 +147,36 @@ PRESETS = (
         "Every wrong line, priced",
         "Twenty mistakes, each beside its own right loop: which cost most, and which hide?",
         {"mistake": EVERY, "seeds": "10"},
+    ),
+    Preset(
+        "optimizer.zero_grad() forgotten",
+        "Gradients add up over the whole training, or over an epoch: twenty seeds each.",
+        {"mistake": "none,no_zero_grad,zero_grad_per_epoch", "seeds": "20"},
+    ),
+    Preset(
+        "Schedules stepped out of measure",
+        "One-cycle per epoch, cosine per batch, a plateau fed batch losses or in the wrong mode, a scheduler stepped first.",
+        {
+            "mistake": "none,one_cycle_per_epoch,cosine_per_batch,plateau_per_batch,plateau_wrong_mode,scheduler_first",
+            "seeds": "20",
+        },
+    ),
+    Preset(
+        "What the loss is fed",
+        "Softmax or sigmoid twice, shapes blown up, a sum where a mean was meant, a loss cut off from its network.",
+        {
+            "mistake": "none,softmax_then_cross_entropy,sigmoid_then_bce_with_logits,shapes_broadcast,summed_loss,loss_detached",
+            "seeds": "20",
+        },
+    ),
+    Preset(
+        "Does Adam forgive what SGD does not?",
+        "Adam divides by the gradient's size, so that a loss that is too large by a factor changes little.",
+        {
+            "mistake": "none,summed_loss,accumulation_not_divided,no_zero_grad",
+            "optimizer": "sgd(momentum=0.9),adam",
+            "base_lr": "0.003",
+            "seeds": "20",
+        },
     ),
 )
