@@ -59,21 +59,31 @@ def _whole(sweep: core.Sweep) -> int:
     return len(sweep.points) * len(sweep.seeds)
 
 
+class Lead(NamedTuple):
+    """What a page says first.
+
+    answer   what the result says in a sentence, above the numbers and the first chart
+    between  draws what stands between the findings and the other charts
+    """
+
+    answer: Callable[[core.Analysis], str]
+    between: Callable[[core.Analysis], None]
+
+
 def result_panel(
     kind: core.Experiment,
     sweep: core.Sweep,
     middle: Callable[[], None] | None = None,
     more: MoreCharts = dict,
     alone: bool = False,
-    answer: Callable[[core.Analysis], str] | None = None,
+    lead: Lead | None = None,
 ) -> None:
     """The job and all that it has found so far, renewed while it runs.
 
     middle  draws what a page shows of its own between the charts and what can be taken away
     alone   of one run, the middle stands in the charts' place
     more    the charts of that which belong into the report
-    answer  what the result says in a sentence: it comes first, then the numbers and the first chart; what is shown and
-            compared is the page's own affair
+    lead    what stands before the charts; what is shown and compared is then the page's own affair
     """
     store = page.store()
     job, running, stored = job_panel.job_panel(sweep)
@@ -90,16 +100,18 @@ def result_panel(
             finished = page.stored_count(sweep)
         key = (sweep.key, str(store.path), finished)
         result = _result(sweep, store, *key)
-        chosen = () if answer is not None else _filter(kind, result.analysis.frame)
+        chosen = () if lead is not None else _filter(kind, result.analysis.frame)
         pictures = _pictures(kind, result.analysis, key, chosen)
-        if answer is not None and result.measured:
-            st.markdown(core.plain(answer(result.analysis)))
-        pictures = _above(pictures, result, _whole(sweep) - finished, leads=answer is not None)
+        if lead is not None and result.measured:
+            st.markdown(core.plain(lead.answer(result.analysis)))
+        pictures = _above(pictures, result, _whole(sweep) - finished, leads=lead is not None)
+        if lead is not None:
+            lead.between(result.analysis)
         if result.analysis.frame.empty:
             begun = "The first runs are under way; their charts stand here as soon as they end."
             st.info(begun if running and not ended else "Nothing has been computed yet: press Run.")
         elif not alone or _whole(sweep) > 1:
-            _charts(kind, pictures, result, compared=answer is None)
+            _charts(kind, pictures, result, compared=lead is None)
         if middle is None:
             _take_away(kind, sweep, result, store, more)
         if ended:
@@ -129,13 +141,6 @@ def _pictures(_kind: core.Experiment, _analysis: core.Analysis, key: Key, chosen
             frame = frame[frame[name].isin(values)]
         analysis = _kind.analysis(frame)
     return Pictures(_kind.headline(analysis), _kind.figures(analysis))
-
-
-def analysis_of(sweep: core.Sweep) -> core.Analysis | None:
-    """The analysis of what the store holds of a sweep; None before its first run."""
-    store = page.store()
-    result = _result(sweep, store, sweep.key, str(store.path), page.stored_count(sweep))
-    return result.analysis if result.measured else None
 
 
 def _above(pictures: Pictures, result: Result, missing: int, leads: bool) -> Pictures:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
 import streamlit as st
@@ -15,17 +14,15 @@ RIGHT = "none"
 
 def result(kind: core.Experiment, sweep: core.Sweep) -> None:
     """The result, and one of its wrong lines beside the right one."""
+    answer = partial(kind.room("headline").answer, kind)
+    result_panel.result_panel(kind, sweep, lead=result_panel.Lead(answer, partial(_side_by_side, kind, sweep)))
+
+
+def _side_by_side(kind: core.Experiment, sweep: core.Sweep, analysis: core.Analysis) -> None:
+    """The two loops; of several mistakes those of the one that is chosen, with its course."""
     names = [name for name in sweep.axes["mistake"] if name != RIGHT]
-    answer = kind.room("headline").answer
     if not names:
-        result_panel.result_panel(kind, sweep, answer=partial(answer, kind))
         return
-    middle, more = partial(_middle, kind, sweep, names), partial(_charts, kind, sweep, names)
-    result_panel.result_panel(kind, sweep, middle, more, answer=partial(answer, kind))
-
-
-def _middle(kind: core.Experiment, sweep: core.Sweep, names: list[str]) -> None:
-    """The two loops side by side; of several mistakes the one that is chosen, with its course."""
     st.subheader("The wrong line and the right one")
     entries = core.REGISTRIES[kind.name]
     chosen = names[0]
@@ -36,32 +33,22 @@ def _middle(kind: core.Experiment, sweep: core.Sweep, names: list[str]) -> None:
     point = next(point for point in sweep.points if point.values()["mistake"] == chosen)
     entry, sides = entries[chosen], kind.room("sides").sides(point)
     st.markdown(f"{core.plain(entry.effect)} {core.plain(entry.remedy)}")
-    left, right = st.columns(2, gap="medium")
-    with left:
-        st.markdown("**Wrong**")
-        st.code(sides.wrong, language="diff", wrap_lines=True)
-    with right:
-        st.markdown("**Right**")
-        st.code(sides.right, language="diff", wrap_lines=True)
-    st.markdown(
-        f"{result_panel.ICONS[entry.severity]} **What `watch` says of the wrong script:** {core.plain(entry.told)} (`{entry.finding}`)"
-    )
-    st.code(
-        f"python -m core code {kind.name} mistake={chosen} > train.py && python -m core watch train.py",
-        language="bash",
-        wrap_lines=True,
-    )
-    if len(names) > 1:
-        figures = list(_charts(kind, sweep, [chosen]).items())
-        for start in range(0, len(figures), 2):
-            for column, (name, figure) in zip(st.columns(2, gap="large"), figures[start : start + 2], strict=False):
-                with column:
-                    page.chart(figure, f"{chosen} {name}")
+    for column, name, side in zip(st.columns(2, gap="medium"), ("Wrong", "Right"), sides, strict=True):
+        with column:
+            st.markdown(f"**{name}**")
+            st.code(side, language="diff")
+    icon = result_panel.ICONS[entry.severity]
+    st.markdown(f"{icon} **`watch` says of the wrong script:** {core.plain(entry.told)} (`{entry.finding}`)")
+    command = f"python -m core code {kind.name} mistake={chosen} > train.py && python -m core watch train.py"
+    st.code(command, language="bash", wrap_lines=True)
+    if len(names) > 1 and chosen in set(analysis.frame["mistake"]):
+        _courses(kind, analysis, chosen)
 
 
-def _charts(kind: core.Experiment, sweep: core.Sweep, names: list[str]) -> Mapping[str, core.Figure]:
-    """The course of the first of these mistakes beside its right loop's, by the chart's name; nothing before there is one."""
-    analysis = result_panel.analysis_of(sweep)
-    if analysis is None or names[0] not in set(analysis.frame["mistake"]):
-        return {}
-    return kind.room("charts").pair_charts(kind, analysis, names[0])
+def _courses(kind: core.Experiment, analysis: core.Analysis, chosen: str) -> None:
+    """Validation, loss and rate of a mistake beside its own right loop's."""
+    figures = list(kind.room("charts").pair_charts(kind, analysis, chosen).items())
+    for start in range(0, len(figures), 2):
+        for column, (name, figure) in zip(st.columns(2, gap="large"), figures[start : start + 2], strict=False):
+            with column:
+                page.chart(figure, f"{chosen} {name}")

@@ -15,8 +15,8 @@ each wrong line changes one symbol, and leaves a program that runs:
 - **the parameters** $\theta$: a part that the optimizer was never given; BatchNorm in the wrong mode;
 - **the rows** $x_i$: sorted by class, or not standardized.
 
-**What a price is.** The same network, first weights, rows and order of rows are trained twice, with the wrong line and with
-the right one. The price is the difference in validation accuracy after the last epoch (of a number as target, in validation
+**What a price is.** The same first weights, rows and order of rows are trained twice, with the wrong line and with the right
+one, and differ by that line alone. The price is the difference in validation accuracy after the last epoch (of a number as target, in validation
 loss), seed by seed, with Student's t interval over the seeds; where several prices stand side by side, the intervals hold
 together (Bonferroni). A run that was lost counts as guessing. Validation is by the right loss throughout. A seed on which the
 wrong loop ends no worse *hides* the mistake: whoever tries one seed alone may not see it.
@@ -25,8 +25,8 @@ wrong loop ends no worse *hides* the mistake: whoever tries one seed alone may n
 schedule, a clipper on twenty layers. A rate that is too low makes a summed loss look like a gain. Sweep `base_lr` before you
 believe a price, or its absence.
 
-**What to try next.** `base_lr=0.001,0.01,0.1` for one mistake; `optimizer=adam`, which forgives a factor on the loss and not a
-wrong schedule; `epochs=50`; your own table as `dataset`; and your own script through `python -m core watch`.
+**What to try next.** `base_lr=0.001,0.01,0.1` for one mistake; `optimizer=adam`, which divides a factor on
+the loss away; `epochs=50`; your own table as `dataset`; and your own script through `python -m core watch`.
 """
 
 from core.experiments import Experiment

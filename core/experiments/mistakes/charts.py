@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from core.experiments import Analysis, Experiment
 
 
-ROW, MARGIN = 17, 50  # pixels of a price in its chart, and of its axis
+ROW = 12  # pixels of a price: twenty of them stand in a first screen
 AXES = {"accuracy": "price in points of validation accuracy", "loss": "price in validation loss"}
 
 
@@ -34,9 +35,10 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
     table = prices(experiment, analysis)
     figures = {f"price_{measure}": price_chart(block) for measure, block in table.groupby("measure")}
     if table["mistake"].nunique() == 1:
-        figures = {**pair_charts(experiment, analysis, table["mistake"].iloc[0]), **figures}
+        rows = analysis.finite
+        figures = {**_courses(rows, _validation_title(rows)), **figures}
     elif table.empty:
-        figures = _courses(analysis.finite, "The right loop")
+        figures = _courses(analysis.finite, _validation_title(analysis.finite))
     return across_page(figures, next(iter(figures)))
 
 
@@ -56,11 +58,11 @@ def price_chart(table: pd.DataFrame) -> Figure:
         title,
         AXES[table["measure"].iloc[0]],
         f"Dot: mean over n = {count_text(table['n'])} seeds of the right loop minus the wrong one; line: its interval{together}. "
-        "Grey: the interval holds 0. A run that was lost counts as guessing.",
+        "Blue: the interval lies above 0. A run that was lost counts as guessing.",
         alt.Scale(domain=labels, range=colours),
         zero_line=True,
     )
-    height = max(90, ROW * len(table) + MARGIN)
+    height = max(60, ROW * len(table))
     return replace(drawn, chart=drawn.chart.properties(height=height))
 
 
@@ -107,6 +109,12 @@ def _last(rows: pd.DataFrame, measure: str) -> dict[str, float]:
     return end.groupby("mistake", sort=False)[measure].median().to_dict()
 
 
+def _validation_title(rows: pd.DataFrame) -> str:
+    if rows["val_accuracy"].notna().any():
+        return f"The validation accuracy ends at {_beside(_last(rows, 'val_accuracy'), '{:.1%}'.format)}"
+    return _end_title(rows)
+
+
 def _loss_title(rows: pd.DataFrame) -> str:
     return f"The training loss ends at {_beside(_last(rows, 'train_loss'))}"
 
@@ -115,11 +123,11 @@ def _end_title(rows: pd.DataFrame) -> str:
     return f"The validation loss ends at {_beside(_last(rows, 'val_loss'))}"
 
 
-def _beside(ends: dict[str, float]) -> str:
+def _beside(ends: dict[str, float], shown: Callable[[float], str] = three_digits) -> str:
     """``0.113 with the right line, 2.33 with the wrong one``."""
     words = {RIGHT: "with the right line"}
     return ", ".join(
-        f"{three_digits(value)} {words.get(name, 'with the wrong one')}"
+        f"{shown(value)} {words.get(name, 'with the wrong one')}"
         if np.isfinite(value)
         else f"no number {words.get(name, 'with the wrong one')}"
         for name, value in sorted(ends.items(), key=lambda entry: entry[0] != RIGHT)

@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from core.experiments import Analysis, Experiment
 
 
+COMPARED = "unequal_peaks"  # right loops are compared with their own wrong ones, not with one another
+
+
 def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
     """A finding per wrong loop, with its price; then those on the right loops."""
     if analysis.frame.empty:
         return []
     rows = analysis.frame
     right = training_findings(experiment, experiment.analysis(rows[rows["mistake"] == RIGHT]))
+    right = [finding for finding in right if finding.code != COMPARED]
     first = rows[~rows["mistake"].duplicated()].set_index("mistake")
     return [
         _finding(price, first.loc[price["mistake"]]) for _, price in prices(experiment, analysis).iterrows()

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Any, NamedTuple
 
 from core.experiments.mistakes.loop import Loop, loop_of, right_loop
 from core.experiments.mistakes.script import loop_source
 from core.scripts.text import IMPORT, indented
 
-OURS = (', generator=generator("order", epoch)', ".double()")  # what keeps runs alike, and no part of a loop
-
-
+SHORT = {  # what keeps runs alike is no part of a loop; and two loops stand side by side
+    re.escape(', generator=generator("order", epoch)'): "",
+    r"\.double\(\)": "",
+    ", nesterov=False": "",
+    r"\bfunctional\.": "F.",
+    r"\btorch\.optim\.(lr_scheduler\.)?": "",
+    r"\btrain_labels\[\w+\]": "y",
+    r"(order = .*)\btrain_(inputs|labels)": r"\1\2",
+}
+BATCH = re.compile(r"^( *)output = model\(train_inputs\[(\w+)\]\)", re.MULTILINE)
 ANCHORS = ("loss.backward()", "optimizer.step()")  # of two lines that have changed places, the other one has moved
 
 
@@ -50,8 +58,8 @@ def _written(settings: Any, loop: Loop, other: Loop) -> list[str]:
     """The loop's lines; how data are read and how it validates only where the two differ in it."""
     parts = [getattr(loop, name) for name in ("data", "validation") if getattr(loop, name) != getattr(other, name)]
     text = "\n\n".join([*(_bare(part) for part in parts), _loop(settings, loop)])
-    for piece in OURS:
-        text = text.replace(piece, "")
+    for piece, shorter in SHORT.items():
+        text = re.sub(piece, shorter, text)
     return text.splitlines()
 
 
@@ -69,4 +77,6 @@ def _loop(settings: Any, loop: Loop) -> str:
         line for line in ("val_loss = validated()", loop.epoch_ends.replace('row["val_loss"]', "val_loss")) if line
     )
     epoch = "\n".join(line for line in (loop.epoch_begins, loop.order) if line)
-    return f"{made}\nfor epoch in range(EPOCHS):\n{indented(epoch, 1)}\n    for picked in order.split(BATCH_SIZE):\n{indented(batch, 2)}\n{indented(last, 1)}"
+    head = f"{made}\nfor epoch in range(EPOCHS):\n{indented(epoch, 1)}\n    for picked in order.split(BATCH_SIZE):"
+    source = f"{head}\n{indented(batch, 2)}\n{indented(last, 1)}"
+    return BATCH.sub(r"\1x, y = inputs[\2], labels[\2]\n\1output = model(x)", source)
