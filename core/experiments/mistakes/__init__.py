@@ -22,7 +22,7 @@ together (Bonferroni). A run that was lost counts as guessing. Validation is by 
 wrong loop ends no worse *hides* the mistake: whoever tries one seed alone may not see it.
 
 **A price holds for its setting.** Each mistake is shown with what it needs: a BatchNorm, two classes, a number as target, a
-schedule, a clipper on twenty layers. A rate that is too low makes a summed loss look like a gain. Sweep `base_lr` before you
+schedule, a clipper on twelve layers. A rate that is too low makes a summed loss look like a gain. Sweep `base_lr` before you
 believe a price, or its absence.
 
 **What to try next.** `base_lr=0.001,0.01,0.1` for one mistake; `optimizer=adam`, which divides a factor on

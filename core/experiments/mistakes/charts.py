@@ -124,14 +124,12 @@ def _end_title(rows: pd.DataFrame) -> str:
 
 
 def _beside(ends: dict[str, float], shown: Callable[[float], str] = three_digits) -> str:
-    """``0.113 with the right line, 2.33 with the wrong one``."""
-    words = {RIGHT: "with the right line"}
-    return ", ".join(
-        f"{shown(value)} {words.get(name, 'with the wrong one')}"
-        if np.isfinite(value)
-        else f"no number {words.get(name, 'with the wrong one')}"
-        for name, value in sorted(ends.items(), key=lambda entry: entry[0] != RIGHT)
-    )
+    """``0.113 with the right line, 2.33 with the wrong one (medians)``."""
+    words = []
+    for name, value in sorted(ends.items(), key=lambda entry: entry[0] != RIGHT):
+        number = shown(value) if np.isfinite(value) else "no number"
+        words.append(f"{number} {'with the right line' if name == RIGHT else 'with the wrong one'}")
+    return f"{', '.join(words)} (medians)"
 
 
 def _rate_title(rows: pd.DataFrame) -> str:
