@@ -19,7 +19,7 @@ def answer(experiment: Experiment, analysis: Analysis) -> str:
     """What the frame says to the question, in a sentence; empty where it says nothing yet."""
     table = prices(experiment, analysis)
     if table.empty:
-        return "Choose a mistake: the right loop alone has no price."
+        return "The right loop alone has no price: each wrong line is compared with its own."
     if len(table) == 1:
         return f"{sentence(table.iloc[0])}."
     sure = surely(table)
@@ -44,7 +44,8 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     table = prices(experiment, analysis)
     if table.empty:
         return [
-            (label, "–", "Press Run, with a mistake.") for label in ("Price", "Hidden on", "Right loop", "Wrong loop")
+            (label, "–", "There is no wrong loop to price yet.")
+            for label in ("Price", "Hidden on", "Right loop", "Wrong loop")
         ]
     return _of_one(analysis, table.iloc[0]) if len(table) == 1 else _of_many(table)
 

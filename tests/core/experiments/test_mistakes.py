@@ -27,6 +27,7 @@ NAMES = [entry.name for entry in MISTAKES if entry.name != "none"]
 OWN_DATA = [entry.name for entry in MISTAKES if entry.dataset]
 WARNING = ("shapes_broadcast", "scheduler_first")  # PyTorch itself warns, and goes on
 SILENT = "import warnings\nwarnings.simplefilter('ignore')\n"
+ONE_THREAD = "import torch\ntorch.set_num_threads(1)\n"  # two wait for one another on a busy machine
 
 
 def small(mistake, **more):
@@ -142,7 +143,7 @@ def test_the_two_sides_differ_in_the_wrong_line(mistake):
 @pytest.mark.slow
 def test_every_wrong_script_prints_what_the_engine_measures(tmp_path):
     runs = {name: KIND.one_run(small(name, dtype="float64", seed="3")) for name in ["none", *NAMES]}
-    scripts = {name: (SILENT if name in WARNING else "") + KIND.code(run) for name, run in runs.items()}
+    scripts = {name: ONE_THREAD + (SILENT if name in WARNING else "") + KIND.code(run) for name, run in runs.items()}
     printed = printed_by(scripts, tmp_path)
     for name, run in runs.items():
         (ours,), plain = KIND.compute([run], "cpu"), pd.read_csv(io.StringIO(printed[name]))
