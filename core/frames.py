@@ -48,6 +48,12 @@ _ALL = (
     Column("model", "string", "", "model", "the kind of network that is trained"),
     Column("clipper", "string", "", "clipper", "what is done to the gradient before the optimizer sees it"),
     Column("remedy", "string", "", "remedy", "a named set of activation, init, norm, residual form and clipper"),
+    Column(
+        "mistake", "string", "", "mistake", "the wrong line of the training loop; none is what others are compared with"
+    ),
+    Column(
+        "micro_batches", "int64", "", "micro-batches", "parts of a batch whose gradients are added up before its update"
+    ),
     Column("scheduler", "string", "", "schedule", "how the learning rate changes while the network trains"),
     Column("min_lr", "float64", "", "lowest learning rate", "learning rate of a range test's first update"),
     Column("max_lr", "float64", "", "highest learning rate", "learning rate of a range test's last update"),
@@ -294,6 +300,20 @@ _ALL = (
         "",
         "suggested rate: tenth of the minimum's",
         "a tenth of the rate at which the smoothed loss is least",
+    ),
+    Column(
+        "accuracy_cost",
+        "float64",
+        "share of rows",
+        "price in accuracy",
+        "final validation accuracy of the right loop minus that of the wrong one, of the same seed; a lost run counts as guessing",
+    ),
+    Column(
+        "loss_cost",
+        "float64",
+        "",
+        "price in loss",
+        "final validation loss of the wrong loop minus that of the right one, of the same seed; a lost run counts as guessing",
     ),
     Column("clipped_share", "float64", "share of steps", "steps clipped", "share of a run's updates that were clipped"),
 )

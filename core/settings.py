@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self, cast
@@ -54,8 +54,8 @@ def whole(default: int | None, minimum: int, maximum: int) -> Any:
     return _field(default, Limits(kind=int, minimum=minimum, maximum=maximum))
 
 
-def positive(default: float, maximum: float) -> Any:
-    """A number setting above 0 and at most ``maximum``."""
+def positive(default: float | None, maximum: float) -> Any:
+    """A number setting above 0 and at most ``maximum``; a default of None is worked out by ``Settings.filled``."""
     return _field(default, Limits(kind=float, above=0.0, maximum=maximum))
 
 
@@ -67,6 +67,11 @@ def number(default: float, maximum: float, minimum: float | None = None, above: 
 def choice(*choices: str) -> Any:
     """A setting that is one of a few words, the first the default."""
     return _field(choices[0], Limits(kind=str, choices=choices))
+
+
+def fitting(*choices: str) -> Any:
+    """A setting that is one of a few words, worked out by ``Settings.filled`` unless it is given."""
+    return _field(None, Limits(kind=str, choices=choices))
 
 
 def part(default: str | None, registry: Registry) -> Any:
@@ -117,6 +122,11 @@ class Settings(BaseModel):
     def filled(cls, values: dict[str, Any]) -> dict[str, Any]:
         """The values, those that are None worked out from the rest."""
         return values
+
+    @classmethod
+    def beside(cls, values: dict[str, Any], axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+        """What a combination of a sweep over these axes stands for: itself, unless it is what others are compared with."""
+        return [values]
 
     @classmethod
     def why_idle(cls, name: str) -> str:

@@ -74,7 +74,7 @@ class Sweep:
         for values in itertools.product(*self.axes.values()):
             combination = dict(zip(names, values, strict=True))
             try:
-                unique[point(**combination)] = None
+                unique |= {point(**each): None for each in self.model.beside(combination, self.axes)}
             except ValueError as error:
                 swept = [f"{name}={combination[name]}" for name in names if range_length(self.axes[name]) > 1]
                 raise ValueError(f"{error} (at {', '.join(swept)})" if swept else str(error)) from None

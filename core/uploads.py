@@ -62,9 +62,9 @@ class Upload:
         return Path(default_path()).parent / FOLDER / f"{stem}-{self.digest[: own_data.HASH_DIGITS]}.csv"
 
 
-def own_tables(datasets: Iterable[str]) -> list[str]:
-    """Those of the datasets that are users' own tables."""
-    return [text for text in datasets if text.strip().startswith("csv(")]
+def own_tables(datasets: Iterable[str | None]) -> list[str]:
+    """Those of the datasets that are users' own tables; one that is None is worked out from the rest."""
+    return [text for text in datasets if text is not None and text.strip().startswith("csv(")]
 
 
 def foreign_tables(datasets: Iterable[str]) -> list[str]:

@@ -62,11 +62,11 @@ def paired(runs: pd.DataFrame, settings: Sequence[str], name: str, measure: str,
     if reference not in wide:
         return pd.DataFrame(columns=["value", "n", "mean", "ci_low", "ci_high"])
     values = [value for value in wide.columns if value != reference]
-    rows = [{"value": value, **_difference(wide[value] - wide[reference], len(values))} for value in values]
+    rows = [{"value": value, **difference(wide[value] - wide[reference], len(values))} for value in values]
     return pd.DataFrame(rows)
 
 
-def _difference(differences: pd.Series, comparisons: int) -> dict[str, float]:
+def difference(differences: pd.Series, comparisons: int) -> dict[str, float]:
     """n, mean and interval of paired differences, one of so many comparisons."""
     finite = differences[np.isfinite(differences.astype(float))].to_numpy(float)
     low, high = statistics.mean_interval(finite, 1.0 - FALSE_CLAIMS / comparisons)
@@ -87,8 +87,8 @@ def surely_first(runs: pd.DataFrame, settings: Sequence[str], measure: str, tabl
     for other in others:
         if other not in wide:
             return False
-        difference = _difference(wide[first] - wide[other], pairs)
-        if not (difference["ci_high"] < 0 or difference["ci_low"] > 0):
+        apart = difference(wide[first] - wide[other], pairs)
+        if not (apart["ci_high"] < 0 or apart["ci_low"] > 0):
             return False
     return True
 

@@ -278,7 +278,7 @@ def plateau(view: View, record: Record, training: Training) -> list[Finding]:
     line, mode = str(record["step_line"]), str(record["arguments"].get("mode", "min"))
     patience = int(record["arguments"].get("patience", 10))
     loader = max((int(entry["batches"]) for entry in view.records("loaders")), default=0)
-    period = max((int(loss["labels"]["period"]) for loss in view.losses), default=0)
+    period = max((int(loss["labels"]["period"]) for loss in view.losses if loss["calls_grad"]), default=0)
     batches = max(loader, period)  # of an epoch; 0 where it isn't known
     fed = record["fed_train"] >= HALF * steps
     if each and (batches > 1 or (fed and batches != 1)) and steps >= 2 * (patience + 1):

@@ -142,7 +142,10 @@ def _norm_backward(
     gain_gradient[:, :width] = (real * normal).sum(2, keepdim=True)  # ∂L/∂γ = Σ g ẑ
     shift_gradient[:, :width] = real.sum(2, keepdim=True)  # ∂L/∂β = Σ g
     before = torch.zeros_like(gradient)
-    before[:, :width, : trace.rows] = norm.backward(real * gain[:, :width], normal, inverse)
+    if trace.frozen and norm.over_batch:
+        before[:, :width, : trace.rows] = real * gain[:, :width] * inverse  # ∂L/∂z = γ g / σ
+    else:
+        before[:, :width, : trace.rows] = norm.backward(real * gain[:, :width], normal, inverse)
     return before, (gain_gradient, shift_gradient if norm.has_shift else None)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import torch
 
 from core.engine import draws, padded
-from core.parts.datasets import Dataset, table
+from core.parts.datasets import Dataset, Table, table
 from core.registry import Part
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def data_of(
         shape = dataset.entry.shape(**dataset.arguments)
         inputs, labels = _noise(tuple(seeds), batch_size, shape.features or width, shape.classes)
         return OneBatch(Batch(inputs.to(device, dtype), labels.to(device), batch_size))
-    return Rows(dataset, seeds, batch_size, dtype, device)
+    return Rows(table(dataset), seeds, batch_size, dtype, device)
 
 
 def endless(data: Data) -> Iterator[Batch]:
@@ -77,10 +77,8 @@ def orders(seeds: Sequence[int], epoch: int, rows: int, batch_size: int, device:
 class Rows:
     """A table; a target that is a number is of the runs' dtype."""
 
-    def __init__(
-        self, dataset: Part[Dataset], seeds: Sequence[int], batch_size: int, dtype: torch.dtype, device: str
-    ) -> None:
-        self._table = table(dataset)
+    def __init__(self, rows: Table, seeds: Sequence[int], batch_size: int, dtype: torch.dtype, device: str) -> None:
+        self._table = rows
         self._seeds, self._batch_size, self._dtype, self._device = seeds, batch_size, dtype, device
         self._rows = len(self._table.train_inputs)
         self.steps_per_epoch = self._rows // batch_size
@@ -98,9 +96,22 @@ class Rows:
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch."""
-        for indices in orders(self._seeds, number, self._rows, self._batch_size, self._device):
+        for indices in self._orders(number):
             inputs = _rows(self._inputs, _with_padding(indices, self._rows)).transpose(1, 2)
             yield Batch(inputs, self._labels[indices], self._batch_size)
+
+    def _orders(self, number: int) -> Iterator[Tensor]:
+        """For each batch of an epoch the rows that every run takes, (R, B)."""
+        return orders(self._seeds, number, self._rows, self._batch_size, self._device)
+
+
+class SortedRows(Rows):
+    """A table of classes whose rows come in the order of their class, in every epoch."""
+
+    def _orders(self, number: int) -> Iterator[Tensor]:
+        order = torch.from_numpy(self._table.train_labels).argsort(stable=True).to(self._device)
+        for start in range(0, self._rows - self._batch_size + 1, self._batch_size):
+            yield order[start : start + self._batch_size].expand(len(self._seeds), -1)
 
 
 class Sequences:
@@ -166,6 +177,12 @@ def feature_major(inputs: Tensor) -> Tensor:
     result = inputs.new_zeros(runs, padded(features), padded(rows))
     result[:, :features, :rows] = inputs.transpose(1, 2)
     return result
+
+
+def with_padding_rows(inputs: Tensor) -> Tensor:
+    """(R, D, B) with B padded with zeros."""
+    missing = padded(inputs.shape[2]) - inputs.shape[2]
+    return torch.nn.functional.pad(inputs, (0, missing)).contiguous()
 
 
 def _targets(labels: np.ndarray, dtype: torch.dtype, device: str) -> Tensor:

@@ -62,7 +62,7 @@ def forward(
     inputs  (R, D, B), padded; ``rows`` of B are real
     """
     workspace.latest = None
-    trace = Trace(rows, [inputs], exponents=[np.zeros(len(inputs), np.int64)])
+    trace = Trace(rows, [inputs], exponents=[np.zeros(len(inputs), np.int64)], frozen=mode.evaluating)
     signals = _Signals.take(network, inputs, workspace, mode.scaled)
     for index in range(network.depth):
         _hidden_layer(index, network, parameters, trace, signals, mode)

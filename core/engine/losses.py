@@ -20,6 +20,7 @@ Start = tuple[
     "Tensor", "Tensor", np.ndarray
 ]  # the loss, and the gradient that starts the backward pass, over 2^exponents
 Loss = Callable[["Tensor", "Tensor", int, int], Start]  # (signal, targets, size, rows)
+Evaluation = Callable[["Tensor", "Tensor", int, int], tuple["Tensor", "Tensor", "Tensor"]]  # of the same
 
 
 def projection(signal: Tensor, readout: Tensor, size: int, rows: int) -> Start:
@@ -79,6 +80,20 @@ def squared_error(signal: Tensor, targets: Tensor, size: int, rows: int) -> Star
     return (error * error).sum(1, dtype=torch.float64) / rows, gradient, _unscaled(signal)
 
 
+def bce_with_logits(signal: Tensor, targets: Tensor, size: int, rows: int) -> Start:
+    """Binary cross-entropy of the one output with the classes 0 and 1, (R, B), mean over the batch, in float64.
+
+    As torch.nn.functional.binary_cross_entropy_with_logits.
+    """
+    assert size == 1
+    logits = signal[:, 0].double()  # padded columns stay in: kernels see whole blocks
+    unlabelled = torch.nn.functional.softplus(logits)[:, :rows]
+    loss = (unlabelled - targets * logits[:, :rows]).sum(1) / rows
+    gradient = torch.zeros_like(signal)
+    gradient[:, 0, :rows] = (logits.sigmoid()[:, :rows] - targets) / rows  # ∂L/∂z = (σ(z) - y) / B
+    return loss, gradient, _unscaled(signal)
+
+
 def evaluated(signal: Tensor, targets: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor, Tensor]:
     """Each run's loss, accuracy and balanced accuracy, (R,), in float64; of one output, a number, the squared error and NaN.
 
@@ -88,10 +103,21 @@ def evaluated(signal: Tensor, targets: Tensor, size: int, rows: int) -> tuple[Te
         loss, _, _ = squared_error(signal, targets, size, rows)
         return loss, torch.full_like(loss, torch.nan), torch.full_like(loss, torch.nan)
     loss, _ = _likelihoods(signal, targets, size, rows)
-    right = (signal[:, :size, :rows].max(1).indices == targets).double()
-    counts = right.new_zeros(len(right), size).scatter_add_(1, targets, torch.ones_like(right))
-    hits = right.new_zeros(len(right), size).scatter_add_(1, targets, right)
-    return loss, right.mean(1), (hits / counts).nanmean(1)
+    return loss, *_accuracies(signal[:, :size, :rows].max(1).indices, targets, size)
+
+
+def two_classes_evaluated(signal: Tensor, targets: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The same of one output that says by its sign which of two classes it is."""
+    loss, _, _ = bce_with_logits(signal, targets, size, rows)
+    return loss, *_accuracies((signal[:, 0, :rows] > 0).to(targets), targets, 2)
+
+
+def _accuracies(answers: Tensor, targets: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    """Accuracy and balanced accuracy, (R,), of the classes that are answered, (R, B)."""
+    right = (answers == targets).double()
+    counts = right.new_zeros(len(right), classes).scatter_add_(1, targets, torch.ones_like(right))
+    hits = right.new_zeros(len(right), classes).scatter_add_(1, targets, right)
+    return right.mean(1), (hits / counts).nanmean(1)
 
 
 def mse(signal: Tensor, labels: Tensor, size: int, rows: int) -> Start:

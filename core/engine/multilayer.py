@@ -14,7 +14,7 @@ from core.engine.data import Batch
 from core.engine.exponents import powers
 from core.engine.forward import forward
 from core.engine.layout import Layout
-from core.engine.losses import Loss, Start
+from core.engine.losses import Evaluation, Loss, Start
 from core.engine.network import Mode, Network, Parameters, Running, Trace, Workspace
 from core.engine.products import product
 from core.engine.statistics import root_mean_square
@@ -107,12 +107,20 @@ class Multilayer(Perceptrons):
 
     parameters, gradient  (R, P), laid out as ``layout`` says; the gradient is that of the latest batch, in the dtype
     learning, evaluating  how passes are made
+    evaluation            what is taken of the logits then
     """
 
     def __init__(
-        self, network: Network, runs: tuple[tuple[str, int], ...], loss: Loss, dtype: torch.dtype, device: str
+        self,
+        network: Network,
+        runs: tuple[tuple[str, int], ...],
+        loss: Loss,
+        dtype: torch.dtype,
+        device: str,
+        evaluation: Evaluation = losses.evaluated,
     ) -> None:
         super().__init__(network, loss, Workspace(dtype, device))
+        self.evaluation = evaluation
         initial = draws.linears(network.fans, runs, dtype, device)
         self.layout = _layout(network)
         self.parameters = torch.zeros(len(runs), self.layout.size, dtype=dtype, device=device)
@@ -136,7 +144,7 @@ class Multilayer(Perceptrons):
         A number has no accuracy, so NaN stands for it.
         """
         trace = forward(self.network, self.layers, batch.inputs, batch.rows, self._evaluation, self.evaluating)
-        return losses.evaluated(self.logits(trace), batch.targets, self.network.classes, batch.rows)
+        return self.evaluation(self.logits(trace), batch.targets, self.network.classes, batch.rows)
 
     def _forward(self, batch: Batch) -> Trace:
         mode = self.learning if self.observe is not None else self.learning._replace(scaled=False)

@@ -109,6 +109,7 @@ class Trace:
     exponents   per layer, (R,) whole numbers
     straight    per layer, the runs for which φ was taken as two straight lines
     normals     normalized z and inverse scale, where the layer has a norm
+    frozen      norms over the batch used fixed statistics, through which no gradient flows
     logits      what a readout makes of the last output, once it is asked for
     statistics  of a layer's signals, by layer, as they are measured; shared with the passes that begin like this one
     """
@@ -121,6 +122,7 @@ class Trace:
     straight: list[list[int]] = field(default_factory=list)
     normals: list[tuple[Tensor, Tensor] | None] = field(default_factory=list)
     logits: Tensor | None = None
+    frozen: bool = False
     statistics: dict[int, tuple[np.ndarray, ...]] = field(default_factory=dict)
 
     def upto(self, depth: int) -> Trace:
@@ -133,5 +135,6 @@ class Trace:
             self.exponents[: depth + 1],
             self.straight[:depth],
             self.normals[:depth],
+            frozen=self.frozen,
             statistics=self.statistics,
         )

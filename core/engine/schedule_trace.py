@@ -45,23 +45,29 @@ class ScheduleTrace(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def trace(
-    scheduler: Part[Scheduler], optimizer: Part[Optimizer], base_lr: float, epochs: int, steps_per_epoch: int
+    scheduler: Part[Scheduler],
+    optimizer: Part[Optimizer],
+    base_lr: float,
+    epochs: int,
+    steps_per_epoch: int,
+    first: bool = False,
 ) -> ScheduleTrace:
     """The rates of every update of a training, ``epochs · steps_per_epoch`` of them, as a plain loop meets them.
 
-    The scheduler is stepped after each batch, or after the last batch of each epoch, as ``per`` says. One that
-    needs the loss can't be traced: see ``Plateaus``.
+    The scheduler is stepped after each batch, or after the last batch of each epoch, as ``per`` says; where it comes
+    ``first``, before it. One that needs the loss can't be traced: see ``Plateaus``.
     """
     assert not scheduler.entry.needs_loss, f"{scheduler} needs the loss, so there is nothing to trace"
     rule = _idle(optimizer, base_lr)
     schedule = schedulers.make(scheduler, rule, base_lr, epochs, steps_per_epoch)
     per_epoch = schedulers.stepping(scheduler) == "epoch"
     rates = []
-    for _ in range(epochs if per_epoch else epochs * steps_per_epoch):
+    for update in range(epochs if per_epoch else epochs * steps_per_epoch):
+        if update or first:
+            rule.step()  # before the scheduler's, or PyTorch warns
+            schedule.step()
         (group,) = rule.param_groups
         rates.append((group["lr"], _momentum(optimizer, group)))
-        rule.step()  # before the scheduler's, or PyTorch warns
-        schedule.step()
     lr, momentum = np.array(rates, dtype=np.float64).reshape(-1, 2).repeat(steps_per_epoch if per_epoch else 1, 0).T
     for values in (lr, momentum):
         values.setflags(write=False)
@@ -105,8 +111,8 @@ class Schedule:
         self._set()
 
     @classmethod
-    def of(cls, members: Sequence[Member], epochs: int, steps_per_epoch: int) -> Schedule:
-        """Each run's own, over a training of so many epochs."""
+    def of(cls, members: Sequence[Member], epochs: int, steps_per_epoch: int, first: bool = False) -> Schedule:
+        """Each run's own, over a training of so many epochs; ``first``: stepped before the optimizer."""
         traces = []
         by_loss: dict[str, list[int]] = {}
         for r, member in enumerate(members):
@@ -114,7 +120,7 @@ class Schedule:
             if scheduler.entry.needs_loss:
                 by_loss.setdefault(schedulers.stepping(scheduler), []).append(r)
                 scheduler = SCHEDULERS.parse("constant")  # until it meets a loss
-            traces.append(trace(scheduler, member.optimizer, member.base_lr, epochs, steps_per_epoch))
+            traces.append(trace(scheduler, member.optimizer, member.base_lr, epochs, steps_per_epoch, first))
         plateaus = {
             per: (rows, Plateaus([members[r].scheduler for r in rows], [members[r].base_lr for r in rows]))
             for per, rows in by_loss.items()

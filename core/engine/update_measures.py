@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 
 from core.engine.learners import Stack, model_of
-from core.engine.loop import STAGES, Observer, Training
+from core.engine.loop import STAGES, Observer, Stage, Training
 from core.engine.measures import UPDATES, VALIDATION
 from core.engine.schedule_trace import Schedule
 from core.engine.statistics import vector_norms
@@ -25,9 +26,16 @@ def training(stack: Stack, epochs: int, device: str = "cpu") -> dict[str, np.nda
     data = stack.data(device)
     rates = Schedule.of(stack.members, epochs, data.steps_per_epoch)
     course = Training(stack.members, model_of(stack, device), data, rates)
-    steps = epochs * data.steps_per_epoch
+    return measured(course, STAGES, epochs * data.steps_per_epoch, place)
+
+
+def measured(course: Training, stages: Mapping[str, Stage], steps: int, place: np.ndarray) -> dict[str, np.ndarray]:
+    """Every measure of ``measures.UPDATES``, as ``training`` has them, of a training by these stages.
+
+    place  where each run stands in the training's stack, (R,)
+    """
     measures = UpdateMeasures(course, steps)
-    course.run(STAGES, [measures], steps)
+    course.run(stages, [measures], steps)
     return {name: values[place] for name, values in measures.columns().items()}
 
 

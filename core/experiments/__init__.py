@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.plotting.figure import Figure
 
 
-NAMES = ("backprop", "vanishing", "through_time", "remedies", "clipping", "range_test", "schedulers")
+NAMES = ("backprop", "vanishing", "through_time", "remedies", "clipping", "range_test", "schedulers", "mistakes")
 NEUTRAL = "core.experiments.neutral"
 
 

@@ -10,6 +10,7 @@ from core.parts import (
     clippers,
     datasets,
     inits,
+    mistakes,
     models,
     norms,
     optimizers,
@@ -30,4 +31,5 @@ REGISTRIES: dict[str, Registry[Any]] = {
     "schedulers": schedulers.SCHEDULERS,
     "clippers": clippers.CLIPPERS,
     "remedies": remedies.REMEDIES,
+    "mistakes": mistakes.MISTAKES,
 }

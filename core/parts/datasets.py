@@ -95,7 +95,7 @@ def _standard_scaler() -> Any:
 
 
 @lru_cache(maxsize=16)
-def _table(name: str, arguments: tuple[tuple[str, Value], ...]) -> Table:
+def _table(name: str, arguments: tuple[tuple[str, Value], ...], scaled: bool = True) -> Table:
     entry, given = DATASETS[name], dict(arguments)
     assert entry.rows is not None
     inputs, labels = entry.rows(**given)
@@ -114,18 +114,20 @@ def _table(name: str, arguments: tuple[tuple[str, Value], ...]) -> Table:
         mean, spread = train_labels.mean(), train_labels.std() or 1.0
         train_labels = ((train_labels - mean) / spread).astype(np.float32)
         validation_labels = ((validation_labels - mean) / spread).astype(np.float32)
-    scaler = entry.scaler(**given).fit(train)
-    return Table(
-        scaler.transform(train).astype(np.float32),
-        train_labels,
-        scaler.transform(validation).astype(np.float32),
-        validation_labels,
-    )
+    if scaled:
+        scaler = entry.scaler(**given).fit(train)
+        train, validation = scaler.transform(train), scaler.transform(validation)
+    return Table(train.astype(np.float32), train_labels, validation.astype(np.float32), validation_labels)
 
 
 def table(part: Part[Dataset]) -> Table:
     """The table of ``part``, split and standardized; loaded once a process, and again where a file has changed."""
     return _table(part.entry.name, tuple(part.completed().arguments.items()))
+
+
+def raw_table(part: Part[Dataset]) -> Table:
+    """The same table, its inputs as they are."""
+    return _table(part.entry.name, tuple(part.completed().arguments.items()), scaled=False)
 
 
 def _own_rows(**given: Any) -> tuple[np.ndarray, np.ndarray]:

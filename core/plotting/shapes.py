@@ -34,7 +34,7 @@ def interval_chart(
     if logarithmic:
         scaled["axis"], scaled["scale"] = power_axis(heading, drawn[[f"drawn_{name}" for name in ends]].to_numpy(float))
     order = list(shown[value])
-    y = alt.Y(f"{value}:N", sort=order, title=None, axis=alt.Axis(labelLimit=260))
+    y = alt.Y(f"{value}:N", sort=order, title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False, labelFlush=False))
     base = alt.Chart(drawn).encode(
         y=y,
         color=alt.Color(f"{value}:N", scale=scale, legend=None),

@@ -58,7 +58,7 @@ def check_rate(kind: core.Experiment, sweep: core.Sweep) -> None:
     )
 
 
-def advice(kind: core.Experiment, sweep: core.Sweep) -> str | None:
+def advice(kind: core.Experiment, sweep: core.Sweep, analysis: core.Analysis) -> str | None:
     """What the trainings speak for, once all are there."""
     check = _check(kind, sweep)
     outcome = None if check is None else _outcome(kind, check)

@@ -67,7 +67,8 @@ def result_panel(
     middle: Callable[[], None] | None = None,
     more: MoreCharts = dict,
     alone: bool = False,
-    aside: Callable[[], str | None] = lambda: None,
+    aside: Callable[[core.Analysis], str | None] = lambda analysis: None,
+    between: Callable[[core.Analysis], None] | None = None,
 ) -> None:
     """The answer with the chart that proves it, then all else that was found so far, renewed while the job runs.
 
@@ -75,6 +76,7 @@ def result_panel(
     alone   of one run, the middle stands in the answer's and the charts' place
     aside   a sentence that stands before the headline numbers
     more    the charts of that which belong into the report
+    between  draws what stands between the answer and the other charts
     """
     store = page.store()
     job, running, stored = job_panel.job_panel(sweep)
@@ -97,7 +99,9 @@ def result_panel(
             begun = "The first runs are under way; their charts stand here as soon as they end."
             st.info(begun if running and not ended else "Nothing has been computed yet: press Run.")
         if not single:
-            _answer(pictures, result, _whole(sweep) - finished, aside())
+            _answer(pictures, result, _whole(sweep) - finished, aside(result.analysis))
+            if between is not None:
+                between(result.analysis)
         if not result.analysis.frame.empty and not single:
             _filter(kind, result.analysis.frame)
             _charts(pictures)
@@ -146,7 +150,7 @@ def _answer(pictures: Pictures, result: Result, missing: int, aside: str | None)
         page.chart(first, name, LEAD_HEIGHT, alone=True)
     with right:
         if aside:
-            st.success(core.plain(aside))
+            st.markdown(f"**{core.plain(aside)}**")
         longest = max(len(value) for _, value, _ in pictures.headline)
         _numbers(pictures, result, missing, 1 if longest > LONG_VALUE else 2)
 

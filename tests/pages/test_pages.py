@@ -353,3 +353,17 @@ def test_what_was_looked_at_may_be_gone_in_another_network():
     app = settled(app.run())
     assert not app.exception
     assert "At epoch 0, " in text_of(app)
+
+
+def test_a_wrong_line_stands_beside_the_right_one_with_its_price():
+    app = settled(opened("pages/8_Mistakes.py", mistake="none,no_zero_grad,shapes_broadcast", epochs="3", seeds="3"))
+    assert not app.exception
+    assert "of 2 wrong lines cost" in text_of(app)
+    assert "gradients_not_zeroed" in text_of(app)
+    wrong, right = (block.value for block in app.code[:2])
+    assert "-         # no optimizer.zero_grad()" in wrong
+    assert "+         optimizer.zero_grad()" in right
+    app.selectbox(key="wrong line").select("shapes_broadcast").run()
+    assert "F.mse_loss(output, y)" in app.code[0].value
+    assert "F.mse_loss(output.squeeze(1), y)" in app.code[1].value
+    assert "shapes_broadcast" in app.code[2].value

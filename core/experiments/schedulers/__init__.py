@@ -42,4 +42,5 @@ EXPERIMENT = Experiment(
     main_settings=("scheduler", "model", "dataset", "optimizer", "base_lr", "epochs"),
     healthy="no run diverges, and no schedule is stepped out of its measure",
     base="core.experiments.training",
+    next="mistakes",
 )

@@ -29,11 +29,17 @@ def compute(experiment: Experiment, runs: Sequence[Run], device: str) -> list[di
     """Each run's place and measured columns, computed as one stack; ``scheduler`` is constant where there is none."""
     settings = runs[0].settings
     assert isinstance(settings, Training)
-    measured = training(stack(runs), settings.epochs, device)
+    return columns(experiment, settings, training(stack(runs), settings.epochs, device), len(runs))
+
+
+def columns(
+    experiment: Experiment, settings: Training, measured: dict[str, np.ndarray], runs: int
+) -> list[dict[str, np.ndarray]]:
+    """Each run's place and measured columns, of what the engine measured of so many, (R, steps)."""
     steps = np.arange(settings.steps)
     place = {"step": steps, "epoch": steps // settings.steps_per_epoch}
-    measured |= {name: measured[name].astype(bool) for name in ("clipped", "diverged")}
-    return [place | {name: measured[name][r] for name in experiment.measures} for r in range(len(runs))]
+    measured = measured | {name: measured[name].astype(bool) for name in ("clipped", "diverged")}
+    return [place | {name: measured[name][r] for name in experiment.measures} for r in range(runs)]
 
 
 def stack(runs: Sequence[Run]) -> Stack:

@@ -71,7 +71,7 @@ def script(experiment: Experiment, run: Run) -> str:
         VECTOR,
         text.columns(columns),
         rows(settings),
-        _validation(settings.data),
+        validation(settings.data),
         _loop(settings, columns),
     ]
     printed = "It prints a line per update; what validates is measured at the end of each epoch."
@@ -95,22 +95,23 @@ def sizes(run: Run) -> dict[str, object]:
 
 def learner(settings: Any) -> list[str]:
     """What stands before the data: the generators, the network and its loss."""
-    return [draws.GENERATOR, *_network(settings), _loss(settings)]
+    return [draws.GENERATOR, *network_of(settings, settings.data.classes), _loss(settings)]
 
 
-def _network(settings: Any) -> list[str]:
-    """``initialize`` and ``Network``."""
+def network_of(settings: Any, classes: int) -> list[str]:
+    """``initialize`` and ``Network``; one output where there are no ``classes``."""
     if settings.kind.gates:
         return [recurrent.initialize(settings.init), recurrent.network(settings.model)]
     if settings.kind.heads:
         return [draws.initialize(settings.init), transformer.network(settings.activation)]
     shape = settings.data
     parts = settings.activation, settings.norm, settings.residual, shape.features == settings.width
-    module = network.multilayer(*parts, readout=True, traced=False, outputs=network.outputs(shape.classes))
+    module = network.multilayer(*parts, readout=True, traced=False, outputs=network.outputs(classes))
     return [draws.initialize(settings.init), module]
 
 
-def _validation(shape: DataShape) -> str:
+def validation(shape: DataShape) -> str:
+    """``validated()``, which measures on the validation rows."""
     if shape.length:
         return SEQUENCES_VALIDATION
     return VALIDATION if shape.classes else NUMBERS_VALIDATION
@@ -149,7 +150,7 @@ def _loop(settings: Any, columns: tuple[str, ...]) -> str:
         schedule = f"\nscheduler = {text.wrapped(schedulers.source(scheduler, base_lr, *sizes))}"
         per = schedulers.stepping(scheduler)
         needs_loss = scheduler.entry.needs_loss
-    momentum = f'\n            "momentum": {_momentum(settings.optimizer)},' if "momentum" in columns else ""
+    momentum = f'\n            "momentum": {momentum_of(settings.optimizer)},' if "momentum" in columns else ""
     epoch_step = {"epoch": 'scheduler.step(row["val_loss"])' if per and needs_loss else "scheduler.step()"}.get(per, "")
     batch_step = {"batch": 'scheduler.step(row["train_loss"])' if per and needs_loss else "scheduler.step()"}.get(
         per, ""
@@ -199,7 +200,8 @@ for epoch in range(EPOCHS):
 """
 
 
-def _momentum(optimizer: str) -> str:
+def momentum_of(optimizer: str) -> str:
+    """The momentum, or Adam's beta1, of the parameter group ``group``, as source."""
     arguments = OPTIMIZERS.parse(optimizer)
     if arguments.entry.cycled == "beta1":
         return 'group["betas"][0]'

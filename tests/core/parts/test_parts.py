@@ -192,6 +192,7 @@ def test_every_registry_lists_the_lessons_entry_first():
         "models": "mlp",
         "clippers": "norm",
         "remedies": "plain",
+        "mistakes": "none",
     }
 
 

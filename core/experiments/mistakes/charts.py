@@ -1,0 +1,144 @@
+"""The charts of the page: what every wrong line costs; of one, the rate, the loss and the validation beside the right loop's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core.experiments.mistakes.settings import RIGHT, Mistakes
+from core.experiments.mistakes.summary import prices, surely
+from core.experiments.mistakes.words import sentence
+from core.experiments.training.charts import NOTHING, curve_chart, guessing_note, loss_ceiling
+from core.plotting.figure import Figure, empty, in_groups
+from core.plotting.series import count_text
+from core.plotting.shapes import interval_chart
+from core.plotting.style import PALETTE, THEORY
+from core.words import three_digits
+
+if TYPE_CHECKING:
+    from core.experiments import Analysis, Experiment
+
+
+ROW = 12  # pixels of a price: twenty of them stand in a first screen
+AXES = {"accuracy": "price in points of validation accuracy", "loss": "price in validation loss"}
+
+
+def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
+    """The prices; and where there is one mistake alone, its course beside the right loop's."""
+    if analysis.frame.empty:
+        return {"price": empty(NOTHING)}
+    table = prices(experiment, analysis)
+    figures = {f"price_{measure}": price_chart(block) for measure, block in table.groupby("measure")}
+    if table["mistake"].nunique() == 1:
+        rows = analysis.finite
+        figures = {**_courses(rows, _validation_title(rows)), **figures}
+    elif table.empty:
+        figures = _courses(analysis.finite, _validation_title(analysis.finite))
+    return in_groups(figures, {"The course": ()})
+
+
+def price_chart(table: pd.DataFrame) -> Figure:
+    """What the wrong loops of one measure cost, with intervals."""
+    sure = set(surely(table)["label"])
+    labels = list(table["label"])
+    colours = [PALETTE[0] if label in sure else THEORY for label in labels]
+    if len(table) > 1:
+        title = f"{len(sure)} of {len(table)} wrong lines cost {_what(table)} for sure"
+        together = f", which holds for all {len(table)} together (Student's t, Bonferroni)"
+    else:
+        title, together = sentence(table.iloc[0]), " (Student's t)"
+    drawn = interval_chart(
+        table,
+        "label",
+        title,
+        AXES[table["measure"].iloc[0]],
+        f"Dot: mean over n = {count_text(table['n'])} seeds of the right loop minus the wrong one; line: its interval{together}. "
+        "Blue: the interval lies above 0. A run that was lost counts as guessing.",
+        alt.Scale(domain=labels, range=colours),
+        zero_line=True,
+    )
+    height = max(60, ROW * len(table))
+    return replace(drawn, chart=drawn.chart.properties(height=height))
+
+
+def _what(table: pd.DataFrame) -> str:
+    return "accuracy" if table["measure"].iloc[0] == "accuracy" else "loss"
+
+
+def pair(frame: pd.DataFrame, mistake: str) -> pd.DataFrame:
+    """The rows of one mistake and of its own right loop."""
+    shared = [name for name in Mistakes.names() if name != "mistake"]
+    keys = pd.Series(list(frame[shared].astype(object).fillna("").itertuples(index=False)), frame.index)
+    wrong = frame["mistake"] == mistake
+    return frame[wrong | (frame["mistake"] == RIGHT) & keys.isin(set(keys[wrong]))]
+
+
+def pair_charts(experiment: Experiment, analysis: Analysis, mistake: str) -> dict[str, Figure]:
+    """Validation, loss and rate of one mistake beside its own right loop."""
+    rows = pair(analysis.finite, mistake)
+    table = prices(experiment, analysis)
+    own = table[table["mistake"] == mistake]
+    title = sentence(own.iloc[0]) if len(own) == 1 else f"{mistake} beside the right loop"
+    return _courses(rows, title)
+
+
+def _courses(rows: pd.DataFrame, title: str) -> dict[str, Figure]:
+    names = Mistakes.names()
+    ceiling = loss_ceiling(rows)
+    classifies = rows["val_accuracy"].notna().any()
+    measure = "val_accuracy" if classifies else "val_loss"
+    note = guessing_note(rows, measure)
+    figures = {"validation": curve_chart(rows, names, measure, "epoch", title, note)}
+    figures["loss"] = curve_chart(
+        rows, names, "train_loss", "epoch", _loss_title(rows), "As the loop itself sees it.", ceiling
+    )
+    figures["rate"] = curve_chart(rows, names, "lr", "step", _rate_title(rows))
+    if classifies:
+        figures["val_loss"] = curve_chart(rows, names, "val_loss", "epoch", _end_title(rows), ceiling=ceiling)
+    return figures
+
+
+def _last(rows: pd.DataFrame, measure: str) -> dict[str, float]:
+    """The median over seeds of a measure of the last epoch, by mistake."""
+    end = rows[rows["epoch"] == rows["epoch"].max()]
+    return end.groupby("mistake", sort=False)[measure].median().to_dict()
+
+
+def _validation_title(rows: pd.DataFrame) -> str:
+    if rows["val_accuracy"].notna().any():
+        return f"The validation accuracy ends at {_beside(_last(rows, 'val_accuracy'), '{:.1%}'.format)}"
+    return _end_title(rows)
+
+
+def _loss_title(rows: pd.DataFrame) -> str:
+    return f"The training loss ends at {_beside(_last(rows, 'train_loss'))}"
+
+
+def _end_title(rows: pd.DataFrame) -> str:
+    return f"The validation loss ends at {_beside(_last(rows, 'val_loss'))}"
+
+
+def _beside(ends: dict[str, float], shown: Callable[[float], str] = three_digits) -> str:
+    """``0.113 with the right line, 2.33 with the wrong one (medians)``."""
+    words = []
+    for name, value in sorted(ends.items(), key=lambda entry: entry[0] != RIGHT):
+        number = shown(value) if np.isfinite(value) else "no number"
+        words.append(f"{number} {'with the right line' if name == RIGHT else 'with the wrong one'}")
+    return f"{', '.join(words)} (medians)"
+
+
+def _rate_title(rows: pd.DataFrame) -> str:
+    courses = rows.groupby(["mistake", "step"], sort=False)["lr"].median().unstack(0)
+    if courses.shape[1] < 2:
+        return "The learning rate"
+    apart = courses.nunique(axis=1) > 1
+    return (
+        "The learning rate is the same in both loops"
+        if not apart.any()
+        else f"The learning rates differ at {apart.mean():.0%} of the updates"
+    )

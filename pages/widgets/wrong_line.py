@@ -1,0 +1,51 @@
+"""One wrong line beside the right one: code, course and price, and what ``watch`` says of it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+import core
+from pages.widgets import page, result_panel
+
+RIGHT = "none"
+
+
+def result(kind: core.Experiment, sweep: core.Sweep) -> None:
+    """The result, and one of its wrong lines beside the right one."""
+    answer = partial(kind.room("headline").answer, kind)
+    result_panel.result_panel(kind, sweep, aside=answer, between=partial(_side_by_side, kind, sweep))
+
+
+def _side_by_side(kind: core.Experiment, sweep: core.Sweep, analysis: core.Analysis) -> None:
+    """The two loops; of several mistakes those of the one that is chosen, with its course."""
+    names = [name for name in sweep.axes["mistake"] if name != RIGHT]
+    if not names:
+        return
+    st.subheader("The wrong line and the right one")
+    entries = core.REGISTRIES[kind.name]
+    chosen = names[0]
+    if len(names) > 1:
+        chosen = st.selectbox(
+            "Mistake", names, format_func=lambda name: f"{name} – {entries[name].label}", key="wrong line"
+        )
+    point = next(point for point in sweep.points if point.values()["mistake"] == chosen)
+    entry, sides = entries[chosen], kind.room("sides").sides(point)
+    st.markdown(f"{core.plain(entry.effect)} {core.plain(entry.remedy)}")
+    for column, name, side in zip(st.columns(2, gap="medium"), ("Wrong", "Right"), sides, strict=True):
+        with column:
+            st.markdown(f"**{name}**")
+            st.code(side, language="diff")
+    icon = result_panel.ICONS[entry.severity]
+    st.markdown(f"{icon} **`watch` says of the wrong script:** {core.plain(entry.told)} (`{entry.finding}`)")
+    command = f"python -m core code {kind.name} mistake={chosen} > train.py && python -m core watch train.py"
+    st.code(command, language="bash", wrap_lines=True)
+    if len(names) > 1 and chosen in set(analysis.frame["mistake"]):
+        _courses(kind, analysis, chosen)
+
+
+def _courses(kind: core.Experiment, analysis: core.Analysis, chosen: str) -> None:
+    """Validation, loss and rate of a mistake beside its own right loop's."""
+    figures = kind.room("charts").pair_charts(kind, analysis, chosen)
+    page.charts({f"{chosen} {name}": figure for name, figure in figures.items()})
