@@ -13,6 +13,7 @@ from pages.widgets import job_panel, page, take_away
 from pages.widgets.take_away import MoreCharts
 
 SHOWN_FINDINGS = 3
+LONG_SETTING = 60  # characters
 LIKEWISE = 5  # settings named that share a finding
 POLL_SECONDS = 0.5
 LEAD_HEIGHT = 300
@@ -228,9 +229,12 @@ def _findings(findings: list[core.Finding], whole: bool) -> None:
         else:
             st.info("No fault found so far.")
         return
-    groups: dict[tuple[str, str], list[core.Finding]] = {}
-    for finding in findings:  # the same of several settings is said once
-        groups.setdefault((finding.code, finding.remedy), []).append(finding)
+    groups: dict[tuple[str, ...], list[core.Finding]] = {}
+    for (
+        finding
+    ) in findings:  # the same of several settings is said once; a message begins with its setting, if with any
+        alike = () if len(_setting(finding)) <= LONG_SETTING else (finding.message,)
+        groups.setdefault((finding.code, finding.remedy, *alike), []).append(finding)
     shown = list(groups.values())
     for group in shown[:SHOWN_FINDINGS]:
         _draw_group(group)
@@ -240,12 +244,17 @@ def _findings(findings: list[core.Finding], whole: bool) -> None:
                 _draw_group(group)
 
 
+def _setting(finding: core.Finding) -> str:
+    """The setting that a finding is of."""
+    return finding.message.partition(": ")[0]
+
+
 def _draw_group(group: list[core.Finding]) -> None:
     """A finding, and the settings that share it."""
     first, *others = group
     link = f" [See it work]({first.link})" if first.link else ""
     st.markdown(f"{ICONS[first.severity]} **{core.plain(first.message)}** {core.plain(first.remedy)}{link}")
     if others:
-        names = "; ".join(finding.message.partition(": ")[0] for finding in others[:LIKEWISE])
+        names = "; ".join(_setting(finding) for finding in others[:LIKEWISE])
         more = f" and {len(others) - LIKEWISE:,} more" if len(others) > LIKEWISE else ""
         st.caption(f"Likewise {core.plain(names)}{more}.")
