@@ -60,6 +60,7 @@ _EXPORTS = {
         "open_recording",
         "read_log",
         "steps_csv",
+        "typical_steps",
         "under_way",
         "verdict_of",
     ),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
 
 from core.diagnosis.finding import Finding, worst_first
 from core.registry import unknown
@@ -55,6 +56,7 @@ class Experiment:
     healthy        what a frame without a finding shows, as far as its rows hold it
     base           a folder whose rooms it uses where it has none of its own
     next           the experiment whose page leads on from here; empty for the last
+    shows          settings with which its page shows the remedy of a finding at work, by the finding's code
     accepts_csv    whether a user's own table can be its dataset
 
     A room is a file found by its name: the folder's own, else its base's, else the neutral one. Its functions take the
@@ -84,6 +86,7 @@ class Experiment:
     healthy: str
     base: str = ""
     next: str = ""
+    shows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     accepts_csv: bool = True
 
     @property
@@ -243,6 +246,14 @@ def experiment(name: str) -> Experiment:
     if name not in NAMES:
         raise ValueError(unknown("experiment", name, list(NAMES)))
     return importlib.import_module(f"core.experiments.{name}").EXPERIMENT
+
+
+def with_link(finding: Finding) -> Finding:
+    """The finding with the address of the page that shows its remedy at work, where one does and it has none."""
+    for kind in () if finding.link else map(experiment, NAMES):
+        if finding.code in kind.shows:
+            return replace(finding, link=f"/{kind.page}?{urlencode(kind.shows[finding.code])}")
+    return finding
 
 
 def experiment_of(frame: pd.DataFrame) -> str:

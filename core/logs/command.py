@@ -11,6 +11,7 @@ from core import logs
 from core.diagnosis.finding import Finding
 from core.diagnosis.judge import judge
 from core.diagnosis.trace import Trace
+from core.experiments import with_link
 
 
 def diagnose(
@@ -32,7 +33,7 @@ def diagnose(
         for line in heading(path, traces, own):
             print(line)
         for trace in own:
-            findings = [replace(f, file=f.file or path, run=trace.name) for f in judge(trace)]
+            findings = [replace(with_link(f), file=f.file or path, run=trace.name) for f in judge(trace)]
             written += findings
             for line in sentences(trace, findings, len(own) > 1):
                 print(line)

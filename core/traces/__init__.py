@@ -18,6 +18,7 @@ from core import logs
 from core.diagnosis.finding import Finding
 from core.diagnosis.judge import judge
 from core.diagnosis.trace import Trace
+from core.experiments import with_link
 from core.logs.command import verdict
 from core.logs.content import MOST_BYTES, Content
 from core.recorder import recordings
@@ -120,7 +121,7 @@ def under_way(trace: Trace, recording: Recording) -> bool:
 def findings_of(trace: Trace) -> list[Finding]:
     """What is wrong with a training, the likeliest cause first; ValueError where its facts are damaged."""
     with _in_one_sentence(trace.name or trace.source):
-        findings = judge(trace)
+        findings = [with_link(finding) for finding in judge(trace)]
     if trace.facts.get("ended") == UNDER_WAY:
         return [finding for finding in findings if finding.code not in KNOWN_AT_THE_END]
     return findings
@@ -129,6 +130,28 @@ def findings_of(trace: Trace) -> list[Finding]:
 def verdict_of(trace: Trace, findings: list[Finding]) -> str:
     """``No fault found: …`` in the command line's words; empty where a fault was found."""
     return verdict(trace, findings)
+
+
+EVENTS = {"z": "zero", "b": "backward", "u": "unscale", "c": "clip", "s": "step", "l": "schedule"}
+
+
+def typical_steps(trace: Trace) -> list[str]:
+    """Of each optimizer the commonest order of calls in a step, and how common: ``zero → backward → step (98 % of 400)``."""
+    words = []
+    optimizers = trace.facts.get("optimizers", [])
+    for optimizer in optimizers if isinstance(optimizers, list) else []:
+        counts = optimizer.get("patterns") if isinstance(optimizer, dict) else None
+        if not isinstance(counts, dict) or not counts:
+            continue
+        total = sum(int(count) for count in counts.values())
+        letters, count = max(counts.items(), key=lambda pair: int(pair[1]))
+        after = len(letters) - len(
+            letters.lstrip("l")
+        )  # a schedule that moves after a step opens the next one's record
+        calls = " → ".join(EVENTS.get(letter, letter) for letter in letters[after:] + letters[:after])
+        whose = f"{optimizer.get('kind', 'optimizer')}: " if len(optimizers) > 1 else ""
+        words.append(f"{whose}{calls} ({int(count) / max(1, total):.0%} of {total:,} steps)")
+    return words
 
 
 def steps_csv(trace: Trace) -> bytes:

@@ -106,6 +106,8 @@ def show(source: Source, run: int, side: str) -> bool:
     if alive:
         st.info("The script is under way; what follows is renewed as it goes on.", icon=":material/sensors:")
     _findings(trace, findings, alive)
+    for order in core.typical_steps(trace):
+        st.markdown(f"**A typical step** · {core.plain(order)}")
     for name, chart in charts.items():
         page.chart(chart, f"{side} {name}")
     if not charts:
@@ -131,7 +133,8 @@ def _findings(trace: core.Trace, findings: list[core.Finding], alive: bool) -> N
 def _finding_text(finding: core.Finding) -> str:
     """A finding as Markdown: its sentence, what to change, and the line that it is about."""
     place = f"  \n:material/code: {core.plain(finding.file)}" if finding.file else ""
-    return f"{ICONS[finding.severity]} **{_with_code(finding.message)}**  \n{_with_code(finding.remedy)}{place}"
+    shown = f" [See it work]({finding.link})" if finding.link else ""
+    return f"{ICONS[finding.severity]} **{_with_code(finding.message)}**  \n{_with_code(finding.remedy)}{shown}{place}"
 
 
 def _with_code(text: str) -> str:

@@ -58,4 +58,5 @@ EXPERIMENT = Experiment(
     main_settings=("dataset", "hidden", "activation", "init", "base_lr", "epochs"),
     healthy="no run diverges, and none ends a truth table with a wrong answer",
     next="vanishing",
+    shows={"symmetric_units": {"init": "zeros,lesson", "seeds": "10"}},
 )

@@ -41,4 +41,8 @@ EXPERIMENT = Experiment(
     healthy="no run diverges, and no threshold clips always or never",
     base="core.experiments.training",
     next="schedulers",
+    shows={
+        "exploding_gradients": PRESETS[0].settings,
+        "gradients_always_clipped": PRESETS[1].settings,
+    },
 )

@@ -32,6 +32,7 @@ the loss away; `epochs=50`; your own table as `dataset`; and your own script thr
 from core.experiments import Experiment
 from core.experiments.mistakes.settings import PRESETS, Mistakes
 from core.experiments.training.settings import INDEX, MEASURES
+from core.parts.mistakes import MISTAKES
 
 EXPERIMENT = Experiment(
     module=__name__,
@@ -46,4 +47,5 @@ EXPERIMENT = Experiment(
     main_settings=("mistake", "dataset", "optimizer", "base_lr", "epochs"),
     healthy="the loop has no wrong line",
     base="core.experiments.training",
+    shows={entry.finding: {"mistake": entry.name, "seeds": "10"} for entry in MISTAKES if entry.finding},
 )

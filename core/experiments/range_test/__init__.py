@@ -41,4 +41,8 @@ EXPERIMENT = Experiment(
     healthy="in most runs the loss falls, and turns before the highest rate",
     base="core.experiments.training",
     next="schedulers",
+    shows={
+        name: {"seeds": "20"}
+        for name in ("learning_rate_too_high", "learning_rate_too_low", "no_progress", "diverged", "no_usable_rate")
+    },
 )

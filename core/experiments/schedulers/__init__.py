@@ -43,4 +43,5 @@ EXPERIMENT = Experiment(
     healthy="no run diverges, and no schedule is stepped out of its measure",
     base="core.experiments.training",
     next="mistakes",
+    shows={"schedule_without_effect": PRESETS[0].settings, "unequal_peaks": PRESETS[0].settings},
 )

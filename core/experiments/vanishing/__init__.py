@@ -49,4 +49,30 @@ EXPERIMENT = Experiment(
     main_settings=("depth", "width", "activation", "init", "norm", "residual"),
     healthy="gradients keep their size, units give derivatives",
     next="remedies",
+    shows={
+        "vanishing_gradients": {
+            "depth": "20",
+            "activation": "tanh",
+            "init": "torch_default,xavier_normal",
+            "seeds": "20",
+        },
+        "bad_initialization": {"depth": "20", "activation": "relu", "init": "normal(std=1.0),he_normal", "seeds": "20"},
+        "no_nonlinearity": {"depth": "10", "activation": "identity,tanh", "seeds": "20"},
+        "saturated_units": {
+            "depth": "10",
+            "activation": "sigmoid,tanh",
+            "init": "xavier_normal",
+            "batch_size": "32",
+            "loss": "projection",
+            "seeds": "20",
+        },
+        "dead_units": {
+            "depth": "10",
+            "activation": "relu,leaky_relu",
+            "init": "he_normal",
+            "batch_size": "32",
+            "loss": "projection",
+            "seeds": "20",
+        },
+    },
 )

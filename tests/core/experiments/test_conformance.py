@@ -15,6 +15,7 @@ import pytest
 import core
 from core import files, tables
 from core.__main__ import main
+from core.experiments import with_link
 from tests.core.experiments.odd_frames import assert_all_drawn_and_left_alone, cut_and_emptied
 from tests.core.scripts.interpreter import printed_by
 
@@ -146,6 +147,16 @@ def test_presets_can_be_computed_and_open_again_from_their_links(name):
         assert core.too_large(sweep) is None, preset.name
         assert kind.sweep(sweep.link()).key == sweep.key, preset.name
         assert kind.stored_sweep(sweep.link()).ids == sweep.ids, preset.name
+
+
+@pytest.mark.parametrize("name", core.NAMES)
+def test_what_a_page_shows_healed_opens_there(name):
+    kind = core.experiment(name)
+    for code, settings in kind.shows.items():
+        assert core.too_large(kind.sweep(settings)) is None, code
+        linked = with_link(core.Finding(code, "error", "A fault."))
+        assert linked.link.startswith("/")
+        assert with_link(linked) is linked
 
 
 SICK = [(name, given, code) for name in core.NAMES for given, code in examples(name).SICK]
