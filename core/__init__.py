@@ -65,13 +65,16 @@ _EXPORTS = {
     ),
     "core.traces.charts": ("trace_charts",),
     "core.uploads": (
+        "Choices",
         "Upload",
+        "csv",
         "dataset_label",
         "dataset_shape",
         "file_marks",
         "foreign_tables",
-        "kept_sheet",
         "own_tables",
+        "story",
+        "table",
     ),
     "core.words": ("plain", "three_digits"),
 }

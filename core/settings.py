@@ -43,7 +43,9 @@ class Limits:
         """
         if self.registry is not None:
             if not isinstance(given, str):
-                raise ValueError(f"must be text such as {next(iter(self.registry)).name}, but got {given!r}")
+                hint = f"; {self.registry.hint('')}" if hasattr(given, "columns") and self.registry.hint("") else ""
+                got = type(given).__name__ if hint else repr(given)
+                raise ValueError(f"must be text such as {next(iter(self.registry)).name}, but got {got}{hint}")
             part = self.registry.parse(given)
             return str(part if stored else part.completed())
         if self.choices:

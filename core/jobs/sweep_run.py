@@ -13,6 +13,7 @@ from core.jobs.estimates import START_SECONDS
 from core.jobs.job import Job
 from core.jobs.workers import RETRIES, Workers, compute
 from core.settings import Run
+from core.uploads import keep_readings
 
 KILLED = (
     f"a worker process was killed {RETRIES} times on the same task, perhaps for lack of memory; "
@@ -75,6 +76,7 @@ class SweepRun:
         ids = sweep.ids
         if fresh or store.count(ids) < len(ids):
             self.workers.prestart()  # they start while this process looks what is missing
+            keep_readings(sweep.axes.get("dataset", ()))
         stored: set[str] = set()
         if not fresh:
             intact = store.find(ids)
