@@ -203,8 +203,7 @@ def _run(arguments: argparse.Namespace) -> None:
         watch=None if arguments.quiet else _Reporter(),
     )
     if arguments.summary:
-        analysis = kind.analysis(tables.to_frame(table))
-        summary = analysis.runs if arguments.summary == "runs" else analysis.summary
+        summary = core.summary(tables.to_frame(table), arguments.summary == "runs")
         if target is None and sys.stdout.isatty():
             print(core.readable(summary, kind.settings.names()))
             return

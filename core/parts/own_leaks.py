@@ -9,6 +9,7 @@ import numpy as np
 GIVES = 0.99  # share of the rows, or of the variance, from which a column gives the target
 SKILL = 0.95  # share of guessing's errors that it avoids as well: a rare class is no leak
 BINS = 200  # of a column of numbers
+PARTED = 20  # rows per class from which it is no chance that a number parts them
 ROWS = 5  # of a bin or a group: what comes once gives itself
 
 
@@ -22,7 +23,16 @@ def gives(values: Sequence[float | str], labels: np.ndarray) -> bool:
     if labels.dtype.kind == "f":
         straight = found.dtype.kind == "f" and _correlated(np.asarray(values, dtype=float), labels)
         return straight or _variance(place, labels) >= GIVES
-    return _accuracy(place, labels)
+    parted = found.dtype.kind == "f" and _parts(np.asarray(values, dtype=float), labels)
+    return parted or _accuracy(place, labels)
+
+
+def _parts(values: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether a few limits on a number part the classes: in the order of the numbers they hardly change."""
+    there, classes = ~np.isnan(values), int(labels.max()) + 1
+    ordered = labels[there][np.lexsort((labels[there], values[there]))]
+    changes = int((ordered[1:] != ordered[:-1]).sum())
+    return there.sum() >= max(GIVES * len(values), PARTED * classes) and changes < 2 * classes
 
 
 def _binned(values: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import streamlit as st
 import core
 from pages.widgets import form, job_panel, page
 
+METRIC_LENGTH = 20  # of a headline's value: what is longer stands below as a sentence
 SHOWN_FINDINGS = 3
 SHOWN_ROWS = 5_000
 SHOWN_SEEDS = 100
@@ -19,7 +20,7 @@ OLD_RUNS = 10_000  # of larger sweeps, runs of an earlier version are not looked
 ICONS = {"error": ":red[:material/error:]", "warning": ":orange[:material/warning:]", "info": ":blue[:material/info:]"}
 
 
-Key = tuple[str, str, int]  # sweep, store, runs that are there
+Key = tuple[str, str, int, int]  # sweep, store, runs that are there, tables without baselines
 MoreCharts = Callable[[], Mapping[str, core.Figure]]
 Chosen = tuple[tuple[str, tuple], ...]  # setting, values
 
@@ -35,7 +36,7 @@ class Result(NamedTuple):
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _result(_sweep: core.Sweep, _store: core.Store, key: str, path: str, runs: int) -> Result:
+def _result(_sweep: core.Sweep, _store: core.Store, key: str, path: str, runs: int, lacking: int) -> Result:
     """The result with ``runs`` runs finished; kept for all sessions, which only read it."""
     kind = core.experiment(_sweep.experiment)
     table = core.stored_table(_sweep, _store) if runs else None
@@ -52,6 +53,10 @@ def _result(_sweep: core.Sweep, _store: core.Store, key: str, path: str, runs: i
     if runs == _whole(_sweep):
         compared = core.comparison(analysis.summary, kind.settings.names())
     return Result(analysis, compared, kind.findings(analysis), True, made_by)
+
+
+def _key(sweep: core.Sweep, store: core.Store, finished: int) -> Key:
+    return sweep.key, str(store.path), finished, len(core.lacking(sweep.axes.get("dataset", ())))
 
 
 def _whole(sweep: core.Sweep) -> int:
@@ -85,7 +90,7 @@ def result_panel(
             finished = job.progress.finished - job.progress.finished % twentieth
         elif running:
             finished = page.stored_count(sweep)
-        key = (sweep.key, str(store.path), finished)
+        key = _key(sweep, store, finished)
         result = _result(sweep, store, *key)
         pictures = _pictures(kind, result.analysis, key, _filter(kind, result.analysis.frame))
         _above(pictures, result, _whole(sweep) - finished)
@@ -102,7 +107,7 @@ def result_panel(
     renewed()
     if middle is not None:
         middle()
-        key = (sweep.key, str(store.path), page.stored_count(sweep))
+        key = _key(sweep, store, page.stored_count(sweep))
         _take_away(kind, sweep, _result(sweep, store, *key), store, more)
 
 
@@ -127,8 +132,12 @@ def _pictures(_kind: core.Experiment, _analysis: core.Analysis, key: Key, chosen
 
 def _above(pictures: Pictures, result: Result, missing: int) -> None:
     """The headline numbers and the findings; of a part of the runs, they say so."""
-    for column, (label, value, note) in zip(st.columns(len(pictures.headline)), pictures.headline, strict=True):
+    numbers = [entry for entry in pictures.headline if len(entry[1]) <= METRIC_LENGTH]
+    for column, (label, value, note) in zip(st.columns(len(numbers)), numbers, strict=True):
         column.metric(core.plain(label), value, help=core.plain(note))
+    for label, value, note in pictures.headline:
+        if len(value) > METRIC_LENGTH:
+            st.markdown(f"{core.plain(label)}: **{core.plain(value)}**. {core.plain(note)}")
     if result.made_by:
         st.caption(f"These runs were {core.plain(result.made_by)}.")
     elif result.measured and missing > 0:

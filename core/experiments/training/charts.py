@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from core.analysis import curves, ranking, statistics
-from core.analysis.baseline import majority
+from core.analysis.baseline import bars, majority
 from core.analysis.points import varying_settings
 from core.frames import COLUMNS
 from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, empty, figure
 from core.plotting.series import count_text, drawn_series, series_scale
 from core.plotting.shapes import interval_chart, spans_decades
-from core.plotting.style import HEIGHT, legend, setting_labels
+from core.plotting.style import DASH, HEIGHT, THEORY, legend, setting_labels
 from core.words import three_digits
 
 LOSS_CEILING = 10.0  # times the loss at the start
@@ -51,10 +51,16 @@ def curve_chart(
     seeds = f" (n = {count_text(table['n'])})" if table["n"].max() > 1 else ""
     logarithmic = spans_decades(data["median"])
     heading = COLUMNS[measure].title
+    others = {label: value for label, value in bars(frame, measure).items() if value <= ceiling}
     if logarithmic:
         for name in ("median", "low", "high"):
             data[f"drawn_{name}"] = log10(data[name])
-        axis, scale = power_axis(heading, data[["drawn_median", "drawn_low", "drawn_high"]].to_numpy(float))
+        axis, scale = power_axis(
+            heading,
+            np.append(
+                data[["drawn_median", "drawn_low", "drawn_high"]].to_numpy(float), log10(pd.Series(others, dtype=float))
+            ),
+        )
         y = alt.Y("drawn_median:Q", axis=axis, scale=scale)
     else:
         data = data.assign(drawn_median=data["median"], drawn_low=data["low"], drawn_high=data["high"])
@@ -84,11 +90,32 @@ def curve_chart(
         layers[0] = base.mark_area(opacity=0.16).encode(
             y=alt.Y("drawn_low:Q", axis=axis, scale=scale), y2="drawn_high:Q"
         )
+    layers += _bars(others, y, logarithmic)
     lost, runs = curves.diverged(frame)
     ends = f"{lost} of {runs} runs diverged; a line ends where half of its runs have." if lost else ""
     return figure(
-        alt.layer(*layers), title, " ".join(part for part in (f"{band}{seeds}.", note, cut, ends, left_out) if part)
+        alt.layer(*layers),
+        title,
+        " ".join(part for part in (f"{band}{seeds}.", note, _bars_note(others), cut, ends, left_out) if part),
     )
+
+
+def _bars(others: Mapping[str, float], y: alt.Y, logarithmic: bool) -> list[alt.Chart]:
+    """What others get on the same rows: dashed lines with their names."""
+    if not others:
+        return []
+    table = pd.DataFrame({"other": list(others), "gets": list(others.values())})
+    table["drawn_median"] = log10(table["gets"]) if logarithmic else table["gets"]
+    base = alt.Chart(table).encode(y=y, tooltip=["other:N", alt.Tooltip("gets:Q", format=".4g")])
+    line = base.mark_rule(strokeDash=list(DASH), color=THEORY, strokeWidth=1.5)
+    name = base.mark_text(align="right", baseline="bottom", dy=-2, color=THEORY).encode(
+        x=alt.value("width"), text="other:N"
+    )
+    return [line, name]
+
+
+def _bars_note(others: Mapping[str, float]) -> str:
+    return f"Dashed: what {', '.join(others)} get on the same rows." if others else ""
 
 
 def loss_ceiling(frame: pd.DataFrame) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from core.analysis.baseline import validation_guess
 from core.analysis.points import group_by_settings
 from core.diagnosis import rates
 from core.diagnosis.columns import check_numbers
@@ -165,21 +166,21 @@ def _baseline(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
     ends = rows[rows["val_loss"].notna()].drop_duplicates("run", keep="last")
     if ends.empty or data.training_rows is None:
         return []
-    loss, guess = float(ends["val_loss"].median()), data.guess_loss
+    guess, largest = validation_guess(str(settings["dataset"]))
+    loss = float(ends["val_loss"].median())
     evidence = {"val_loss": loss, "guess_loss": guess, "runs": len(ends)}
     label = settings["label"]
     if data.counts:
         accuracy = float(ends["val_accuracy"].mean())
         rows_held = max(1, data.training_rows // 4)
-        spread = 2.0 * math.sqrt(data.majority * (1.0 - data.majority) / rows_held)
-        evidence |= {"val_accuracy": accuracy, "guess_accuracy": data.majority}
-        if accuracy > data.majority + spread or data.majority == 1.0:
+        spread = 2.0 * math.sqrt(largest * (1.0 - largest) / rows_held)
+        evidence |= {"val_accuracy": accuracy, "guess_accuracy": largest}
+        if accuracy > largest + spread or largest == 1.0:
             return []
         stuck = loss > NEAR_GUESS * guess
         message = (
             f"{label}: {accuracy:.1%} of the validation rows are right, and always answering the largest class gets "
-            f"{data.majority:.1%}: "
-            + ("it learns nothing." if stuck else "its loss is lower, its answers are no better.")
+            f"{largest:.1%}: " + ("it learns nothing." if stuck else "its loss is lower, its answers are no better.")
         )
         return [Finding("stuck_at_chance", "error" if stuck else "warning", message, evidence, *_learn(settings))]
     if not loss > NEAR_GUESS * guess:
