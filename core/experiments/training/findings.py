@@ -14,6 +14,7 @@ from core.diagnosis import rates
 from core.diagnosis.columns import check_numbers
 from core.diagnosis.finding import Finding
 from core.diagnosis.rules import MOST_RUNS
+from core.diagnosis.tables import leaking_columns
 from core.experiments.training.schedule_findings import schedule_faults, unequal_peaks
 from core.experiments.training.settings import Training
 from core.parts.clippers import CLIPPERS
@@ -44,7 +45,7 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
     check_numbers(frame, NUMBERS, WHOLE)
     frame = analysis.finite
     settings = experiment.settings.names()
-    found = []
+    found = leaking_columns(frame["dataset"].unique())
     number, table = group_by_settings(frame, settings)
     for point, row in table.iterrows():
         rows = frame[number == point]
