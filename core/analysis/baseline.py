@@ -92,10 +92,11 @@ def standing(frame: pd.DataFrame, mean: float, measure: str) -> tuple[str, str]:
     if not found:
         return "–", "No baseline was measured on these rows: they are with the first sweep over a table."
     sign = -1.0 if measure == "val_loss" else 1.0
-    beaten = [label for label, value in found.items() if sign * mean > sign * value]
-    others = [label for label in found if label not in beaten]
-    words = [f"beats {_listed(beaten)}"] if beaten else []
-    words += [f"not {_listed(others)}"] if others else []
+    equal = [label for label, value in found.items() if math.isclose(mean, value)]
+    beaten = [label for label, value in found.items() if label not in equal and sign * mean > sign * value]
+    others = [label for label in found if label not in (*beaten, *equal)]
+    groups = (("beats", beaten), ("equals", equal), ("not" if beaten else "does not beat", others))
+    words = [f"{verb} {_listed(labels)}" for verb, labels in groups if labels]
     shown = "{:.1%}".format if measure == "val_accuracy" else three_digits
     numbers = ", ".join(f"{label} {shown(value)}" for label, value in found.items())
     what = "accuracy" if measure == "val_accuracy" else "loss"

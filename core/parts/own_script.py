@@ -80,11 +80,12 @@ def _helpers(numbers: bool, dates: bool) -> list[str]:
 def _rows(own: Sheet) -> list[str]:
     cells, separator = own.cells, own.cells.delimiter
     given = "" if separator == "," else f", delimiter={_source(separator)}"
-    source = '(" ".join(line.split()) for line in file)' if separator == BLANK else "file"
+    source = "lines" if separator == BLANK else "file"
     strip = '["" if cell.strip().lower() in MISSING else cell.strip() for cell in row]'
     lines = [
         f"with open(FILE, encoding={_source(cells.encoding)}, newline={'None' if separator == BLANK else _source('')}) as file:",
         *(["    next(file)  # it names the separator"] if cells.opening else []),
+        *(['    lines = (" ".join(line.split()) for line in file)'] if separator == BLANK else []),
         f'    rows = [row for row in csv.reader({source}{given}, skipinitialspace=True) if row not in ([], [""])]',
         f"rows = [{strip} for row in rows{'[1:]' if cells.headed else ''}]",
         "rows = [row for row in rows if row[TARGET]]  # those without a target are left out",

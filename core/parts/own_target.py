@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.parts.own_dates import dates_of
-from core.parts.own_numbers import WEAK, Form, Numbers, likely_gap, numbers_of
+from core.parts.own_numbers import WEAK, Form, Numbers, likely_gap, number, numbers_of
 
 KINDS = ("auto", "classes", "number", "log")
 MAXIMUM_CLASSES = 100
@@ -54,8 +54,10 @@ def target_of(
     if kind != "classes":
         numbers = numbers_of(path, name, cells, lines, delimiter)
     if numbers is None and kind in ("number", "log"):
-        word = next(cells[place] for place in present if not _number_like(cells[place]))
-        raise ValueError(f"csv: kind={kind} needs numbers, and the target {name!r} of {path} holds text such as {word}")
+        word = next((cells[place] for place in present if math.isnan(number(cells[place]))), cells[present[0]])
+        raise ValueError(
+            f"csv: kind={kind} needs numbers, and the target {name!r} of {path} holds text such as {word[:40]!r}"
+        )
     if numbers is not None:
         kept = [place for place in present if not math.isnan(numbers.values[place])]
         _check_rows(path, len(kept))
@@ -83,10 +85,6 @@ def _check_rows(path: str, rows: int) -> None:
         raise ValueError(
             f"csv: {path} has {rows} rows with a target, too few to train on; it takes at least {MINIMUM_ROWS}"
         )
-
-
-def _number_like(cell: str) -> bool:
-    return cell.replace(".", "").replace(",", "").lstrip("+-").isdigit()
 
 
 def _few(values: np.ndarray) -> bool:

@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 import core
 from core.__main__ import main
 from core.experiments import experiment
-from core.parts import own_data
+from core.parts import own_data, own_reading
 from core.parts.datasets import DATASETS, table
 from tests.core.scripts.interpreter import alone
 
@@ -354,6 +354,22 @@ def test_stored_runs_of_a_file_that_is_gone_are_still_exported():
     assert exported["dataset"].tolist() == frame["dataset"].tolist()
 
 
+def strange_files():
+    """strange.csv, in cp1252 with all that people write, and bare.csv, rows of words and numbers alone."""
+    frame = houses()[["area", "rooms", "town", "price"]]
+    frame["paid"] = [f"£ 1,{number % 60:03}.50" for number in range(len(frame))]
+    frame["sold"] = pd.date_range("2020-01-01 06:30", periods=len(frame), freq="61h").strftime("%d.%m.%Y %H:%M")
+    frame["new"] = np.where(frame["rooms"] > 3, "Yes", np.where(frame["area"] > 90, "yes", "no"))
+    frame["rooms"] = frame["rooms"].astype(object)
+    frame.loc[[1, 5], "rooms"] = ["3+", "-"]
+    frame["price"] = [f"{price:,.1f} €" for price in frame["price"] + 900]
+    frame.loc[7, "price"] = "on demand"
+    Path("strange.csv").write_bytes(frame.to_csv(index=False).encode("cp1252"))
+    bare = houses()[["price", "rooms", "condition class"]].dropna()
+    bare.loc[9, "condition class"] = "odd"
+    Path("bare.csv").write_text(bare.to_csv(index=False, header=False).replace(",", "  "), encoding="utf-8")
+
+
 CASES = {
     "classes": (SCHEDULERS, {**SMALL, "dataset": written("condition class"), "dtype": "float64"}),
     "a number": (SCHEDULERS, {**SMALL, "dataset": written("price"), "norm": "batch", "dtype": "float64"}),
@@ -366,6 +382,14 @@ CASES = {
     "text alone": (
         experiment("clipping"),
         {**SMALL, "model": "mlp", "dataset": "csv(path='the \"text\".csv', target=price)", "dtype": "float64"},
+    ),
+    "signs, dates, odd cells and a logarithm": (
+        SCHEDULERS,
+        {**SMALL, "dataset": "csv(path=strange.csv, target=price, kind=log)", "norm": "batch", "dtype": "float64"},
+    ),
+    "no header, blanks, a class of one row": (
+        SCHEDULERS,
+        {**SMALL, "dataset": "csv(path=bare.csv, target='column 3')", "dtype": "float64"},
     ),
     "vanishing": (
         VANISHING,
@@ -387,6 +411,7 @@ def test_a_printed_script_reads_the_same_file_and_agrees(name, tmp_path):
     Path("spreadsheet.csv").write_text(f"sep=;\n{spreadsheet}", encoding="utf-8")
     dear = np.where(houses()["price"] > 350, "yes", "no")
     houses().drop(columns="price").assign(dear=dear).to_csv("binary.csv", index=False)
+    strange_files()
     kind, given = CASES[name]
     run = the_run(kind, **given)
     (tmp_path / "run.py").write_text(kind.code(run), encoding="utf-8")
@@ -422,3 +447,91 @@ def test_a_run_on_own_data_is_the_same_alone_and_in_a_stack():
     (alone_,) = SCHEDULERS.compute([runs[3]], "cpu")
     for column, values in alone_.items():
         np.testing.assert_array_equal(values, together[3][column])
+
+
+def test_what_became_of_a_table_is_said_in_the_same_words_everywhere(capsys):
+    assert main(["run", "schedulers", f"dataset={written('price')}", "--dry-run"]) == 0
+    told = capsys.readouterr()
+    lines = core.table("houses.csv", "price").splitlines()
+    assert told.err.splitlines() == lines == core.table(core.csv("houses.csv", "price")).splitlines()
+    assert lines[0] == "houses.csv: 120 rows; 4 of 8 columns used."
+    assert any(line.startswith("Left out: id (row numbers), name (text that never repeats)") for line in lines)
+    assert lines[-1].startswith("To beat: a loss of 0.883 on the validation rows")
+    assert not Path("data").exists()
+
+
+def test_a_data_frame_is_a_dataset_by_its_hash(tmp_path):
+    frame = houses().rename(columns={"condition class": "class (of 3)"})
+    text = core.csv(frame, "class (of 3) ", keep=["id"])
+    assert text.startswith('csv(target="class (of 3)", keep="id", sha256="')
+    assert len(list((tmp_path / "data").glob("frame-*.csv"))) == 1
+    trained = core.run("schedulers", dataset=text, executor="inline", **SMALL)
+    assert trained["dataset"].unique().tolist() == [text]
+    assert (
+        the_run(SCHEDULERS, dataset=text).id
+        == the_run(SCHEDULERS, dataset=core.csv(frame, "class (of 3)", keep="id")).id
+    )
+    numbered = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)).round(2), columns=[5, 6, 3])
+    assert 'header="yes"' in core.csv(numbered, 3)
+    with pytest.raises(ValueError, match=r"core\.csv\(frame, target\)"):
+        SCHEDULERS.sweep({"dataset": frame})
+    with pytest.raises(ValueError, match=r"a file is written csv\(path=houses\.csv, target=…\)"):
+        SCHEDULERS.sweep({"dataset": "houses.csv"})
+    with pytest.raises(ValueError, match="no table with the hash 0123456789abcdef is kept"):
+        SCHEDULERS.sweep({"dataset": "csv(target=price, sha256=0123456789abcdef)"})
+
+
+def test_a_table_is_read_once_for_all_processes(monkeypatch):
+    def text_of(path, *more, **choices):
+        raise AssertionError(f"{path} was read again")
+
+    given = {"dataset": written("price"), **SMALL}
+    first = core.run("schedulers", executor="inline", **given)
+    own_reading._reading.cache_clear()  # as another process
+    monkeypatch.setattr(own_data, "sheet", text_of)
+    again = core.run("schedulers", executor="inline", fresh=True, **given)
+    pd.testing.assert_frame_equal(first, again)
+    for kept in Path("data").glob("read-*.npz"):
+        kept.write_bytes(b"PK damaged")
+    own_reading._reading.cache_clear()
+    with pytest.raises(AssertionError, match="was read again"):
+        the_run(SCHEDULERS, **given)
+
+
+def test_baselines_are_those_of_scikit_learn_on_the_same_rows_and_stand_in_the_summary():
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    for target, model in (("condition class", LogisticRegression(max_iter=1000)), ("price", Ridge())):
+        data = table(DATASETS.parse(written(target)))
+        model.fit(data.train_inputs, data.train_labels)
+        frame = core.run("schedulers", dataset=written(target), executor="inline", seeds="2", **SMALL)
+        summary = core.summary(frame).set_index("measure")["mean"]
+        if target == "price":
+            expected = float(((model.predict(data.validation_inputs) - data.validation_labels) ** 2).mean())
+            assert summary["linear_val_loss"] == pytest.approx(expected)
+            assert summary["guess_val_loss"] == pytest.approx(float((data.validation_labels**2).mean()))
+        else:
+            expected = float(model.score(data.validation_inputs, data.validation_labels))
+            assert summary["linear_val_accuracy"] == pytest.approx(expected)
+            share = np.bincount(data.validation_labels)[np.bincount(data.train_labels).argmax()]
+            assert summary["guess_val_accuracy"] == pytest.approx(share / len(data.validation_labels))
+        analysis = SCHEDULERS.analysis(frame)
+        assert "boosting" in {label: value for label, value, _ in SCHEDULERS.headline(analysis)}["Beside baselines"]
+        assert "Dashed: what guessing, a linear model, boosting get" in SCHEDULERS.figures(analysis)["loss"].note
+
+
+def test_guessing_and_leaks_are_found_and_a_sound_table_is_not_blamed():
+    frame = houses().assign(answer=lambda own: own["condition class"].map({"poor": "x", "fair": "y", "good": "z"}))
+    frame.to_csv("leak.csv", index=False)
+    noise = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 3)).round(3), columns=list("abc"))
+    noise.assign(y=np.where(np.arange(200) % 10, "ham", "spam")).to_csv("noise.csv", index=False)
+
+    def codes(text, **given):
+        return {
+            finding.code for finding in core.findings(core.run("schedulers", dataset=text, executor="inline", **given))
+        }
+
+    assert "leaking_column" in codes("csv(path=leak.csv, target='condition class')", **SMALL)
+    assert "stuck_at_chance" in codes("csv(path=noise.csv, target=y)", base_lr="0.01")
+    sound = codes(written("price").replace(")", ", keep=id)"), width="16", base_lr="0.01", epochs="60", batch_size="16")
+    assert not sound & {"leaking_column", "stuck_at_chance"}
