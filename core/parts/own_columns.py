@@ -163,7 +163,7 @@ def _text(cells: Sequence[str], present: list[str], context: Context) -> Use:
 
 
 def _gaps(gaps: int) -> list[str]:
-    return [f"{gaps:,} gaps filled with the median"] if gaps else []
+    return [f"{gaps:,} gap{'s' if gaps > 1 else ''} filled with the median"] if gaps else []
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -195,7 +195,8 @@ def odd(counts: Counter[str]) -> str:
         return ""
     common = ", ".join(f"{word[:40]!r} {count:,} ×" for word, count in counts.most_common(NAMED))
     more = " …" if len(counts) > NAMED else ""
-    return f"{counts.total():,} odd cells taken for gaps: {common}{more}"
+    cells = "1 odd cell taken for a gap" if counts.total() == 1 else f"{counts.total():,} odd cells taken for gaps"
+    return f"{cells}: {common}{more}"
 
 
 def gap_words(values: Sequence[float] | np.ndarray, gap: float) -> str:

@@ -115,7 +115,11 @@ def _bars(others: Mapping[str, float], y: alt.Y, logarithmic: bool) -> list[alt.
 
 
 def _bars_note(others: Mapping[str, float]) -> str:
-    return f"Dashed: what {', '.join(others)} get on the same rows." if others else ""
+    if not others:
+        return ""
+    *first, last = others
+    named = f"{', '.join(first)} and {last} get" if first else f"{last} gets"
+    return f"Dashed: what {named} on the same rows."
 
 
 def loss_ceiling(frame: pd.DataFrame) -> float:

@@ -50,7 +50,8 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
     for point, row in table.iterrows():
         rows = frame[number == point]
         found += schedule_faults(rows, row, _right_schedule(row))
-        found += _lost(rows, row) or _rate(rows, row) or _baseline(rows, row)
+        ends = analysis.runs[analysis.runs["run"].isin(rows["run"])]
+        found += _lost(rows, row) or _rate(rows, ends, row) or _baseline(rows, row)
         found += _clipping(rows, row)
     return found + unequal_peaks(frame)
 
@@ -77,10 +78,13 @@ def _lost(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
     return rates.diverged(f"{settings['label']}: ", lost, runs, step, "step", base_lr, _lower_lr(settings))
 
 
-def _rate(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
-    """A loss that ends above its start, or hardly moves while it still falls."""
+def _rate(rows: pd.DataFrame, ends: pd.DataFrame, settings: pd.Series) -> list[Finding]:
+    """A loss that ends above its start, epoch beside first updates, or hardly moves while it still falls.
+
+    ends  a row per run, as the summary has it
+    """
     runs = _per_run(rows)
-    failed = float((~(runs["last"] < runs["first"])).mean())
+    failed = float(ends["failed"].mean())
     falling = _falling(rows)
     progress = float((1.0 - runs["last"] / runs["first"]).median())
     evidence = {"runs": len(runs), "failed": failed, "progress": progress, "base_lr": float(settings["base_lr"])}

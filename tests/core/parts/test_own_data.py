@@ -517,7 +517,7 @@ def test_baselines_are_those_of_scikit_learn_on_the_same_rows_and_stand_in_the_s
             assert summary["guess_val_accuracy"] == pytest.approx(share / len(data.validation_labels))
         analysis = SCHEDULERS.analysis(frame)
         assert "boosting" in {label: value for label, value, _ in SCHEDULERS.headline(analysis)}["Beside baselines"]
-        assert "Dashed: what guessing, a linear model, boosting get" in SCHEDULERS.figures(analysis)["loss"].note
+        assert "Dashed: what guessing, a linear model and boosting get" in SCHEDULERS.figures(analysis)["loss"].note
 
 
 def test_guessing_and_leaks_are_found_and_a_sound_table_is_not_blamed():
