@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from core.analysis.baseline import validation_guess
+from core.analysis.baseline import guess_loss, validation_guess
 from core.analysis.points import group_by_settings
 from core.diagnosis import rates
 from core.diagnosis.columns import check_numbers
@@ -50,19 +50,20 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
     for point, row in table.iterrows():
         rows = frame[number == point]
         found += schedule_faults(rows, row, _right_schedule(row))
-        ends = analysis.runs[analysis.runs["run"].isin(rows["run"])]
-        found += _lost(rows, row) or _rate(rows, ends, row) or _baseline(rows, row)
+        found += _lost(rows, row) or _rate(rows, row) or _baseline(rows, row)
         found += _clipping(rows, row)
     return found + unequal_peaks(frame)
 
 
 def _per_run(rows: pd.DataFrame) -> pd.DataFrame:
-    """``first last worst diverged`` of every run's training loss."""
+    """``first last end worst diverged`` of every run's training loss; ``end`` is the mean of its last epoch."""
+    ending = rows[rows["epoch"] == rows.groupby("run")["epoch"].transform("max")]
     runs = rows.groupby("run", sort=False)
     return pd.DataFrame(
         {
             "first": runs["train_loss"].first(),
             "last": rows[~rows["run"].duplicated(keep="last")].set_index("run")["train_loss"],
+            "end": ending.groupby("run")["train_loss"].mean(),
             "worst": runs["train_loss"].max(),
             "diverged": runs["diverged"].any(),
         }
@@ -78,13 +79,11 @@ def _lost(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
     return rates.diverged(f"{settings['label']}: ", lost, runs, step, "step", base_lr, _lower_lr(settings))
 
 
-def _rate(rows: pd.DataFrame, ends: pd.DataFrame, settings: pd.Series) -> list[Finding]:
-    """A loss that ends above its start, epoch beside first updates, or hardly moves while it still falls.
-
-    ends  a row per run, as the summary has it
-    """
+def _rate(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
+    """A loss that ends above its start and above guessing, or hardly moves while it still falls."""
     runs = _per_run(rows)
-    failed = float(ends["failed"].mean())
+    bar = runs["first"].clip(lower=np.nan_to_num(guess_loss(settings["dataset"]), nan=0.0))
+    failed = float((~(runs["end"] < bar)).mean())
     falling = _falling(rows)
     progress = float((1.0 - runs["last"] / runs["first"]).median())
     evidence = {"runs": len(runs), "failed": failed, "progress": progress, "base_lr": float(settings["base_lr"])}
