@@ -55,6 +55,10 @@ class Upload:
         """Keeps it beside the store; ValueError says why it can't be kept."""
         kept_tables.keep(self.name, self.content)
 
+    def keep_reading(self, target: str, choices: Choices, reading: own_reading.Reading) -> None:
+        """Keeps what was read of it as well, so that nobody reads it again."""
+        own_reading.keep_as(self.digest, target, vars(choices), reading)
+
 
 def _written(path: str | None, target: str, digest: str, choices: Choices) -> str:
     arguments = {"path": path, "target": target, **vars(choices), "sha256": digest[: kept_tables.HASH_DIGITS]}
@@ -165,7 +169,7 @@ def dataset_label(text: str) -> str:
     """A table's short name: its file and its target; the text as it is where it can't be read."""
     try:
         part = DATASETS.parse(text)
-        name = _place(text).stem.removesuffix(f"-{part.arguments['sha256']}")
+        name = Path(kept_tables.own_name(_place(text))).stem
     except ValueError:
         return text
     kind = part.arguments["kind"]

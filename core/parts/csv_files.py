@@ -29,6 +29,7 @@ EVEN = 0.8  # share of rows of one length from which a separator is believed bef
 WORDS = ("", "?", "n/a", "na", "nan", "none", "null", "<na>", "nat")  # what people and programs write for a gap
 SPREADSHEET = ("#n/a", "#na", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!")
 MISSING = (*WORDS, *SPREADSHEET)
+_MISSING = frozenset(MISSING)
 LOOKED_AT = 20  # rows that tell the separator
 SEPARATOR_LINE = re.compile(r'"?sep=([\t;|,])"?\r?\n', re.IGNORECASE)
 
@@ -170,7 +171,7 @@ def _check_shape(path: str, lines: list[int], rows: list[list[str]]) -> None:
 
 
 def _present(column: Iterable[str]) -> tuple[str, ...]:
-    return tuple("" if cell.lower() in MISSING else cell for cell in column)
+    return tuple("" if cell.lower() in _MISSING else cell for cell in column)
 
 
 def _single_blanks(text: str) -> Iterator[str]:

@@ -44,6 +44,11 @@ def kept_path(sha256: str) -> Path:
     )
 
 
+def own_name(path: Path) -> str:
+    """A file's name as its owner knows it, without the hash under which it is kept."""
+    return re.sub(f"-[0-9a-f]{{{HASH_DIGITS}}}$", "", path.stem) + path.suffix
+
+
 def keep(name: str, content: bytes) -> str:
     """Keeps a table under its name and hash; the hash. ValueError says why it can't be kept."""
     digest = hashlib.sha256(content).hexdigest()

@@ -123,6 +123,8 @@ def _written(cells: Sequence[str], form: Form, delimiter: str) -> str:
     """How the numbers are written, where it is not as usual."""
     if delimiter in ";\t" and (unsure := doubt(cells, form)):
         return unsure
+    if form.plain:
+        return ""
     signs = Counter(sign for cell in set(cells) for sign in SIGNS.findall(cell)).most_common(1)
     words = [f"written with {signs[0][0]}"] if signs else []
     words += ["decimal commas"] if form.decimal == "," else []

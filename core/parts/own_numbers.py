@@ -73,8 +73,9 @@ def numbers_of(
     held = sum(counts[cell] for cell in {*read, *infinite})
     if not held or held < share * firm or (len(set(read.values())) < 2 and held < firm):
         return None
-    for cell, line in zip(cells, lines, strict=True):
-        if cell in infinite or abs(read.get(cell, 0.0)) > MAXIMUM_NUMBER:
+    huge = infinite | {cell for cell, value in read.items() if abs(value) > MAXIMUM_NUMBER}
+    for cell, line in zip(cells, lines, strict=True) if huge else ():
+        if cell in huge:
             raise ValueError(
                 f"csv: {path} has {cell} in column {name!r}, line {line}; numbers must be finite, at most 1e100"
             )

@@ -61,15 +61,20 @@ def read(file: str, own: Sheet) -> Reading:
     """A sheet, split and encoded."""
     table = split(own.inputs, own.labels, own_data.encoder(own))
     found = guess(table)
-    return Reading(table, own.class_counts, own.classes, found, own.leaks, tuple(story_of(Path(file).name, own, found)))
+    name = kept_tables.own_name(Path(file))
+    return Reading(table, own.class_counts, own.classes, found, own.leaks, tuple(story_of(name, own, found)))
 
 
 def keep(path: str | None, target: str, sha256: str | None, **choices: Any) -> None:
     """Keeps what was read beside the store, for the processes that come after."""
     file = file_of(path, sha256)
-    key = _key(digest_of(file), target, choices)
+    keep_as(digest_of(file), target, choices, reading(path, target, sha256, **choices))
+
+
+def keep_as(digest: str, target: str, choices: dict[str, Any], own: Reading) -> None:
+    """Keeps what was read of the file with this hash, unless it is kept already."""
+    key = _key(digest, target, choices)
     if kept_tables.read_facts(key) is None:
-        own = reading(path, target, sha256, **choices)
         kept_tables.keep_arrays(key, dict(zip(ARRAYS, own.table, strict=True)))
         facts = {name: getattr(own, name) for name in ("counts", "classes", "guess", "leaks", "story")}
         kept_tables.keep_facts(key, facts)

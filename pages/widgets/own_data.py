@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -64,7 +66,7 @@ def _uploaded(kind: core.Experiment, upload: core.Upload) -> None:
         width="stretch",
         key="use",
         on_click=_use,
-        args=(kind, upload, dataset),
+        args=(kind, upload, dataset, partial(upload.keep_reading, target, choices, reading)),
     )
     _story(reading.story)
 
@@ -113,11 +115,12 @@ def _story(story: tuple[Any, ...]) -> None:
         st.caption(f"**{core.plain(sentence.label)}**: {core.plain(sentence.text)}")
 
 
-def _use(kind: core.Experiment, upload: core.Upload, dataset: str) -> None:
+def _use(kind: core.Experiment, upload: core.Upload, dataset: str, keep_reading: Callable[[], None]) -> None:
     """Keeps the table and puts it into the form, with settings that fit any table."""
     prefix = f"{kind.name}:"
     try:
         upload.keep()
+        keep_reading()
     except ValueError as error:
         st.session_state[f"{prefix}not used"] = str(error)
         return

@@ -1,6 +1,7 @@
 """A user's own table: how it is read, what is said about it, what is refused, and that its content names the run."""
 
 import hashlib
+import html
 import io
 import math
 import subprocess
@@ -458,6 +459,10 @@ def test_what_became_of_a_table_is_said_in_the_same_words_everywhere(capsys):
     assert any(line.startswith("Left out: id (row numbers), name (text that never repeats)") for line in lines)
     assert lines[-1].startswith("To beat: a loss of 0.883 on the validation rows")
     assert not Path("data").exists()
+    sweep = SCHEDULERS.sweep({"dataset": written("price"), **SMALL})
+    analysis = SCHEDULERS.analysis(core.run("schedulers", dataset=written("price"), executor="inline", **SMALL))
+    report = core.report(SCHEDULERS, sweep, analysis, pd.DataFrame(), "script")
+    assert all(line.partition(": ")[2] in html.unescape(report) for line in lines)
 
 
 def test_a_data_frame_is_a_dataset_by_its_hash(tmp_path):
