@@ -195,8 +195,9 @@ class Registry(Generic[E]):
         for item in split_values(match["arguments"] or ""):
             argument, equals, value = (piece.strip() for piece in item.partition("="))
             if not equals:
-                first = [f"{argument.name}=…" for argument in entry.arguments if argument.default is None][:2]
-                example = f"{name}({', '.join(first or [f'{next(iter(known))}=…'])})" if known else name
+                needed = list(itertools.takewhile(lambda argument: argument.default is None, entry.arguments))
+                first = ", ".join(f"{argument.name}=…" for argument in needed or entry.arguments[:1])
+                example = f"{name}({first})" if known else name
                 raise ValueError(f"{name}: arguments are written as in {example}, but got {item.strip()!r}")
             if argument not in known:
                 if not known:
