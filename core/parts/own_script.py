@@ -21,8 +21,8 @@ def reading_code(path: str | None, target: str, sha256: str | None = None, **cho
     numbers = [place for place, use in own.uses.items() if use.kind == "number"]
     dates = {place: use for place, use in own.uses.items() if use.kind == "date"}
     forms = {place: _form(use.form) for place, use in own.uses.items() if use.form and not _usual(use.form)}
-    odd = bool(forms) or any(use.odd for use in own.uses.values())
-    helped = odd or (own.goal.form is not None and (bool(own.left_out) or not _usual(own.goal.form)))
+    odd = any(use.form and (use.odd or not use.form.plain) for use in own.uses.values())
+    helped = odd or not _plain_answer(own)
     lines = ["import csv", *(["import math", "import re"] if helped and not dates else [])]
     lines += ["import math", *(["import re"] if helped else []), "from datetime import datetime"] if dates else []
     lines += ["import numpy as np", f"FILE = {_source(file_of(path, sha256))}"]
@@ -90,7 +90,7 @@ def _rows(own: Sheet) -> list[str]:
         f"rows = [{strip} for row in rows{'[1:]' if cells.headed else ''}]",
         "rows = [row for row in rows if row[TARGET]]  # those without a target are left out",
     ]
-    if own.goal.form is not None and (own.left_out or not _usual(own.goal.form)):
+    if not _plain_answer(own):
         lines.append(f"rows = [row for row in rows if not math.isnan({_answer(own)})]  # nor with odd ones")
     if own.left_out and own.goal.classes:
         lines.append(_listed("LEFT_OUT", [_source(word) for word in own.left_out], "{}"))
@@ -107,11 +107,16 @@ def _spelled(own: Sheet) -> dict[int, dict[str, str]]:
     return spelled | ({own.target: own.goal.spellings} if own.goal.spellings else {})
 
 
+def _plain_answer(own: Sheet) -> bool:
+    """Whether the target is text, or numbers that Python reads as they are."""
+    return own.goal.form is None or (own.goal.form.plain and not own.left_out)
+
+
 def _answer(own: Sheet) -> str:
     form = own.goal.form
     if form is None:
         return "row[TARGET]"
-    if not own.left_out and _usual(form):
+    if _plain_answer(own):
         return "float(row[TARGET])"
     return f"number(row[TARGET]{'' if _usual(form) else f', {_form(form)[1:-1]}'})"
 

@@ -3,12 +3,13 @@
 import io
 import random
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from core.parts import csv_files, own_data
+from core.parts import csv_files, own_data, own_script
 
 RNG = np.random.default_rng(0)
 ROWS = 120
@@ -259,3 +260,19 @@ def test_pandas_agrees_on_what_is_a_number():
     frame = pd.read_csv(io.StringIO(table(a=swapped(COUNT, "#N/A", "<NA>"), b=NUMBER)))
     own = read(table(a=swapped(COUNT, "#N/A", "<NA>"), b=NUMBER))
     np.testing.assert_array_equal(own.inputs.astype(float), frame[["x", "a", "b"]].to_numpy(float))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_lines_of_a_plain_script_read_it_alike(name, tmp_path, monkeypatch):
+    content, choices, *_ = TABLES[name]
+    monkeypatch.chdir(tmp_path)
+    Path("made.csv").write_bytes(content.encode() if isinstance(content, str) else content)
+    given = {"target": "y", **choices}
+    own, read_by_script = own_data.sheet("made.csv", **given), {}
+    exec(own_script.reading_code("made.csv", **given), read_by_script)
+    np.testing.assert_array_equal(read_by_script["labels"], own.labels)
+    width = own.inputs.shape[1] - len(own.texts)
+    np.testing.assert_array_equal(
+        read_by_script["inputs"][:, :width].astype(float), own.inputs[:, :width].astype(float)
+    )
+    np.testing.assert_array_equal(read_by_script["inputs"][:, width:], own.inputs[:, width:])
