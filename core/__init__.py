@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _EXPORTS = {
+    "core.analysis.baseline": ("lacking",),
     "core.analysis.points": ("varying_settings",),
     "core.analysis.statistics": ("comparison", "readable"),
     "core.diagnosis.finding": ("Finding",),
@@ -66,13 +67,16 @@ _EXPORTS = {
     ),
     "core.traces.charts": ("trace_charts",),
     "core.uploads": (
+        "Choices",
         "Upload",
+        "csv",
         "dataset_label",
         "dataset_shape",
         "file_marks",
         "foreign_tables",
-        "kept_sheet",
         "own_tables",
+        "story",
+        "table",
     ),
     "core.words": ("plain", "three_digits"),
 }
@@ -144,7 +148,7 @@ def compute(
     crew = Workers(pool(executor, workers))
     results = Store(store, checked_device(device))
     try:
-        run_job(Jobs(crew).submit(sweep, results, fresh), watch)
+        run_job(Jobs(crew).submit(sweep, results, fresh, baselines=False), watch)
         return stored_table(sweep, results)
     finally:
         crew.stop()
@@ -188,17 +192,26 @@ def code(name: str, /, **settings: object) -> str:
 
 
 def charts(name: str, frame: pd.DataFrame) -> dict[str, alt.Chart]:
-    """The charts of a frame of the experiment ``name``, by their names."""
+    """The charts of a frame of the experiment ``name``, by their names; baselines that they draw are measured once."""
+    from core.analysis.baseline import measure
     from core.experiments import experiment
 
+    measure(_trained_on(frame))
     kind = experiment(name)
     return {label: figure.titled() for label, figure in kind.figures(kind.analysis(frame)).items()}
 
 
+def _trained_on(frame: pd.DataFrame) -> list[object]:
+    """The datasets of a frame that tells how trainings end on validation rows; none of another frame."""
+    return list(frame["dataset"].unique()) if {"dataset", "val_loss"} <= set(frame.columns) else []
+
+
 def summary(frame: pd.DataFrame, runs: bool = False) -> pd.DataFrame:
     """The frame's summary: a row per setting and measure, or with ``runs`` a row per run."""
+    from core.analysis.baseline import measure
     from core.experiments import experiment, experiment_of
 
+    measure(_trained_on(frame))
     analysis = experiment(experiment_of(frame)).analysis(frame)
     return analysis.runs if runs else analysis.summary
 

@@ -188,6 +188,8 @@ def _run(arguments: argparse.Namespace) -> None:
     target = None if arguments.out == "-" else files.check_output(arguments.out)
     checked_device(arguments.device)
     sweep.points  # noqa: B018  # an impossible combination is refused before anything is opened
+    if not arguments.quiet:
+        _say_tables(sweep)
     if arguments.dry_run:
         _say_cost(sweep, arguments)
         return
@@ -201,13 +203,19 @@ def _run(arguments: argparse.Namespace) -> None:
         watch=None if arguments.quiet else _Reporter(),
     )
     if arguments.summary:
-        analysis = kind.analysis(tables.to_frame(table))
-        summary = analysis.runs if arguments.summary == "runs" else analysis.summary
+        summary = core.summary(tables.to_frame(table), arguments.summary == "runs")
         if target is None and sys.stdout.isatty():
             print(core.readable(summary, kind.settings.names()))
             return
         table = tables.from_frame(summary)
     _deliver(table, target)
+
+
+def _say_tables(sweep: core.Sweep) -> None:
+    """What became of each table of one's own, on standard error."""
+    for text in sweep.axes.get("dataset", ()):
+        for sentence in core.story(text):
+            print(sentence, file=sys.stderr)
 
 
 def _say_cost(sweep: core.Sweep, arguments: argparse.Namespace) -> None:
@@ -232,7 +240,7 @@ class _Reporter:
     """Progress on standard error: one line that renews itself on a terminal, a line now and then elsewhere."""
 
     def __init__(self) -> None:
-        self._last = 0.0
+        self._last, self._said = 0.0, ""
         self._terminal = sys.stderr.isatty()
 
     def __call__(self, job: Job) -> None:
@@ -246,6 +254,9 @@ class _Reporter:
         elif not job.running:
             text += f": {progress.stored:,} from the store, {progress.computed:,} computed in {progress.seconds:.1f} s"
             text += f"; {progress.damaged:,} damaged rows replaced" if progress.damaged else ""
+        if text == self._said:
+            return
+        self._said = text
         end = "\r" if self._terminal and job.running else "\n"
         print(f"{text:79}" if self._terminal else text, end=end, file=sys.stderr, flush=True)
 

@@ -264,6 +264,28 @@ _ALL = (
         "validation accuracy after the last epoch",
     ),
     Column(
+        "final_val_balanced_accuracy",
+        "float64",
+        "mean share over classes",
+        "final balanced validation accuracy",
+        "balanced validation accuracy after the last epoch: each class counts alike, however few its rows",
+    ),
+    *(
+        Column(
+            f"{name}_val_{measure}",
+            "float64",
+            unit,
+            f"validation {measure} of {label}",
+            f"what {label} gets on the same validation rows",
+        )
+        for name, label in (
+            ("guess", "guessing"),
+            ("linear", "logistic or ridge regression"),
+            ("boosting", "histogram boosting"),
+        )
+        for measure, unit in (("loss", ""), ("accuracy", "share of rows"))
+    ),
+    Column(
         "epochs_to_bar",
         "float64",
         "epochs",

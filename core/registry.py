@@ -191,10 +191,13 @@ class Part(Generic[E]):
 
 
 class Registry(Generic[E]):
-    """The entries of one kind, in the order in which people should meet them."""
+    """The entries of one kind, in the order in which people should meet them.
 
-    def __init__(self, kind: str, *entries: E) -> None:
-        self.kind = kind
+    hint  takes a name that is not known, or "" for a value that is no text, and says what was meant, perhaps
+    """
+
+    def __init__(self, kind: str, *entries: E, hint: Callable[[str], str] = lambda name: "") -> None:
+        self.kind, self.hint = kind, hint
         self.entries = {entry.name: entry for entry in entries}
         assert len(self.entries) == len(entries), f"two entries of the {kind} registry share a name"
         self.parse = lru_cache(maxsize=4096)(self._parse)
@@ -215,7 +218,8 @@ class Registry(Generic[E]):
             )
         name = match["name"]
         if name not in self.entries:
-            raise ValueError(unknown(self.kind, name, list(self.entries)))
+            meant = self.hint(text.strip())
+            raise ValueError(unknown(self.kind, name, list(self.entries)) + (f"; {meant}" if meant else ""))
         entry = self.entries[name]
         known = {argument.name: argument for argument in entry.arguments}
         values: dict[str, Value] = {argument.name: argument.default for argument in entry.arguments}
@@ -223,7 +227,9 @@ class Registry(Generic[E]):
         for item in split_values(match["arguments"] or ""):
             argument, equals, value = (piece.strip() for piece in item.partition("="))
             if not equals:
-                example = f"{name}({entry.arguments[0].name}=…)" if known else name
+                needed = list(itertools.takewhile(lambda argument: argument.default is None, entry.arguments))
+                first = ", ".join(f"{argument.name}=…" for argument in needed or entry.arguments[:1])
+                example = f"{name}({first})" if known else name
                 raise ValueError(f"{name}: arguments are written as in {example}, but got {item.strip()!r}")
             if argument not in known:
                 if not known:

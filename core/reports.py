@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from core.frames import COLUMNS
+from core.uploads import story
 from core.words import three_digits
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from core.diagnosis.finding import Finding
     from core.experiments import Analysis, Experiment
+    from core.parts.own_story import Sentence
     from core.plotting.figure import Figure
     from core.sweeps import Sweep
 
@@ -63,6 +65,7 @@ def report(
         interval_note="Mean over seeds, with its 95 % interval (Student's t; of pooled fits the jackknife's, of shares Wilson's).",
         shown_rows=SHOWN_ROWS,
         cell=lambda value: three_digits(value) if isinstance(value, float) else str(value),
+        story=[sentence for text in sweep.axes.get("dataset", ()) for sentence in _story(text)],
         settings=[(name, text, meanings[name]) for name, text in sweep.link().items()],
         script=script,
         runs=analysis.frame["run"].nunique(),
@@ -71,6 +74,14 @@ def report(
         made=time.strftime("%Y-%m-%d %H:%M"),
         library=_library(),
     )
+
+
+def _story(dataset: str) -> Sequence[Sentence]:
+    """What became of a table of one's own; nothing where it is gone by now."""
+    try:
+        return story(dataset)
+    except ValueError:
+        return ()
 
 
 @lru_cache(maxsize=1)

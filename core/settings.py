@@ -41,7 +41,9 @@ class PartLimits(Limits):
 
     def _part(self, given: object) -> Part:
         if not isinstance(given, str):
-            raise ValueError(f"must be text such as {next(iter(self.registry)).name}, but got {given!r}")
+            hint = f"; {self.registry.hint('')}" if hasattr(given, "columns") and self.registry.hint("") else ""
+            got = type(given).__name__ if hint else repr(given)
+            raise ValueError(f"must be text such as {next(iter(self.registry)).name}, but got {got}{hint}")
         return self.registry.parse(given)
 
 

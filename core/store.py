@@ -20,9 +20,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from core.parts.kept_tables import default_path
+
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x47524C41  # "GRLA", in the header of our files
-DEFAULT_PATH = ".gradient_lab/results.sqlite"
 MADE_BY = ("torch", "numpy", "scikit-learn")  # what a run's numbers depend on
 HEADER_BYTES = 100  # of any SQLite file
 CHUNK = 500  # ids per query; SQLite takes 999 variables everywhere
@@ -73,11 +74,6 @@ class Found(NamedTuple):
 
 class StoreError(ValueError):
     """The store can't be used; the message says why and what to do."""
-
-
-def default_path() -> str:
-    """Where the store is, unless a command says otherwise."""
-    return os.environ.get("GRADIENT_LAB_STORE") or DEFAULT_PATH
 
 
 def versions() -> str:

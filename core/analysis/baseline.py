@@ -1,12 +1,19 @@
-"""What guessing gets: the bar that a training must pass."""
+"""What guessing and other models get: the bars that a training should pass."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from contextlib import suppress
 
 import pandas as pd
 
+from core.parts import baselines
 from core.parts.datasets import shape_of
+from core.parts.splits import Guess
+from core.words import three_digits
+
+MODELS = {"guess": "guessing", "linear": "a linear model", "boosting": "boosting"}
 
 
 def majority(frame: pd.DataFrame) -> float:
@@ -14,13 +21,17 @@ def majority(frame: pd.DataFrame) -> float:
 
     NaN too for a user's own table that is not here, or has changed: a frame can be read without its data.
     """
-    names = frame["dataset"].unique()
-    if len(names) != 1 or not isinstance(names[0], str):
-        return math.nan
+    name = _one_dataset(frame)
     try:
-        return shape_of(names[0]).majority
+        return shape_of(name).majority if name else math.nan
     except ValueError:
         return math.nan
+
+
+def _one_dataset(frame: pd.DataFrame) -> str:
+    """The frame's dataset; empty for several, or none."""
+    names = list(frame["dataset"].unique()) if "dataset" in frame else []
+    return names[0] if len(names) == 1 and isinstance(names[0], str) else ""
 
 
 def guess_loss(dataset: object) -> float:
@@ -29,3 +40,68 @@ def guess_loss(dataset: object) -> float:
         return shape_of(str(dataset)).guess_loss
     except ValueError:
         return math.nan
+
+
+def validation_guess(dataset: str) -> Guess:
+    """What guessing gets on the validation rows, as measured or, of scikit-learn's own tables, by the shares of all rows.
+
+    ValueError for what is no dataset, or a user's own table that is not here.
+    """
+    data = shape_of(dataset)
+    return data.measured or Guess(data.guess_loss, data.majority)
+
+
+def lacking(datasets: Iterable[object]) -> list[str]:
+    """The tables among the datasets whose baselines were not measured yet."""
+    names = dict.fromkeys(str(name) for name in datasets)
+    return [name for name in names if baselines.has_baselines(name) and baselines.kept(name) is None]
+
+
+def measure(datasets: Iterable[object]) -> None:
+    """Measures the baselines of the tables among the datasets that were not measured before."""
+    for name in lacking(datasets):
+        with suppress(ValueError):  # a user's own table that is not here
+            baselines.keep(name, baselines.measured(name))
+
+
+def per_run(datasets: pd.Series) -> pd.DataFrame:
+    """The baselines of each run's dataset, a column each; NaN where they were not measured."""
+    known = {name: baselines.kept(str(name)) or {} for name in datasets.unique()}
+    return pd.DataFrame(
+        {name: [known[own].get(name, math.nan) for own in datasets] for name in baselines.NAMES},
+        index=datasets.index,
+        dtype=float,
+    )
+
+
+def bars(frame: pd.DataFrame, measure: str) -> dict[str, float]:
+    """What each baseline gets of ``val_loss`` or ``val_accuracy`` on the frame's one dataset; none for other measures."""
+    if measure not in baselines.MEASURES:
+        return {}
+    found = baselines.kept(_one_dataset(frame)) or {}
+    named = {label: found.get(f"{name}_{measure}", math.nan) for name, label in MODELS.items()}
+    return {label: value for label, value in named.items() if math.isfinite(value)}
+
+
+def standing(frame: pd.DataFrame, mean: float, measure: str) -> tuple[str, str]:
+    """``beats guessing, not boosting``, and the numbers of it; ``–`` where no baseline was measured.
+
+    mean  ``val_loss`` or ``val_accuracy`` of the frame's best setting, over seeds
+    """
+    found = bars(frame, measure)
+    if not found:
+        return "–", "No baseline was measured on these rows: they are with the first sweep over a table."
+    sign = -1.0 if measure == "val_loss" else 1.0
+    equal = [label for label, value in found.items() if math.isclose(mean, value)]
+    beaten = [label for label, value in found.items() if label not in equal and sign * mean > sign * value]
+    others = [label for label in found if label not in (*beaten, *equal)]
+    groups = (("beats", beaten), ("equals", equal), ("not" if beaten else "does not beat", others))
+    words = [f"{verb} {_listed(labels)}" for verb, labels in groups if labels]
+    shown = "{:.1%}".format if measure == "val_accuracy" else three_digits
+    numbers = ", ".join(f"{label} {shown(value)}" for label, value in found.items())
+    what = "accuracy" if measure == "val_accuracy" else "loss"
+    return ", ".join(words), f"The best mean validation {what} is {shown(mean)}; on the same rows: {numbers}."
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -30,8 +30,8 @@ class Jobs:
         """All jobs that still compute."""
         return [job for job in list(self._jobs.values()) if job.running]
 
-    def submit(self, sweep: Sweep, store: Store, fresh: bool = False) -> Job:
-        """The job that computes this sweep: the running one, or a new one."""
+    def submit(self, sweep: Sweep, store: Store, fresh: bool = False, baselines: bool = True) -> Job:
+        """The job that computes this sweep, and what it must beat: the running one, or a new one."""
         with self._lock:
             previous = self.find(sweep, store)
             if previous is not None and previous.running and not previous.cancelled:
@@ -41,7 +41,7 @@ class Jobs:
             def work() -> None:
                 if previous is not None:
                     previous.wait()  # a cancelled job may still be putting its last tasks away
-                run_sweep(job, self.workers, fresh)
+                run_sweep(job, self.workers, fresh, baselines=baselines)
 
             thread = threading.Thread(target=work, daemon=True, name=f"job {sweep.key[:8]}")
             self._jobs[sweep.key, str(store.path)] = job

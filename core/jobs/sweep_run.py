@@ -8,11 +8,14 @@ from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from typing import NamedTuple
 
+from core.analysis.baseline import lacking
 from core.experiments import experiment
 from core.jobs.estimates import START_SECONDS
 from core.jobs.job import Job
 from core.jobs.workers import RETRIES, Workers, compute
+from core.parts.baselines import keep, measured
 from core.settings import Run
+from core.uploads import keep_readings
 
 KILLED = (
     f"a worker process was killed {RETRIES} times on the same task, perhaps for lack of memory; "
@@ -20,16 +23,22 @@ KILLED = (
 )
 
 
-def run_sweep(job: Job, workers: Workers, fresh: bool = False, window: int | None = None) -> None:
+def run_sweep(
+    job: Job, workers: Workers, fresh: bool = False, window: int | None = None, baselines: bool = False
+) -> None:
     """Computes what the store lacks of a sweep, to the end, until cancelled or until it fails; keeps ``job.progress``.
 
-    fresh   compute every run again
-    window  tasks that are under way at once; twice the pool's size unless told otherwise
+    fresh      compute every run again
+    window     tasks that are under way at once; twice the pool's size unless told otherwise
+    baselines  measure what the trainings must beat as well, once for each table
     """
     progress = job.progress
     started = time.monotonic()
     try:
-        SweepRun(job, workers, window or 2 * workers.pool.size).run(fresh)
+        own = SweepRun(job, workers, window or 2 * workers.pool.size)
+        own.run(fresh)
+        if baselines:
+            own.measure_baselines()
         progress.state = "cancelled" if job.cancelled and progress.finished < progress.total else "done"
     except ValueError as error:
         progress.error, progress.state = str(error), "failed"
@@ -68,6 +77,15 @@ class SweepRun:
             if self.job.cancelled:
                 self.withdraw()
 
+    def measure_baselines(self) -> None:
+        """What the trainings must beat on each table, measured by a worker where it was not before."""
+        sweep = self.job.sweep
+        if "val_loss" not in experiment(sweep.experiment).measures:
+            return
+        for dataset in lacking(sweep.axes.get("dataset", ())):
+            if not self.job.cancelled:
+                keep(dataset, self.workers.call(measured, dataset))
+
     def missing(self, fresh: bool) -> list[Run]:
         """The runs that the store lacks, or all of them; what it holds is checked, so that damage is mended now."""
         sweep, store, progress = self.job.sweep, self.job.store, self.job.progress
@@ -75,6 +93,7 @@ class SweepRun:
         ids = sweep.ids
         if fresh or store.count(ids) < len(ids):
             self.workers.prestart()  # they start while this process looks what is missing
+            keep_readings(sweep.axes.get("dataset", ()))
         stored: set[str] = set()
         if not fresh:
             intact = store.find(ids)

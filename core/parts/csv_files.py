@@ -1,8 +1,9 @@
 """A CSV file as cells: its encoding, its separator, its header and its rows.
 
-UTF-8; the separator is the one of comma, semicolon and tab into which the first rows fall most evenly, or what a first line
-such as ``sep=;`` says, which spreadsheets write. Blank lines don't count; cells are stripped; empty cells and ? NA N/A NaN
-null None (in any case) are missing. Files are known by the SHA-256 of their bytes.
+UTF-8, else what ``encodings`` makes of it. The separator is the one of tab, semicolon, pipe and comma into which the
+first rows fall most evenly, else blanks, or what a first line such as ``sep=;`` says, which spreadsheets write. Blank
+lines don't count; cells are stripped; empty cells and the words in MISSING (in any case) are missing. Columns of one name
+are numbered as pandas does. Files are known by the SHA-256 of their bytes.
 """
 
 from __future__ import annotations
@@ -11,31 +12,48 @@ import csv
 import hashlib
 import io
 import re
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-MAXIMUM_BYTES = 10 * 2**20
-MAXIMUM_ROWS = 100_000
+from core.parts.encodings import decoded
+from core.parts.headers import missing_header, numbered
+
+MAXIMUM_BYTES = 50 * 2**20
 # of two that fit alike the first is taken: a comma is a decimal sign sooner than a semicolon is part of a cell
-DELIMITERS = "\t;,"
-MISSING = ("", "?", "n/a", "na", "nan", "none", "null")
+DELIMITERS = "\t;|,"
+BLANK = " "
+EVEN = 0.8  # share of rows of one length from which a separator is believed before blanks are
+WORDS = ("", "?", "n/a", "na", "nan", "none", "null", "<na>", "nat")  # what people and programs write for a gap
+SPREADSHEET = ("#n/a", "#na", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!")
+MISSING = (*WORDS, *SPREADSHEET)
+_MISSING = frozenset(MISSING)
 LOOKED_AT = 20  # rows that tell the separator
-SEPARATOR_LINE = re.compile(r'"?sep=([\t;,])"?\r?\n', re.IGNORECASE)
+SEPARATOR_LINE = re.compile(r'"?sep=([\t;|,])"?\r?\n', re.IGNORECASE)
 
 
 class Cells(NamedTuple):
     """A file's content.
 
-    opening  lines before the header: 1 where the first names the separator
-    rows     (number of its last line in the file, its cells, "" where one is missing)
+    encoding  as Python calls it
+    opening   lines before the first row: 1 where one names the separator
+    headed    whether the first row holds the columns' names
+    lines     the number of each row's last line in the file
+    columns   the cells of each column, "" where one is missing
+    words     what was written in the missing cells of a column that are not empty, each once per cell
     """
 
+    encoding: str
     delimiter: str
     opening: int
+    headed: bool
     header: list[str]
-    rows: list[tuple[int, list[str]]]
+    lines: list[int]
+    columns: list[tuple[str, ...]]
+    words: list[list[str]]
+    why: str = ""  # it is read without a header
 
 
 def digest_of(path: str) -> str:
@@ -59,12 +77,12 @@ def _digest(path: str, *version: int) -> str:
 
 
 @lru_cache(maxsize=1)  # of a large file it takes some 100 MB
-def cells_of(path: str, digest: str) -> Cells:
+def cells_of(path: str, digest: str, header: str = "auto") -> Cells:
     """The file's cells; ``digest`` is its hash. ValueError with one sentence where it is no table."""
     content = Path(path).read_bytes()
     if hashlib.sha256(content).hexdigest() != digest:
         raise ValueError(f"csv: {path} is changing while it is read; try again")
-    return parsed(path, content)
+    return parsed(path, content, header)
 
 
 def _check_size(path: str, size: int) -> None:
@@ -73,61 +91,102 @@ def _check_size(path: str, size: int) -> None:
         raise ValueError(f"csv: {path} is too large: {size / 2**20:,.1f} MB, and the limit is {limit}")
 
 
-def parsed(path: str, content: bytes) -> Cells:
-    """The cells of ``content``, which sentences call ``path``; ValueError where it is no table."""
+def parsed(path: str, content: bytes, header: str = "auto") -> Cells:
+    """The cells of ``content``, which sentences call ``path``; ValueError where it is no table.
+
+    header  ``yes``: the first row holds names; ``no``: it does not; ``auto``: told from what stands there
+    """
     _check_size(path, len(content))
-    text = _text(path, content)
+    encoding, text = decoded(path, content)
+    if not text.strip():
+        raise ValueError(f"csv: {path} is empty: it needs a line with the columns' names, and rows below it")
     named = SEPARATOR_LINE.match(text)
-    delimiter, text = (named[1], text[named.end() :]) if named else (_separator(text), text)
     opening = 1 if named else 0
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+    delimiter, text = (named[1], text[named.end() :]) if named else (_separator(text), text)
+    lines, rows = _rows(path, text, delimiter, opening)
+    _square(rows)
+    width = len(rows[0])
+    if width == 1:
+        raise ValueError(
+            f"csv: {path} has one column, {' '.join(rows[0][0].split())!r}, and it takes two at least: "
+            "separate cells by commas, semicolons, tabs, pipes or blanks"
+        )
+    _check_shape(path, lines, rows)
+    columns = [tuple(column) for column in zip(*rows, strict=True)]
+    why = missing_header(columns) if header == "auto" else "as header=no says" if header == "no" else ""
+    if why:
+        names = [f"column {place}" for place in range(1, width + 1)]
+    else:
+        names = numbered([column[0] for column in columns])
+        if len(rows) == 1:
+            raise ValueError(f"csv: {path} has a header and no rows below it")
+    first = 0 if why else 1
+    cells = [_present(column[first:]) for column in columns]
+    words = [
+        [cell for cell, kept in zip(column[first:], present, strict=True) if cell and not kept]
+        for column, present in zip(columns, cells, strict=True)
+    ]
+    return Cells(encoding, delimiter, opening, not why, names, lines[first:], cells, words, why)
+
+
+def _rows(path: str, text: str, delimiter: str, opening: int) -> tuple[list[int], list[list[str]]]:
+    """The number of each row's last line, and its cells, stripped."""
+    reader = csv.reader(
+        _single_blanks(text) if delimiter == BLANK else io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        skipinitialspace=True,
+        strict=True,
+    )
+    lines, rows = [], []
     try:
-        rows = [(reader.line_num + opening, row) for row in reader if row not in ([], [""])]
+        for row in reader:
+            if row not in ([], [""]):
+                lines.append(reader.line_num + opening)
+                rows.append([cell.strip() for cell in row])
     except csv.Error as error:
         raise ValueError(f"csv: {path} can't be read as CSV: line {reader.line_num + opening}, {error}") from None
     if not rows:
         raise ValueError(f"csv: {path} is empty: it needs a line with the columns' names, and rows below it")
-    header = [" ".join(name.split()) for name in rows[0][1]]
-    header = [name or f"column {place}" for place, name in enumerate(header, start=1)]
-    if len(header) == 1:
-        raise ValueError(
-            f"csv: {path} has one column, {header[0]!r}, and it takes two at least: separate cells by commas, semicolons or tabs"
-        )
-    for place, name in enumerate(header):
-        if name in header[:place]:
-            raise ValueError(f"csv: {path} has two columns named {name!r}; rename one")
-    if len(rows) == 1:
-        raise ValueError(f"csv: {path} has a header and no rows below it")
-    if len(rows) - 1 > MAXIMUM_ROWS:
-        raise ValueError(f"csv: {path} is too large: {len(rows) - 1:,} rows, and the limit is {MAXIMUM_ROWS:,}")
-    for line, row in rows:
-        if len(row) != len(header):
+    return lines, rows
+
+
+def _square(rows: list[list[str]]) -> None:
+    """Mends, in place, a header that names no row numbers, as R writes it, and empty cells behind the last column."""
+    width = len(rows[0])
+    longer = {len(row) for row in rows[1:]}
+    if longer == {width + 1} and not any(row[-1] for row in rows[1:]):
+        for row in rows[1:]:
+            del row[-1]
+    elif longer == {width + 1}:
+        rows[0].insert(0, "")
+
+
+def _check_shape(path: str, lines: list[int], rows: list[list[str]]) -> None:
+    """ValueError where rows are of different lengths."""
+    width = len(rows[0])
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) != width:
             cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
-            raise ValueError(f"csv: {path} is ragged: line {line} has {cells}, and the header has {len(header)}")
-    return Cells(delimiter, opening, header, [(line, [_present(cell) for cell in row]) for line, row in rows[1:]])
+            raise ValueError(f"csv: {path} is ragged: line {line} has {cells}, and the header has {width}")
 
 
-def _text(path: str, content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ValueError(f"csv: {path} is text in UTF-16; save it as CSV in UTF-8")
-    if b"\0" in content:
-        raise ValueError(f"csv: {path} is no text file: it holds binary data; save the table as CSV in UTF-8")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"csv: {path} is not UTF-8 text; save it as CSV in UTF-8") from None
-    if not text.strip():
-        raise ValueError(f"csv: {path} is empty: it needs a line with the columns' names, and rows below it")
-    return text
+def _present(column: Iterable[str]) -> tuple[str, ...]:
+    return tuple("" if cell.lower() in _MISSING else cell for cell in column)
+
+
+def _single_blanks(text: str) -> Iterator[str]:
+    """The lines with single blanks within and none around."""
+    return (" ".join(line.split()) for line in io.StringIO(text))
 
 
 def _separator(text: str) -> str:
     """The separator into which the first rows fall most evenly, and of those the one that makes most columns."""
 
     def fit(delimiter: str) -> tuple[float, int]:
+        lines = _single_blanks(text) if delimiter == BLANK else io.StringIO(text, newline="")
         counts = []
         try:
-            for row in islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), LOOKED_AT):
+            for row in islice(csv.reader(lines, delimiter=delimiter, skipinitialspace=True), LOOKED_AT):
                 counts += [len(row)] if row else []
         except csv.Error:
             pass  # what was read tells enough
@@ -135,9 +194,5 @@ def _separator(text: str) -> str:
             return 0.0, 0
         return counts.count(counts[0]) / len(counts), counts[0]
 
-    return max(DELIMITERS, key=fit)
-
-
-def _present(cell: str) -> str:
-    cell = cell.strip()
-    return "" if cell.lower() in MISSING else cell
+    best = max(DELIMITERS, key=fit)
+    return BLANK if fit(best)[0] < EVEN and fit(BLANK)[0] == 1.0 else best

@@ -1,7 +1,7 @@
 """Datasets: drawn anew for each run, or a table that is the same for every run.
 
 Tables are split once, by ``train_test_split(test_size=0.2, random_state=0)``, stratified by class, and standardized on
-their training part; a target that is a number is standardized too. The real ones ship with scikit-learn.
+their training part; a target that is a number is standardized too (``splits``). The real ones ship with scikit-learn.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.parts import own_data
+from core.parts import own_data, own_reading, own_script
+from core.parts.own_target import KINDS
+from core.parts.splits import Guess, Table, split
 from core.registry import Argument, Entry, Part, Registry, Value
 
 BATCH_SIZE = 64  # where nothing else is asked for, and the rows suffice
@@ -27,6 +29,7 @@ class DataShape(NamedTuple):
     length    time steps of a sequence; 0: the rows of a table
     counts    rows of each class; empty where the target is a number
     guess     the loss of guessing a number: its variance, 1 where it is standardized
+    measured  what guessing gets on the validation rows, where that was measured
     """
 
     features: int | None
@@ -35,6 +38,7 @@ class DataShape(NamedTuple):
     length: int = 0
     counts: tuple[int, ...] = ()
     guess: float = math.nan
+    measured: Guess | None = None
 
     @property
     def majority(self) -> float:
@@ -53,15 +57,6 @@ class DataShape(NamedTuple):
         return max(1, self.classes)
 
 
-class Table(NamedTuple):
-    """A standardized table: inputs (rows, features) in float32; labels (rows,) in int64, or numbers in float32."""
-
-    train_inputs: np.ndarray
-    train_labels: np.ndarray
-    validation_inputs: np.ndarray
-    validation_labels: np.ndarray
-
-
 @dataclass(frozen=True, kw_only=True)
 class Dataset(Entry):
     """A dataset. Both functions take the entry's arguments by name.
@@ -70,6 +65,7 @@ class Dataset(Entry):
     rows    () -> inputs (rows, columns), labels (rows,); None where each run draws its own
     scaler  () -> the scikit-learn transformer that makes features of inputs, fitted on the training part;
             ``scaler_code`` gives the lines of a plain script that set ``scaler`` to it, the call that makes it last
+    table   () -> the same split and standardized, where that is at hand; else it is made from rows and scaler
     whole   trained and validated on all rows, as they are: too few to split
     code    () -> the lines of a plain script that set ``inputs`` and ``labels``: those of ``rows``, or one run's batch
             of BATCH_SIZE rows, FEATURES and CLASSES from ``generator(stream)``, inputs and labels in a line each
@@ -78,6 +74,7 @@ class Dataset(Entry):
     shape: Callable[..., DataShape]
     rows: Callable[..., tuple[np.ndarray, np.ndarray]] | None = None
     scaler: Callable[..., Any] = lambda **_: _standard_scaler()
+    table: Callable[..., Table] | None = None
     scaler_code: Callable[..., str] = lambda **_: SCALER_CODE
     whole: bool = False
     code: Callable[..., str]
@@ -102,27 +99,13 @@ def _table(name: str, arguments: tuple[tuple[str, Value], ...], scaled: bool = T
     if entry.whole:
         inputs, labels = inputs.astype(np.float32), labels.astype(np.int64)
         return Table(inputs, labels, inputs, labels)
-    from sklearn.model_selection import train_test_split
-
-    classifies = not np.issubdtype(labels.dtype, np.floating)
-    train, validation, train_labels, validation_labels = train_test_split(
-        inputs, labels, test_size=0.2, random_state=0, stratify=labels if classifies else None
-    )
-    if classifies:
-        train_labels, validation_labels = train_labels.astype(np.int64), validation_labels.astype(np.int64)
-    else:
-        mean, spread = train_labels.mean(), train_labels.std() or 1.0
-        train_labels = ((train_labels - mean) / spread).astype(np.float32)
-        validation_labels = ((validation_labels - mean) / spread).astype(np.float32)
-    if scaled:
-        scaler = entry.scaler(**given).fit(train)
-        train, validation = scaler.transform(train), scaler.transform(validation)
-    return Table(train.astype(np.float32), train_labels, validation.astype(np.float32), validation_labels)
+    return split(inputs, labels, entry.scaler(**given) if scaled else None)
 
 
 def table(part: Part[Dataset]) -> Table:
     """The table of ``part``, split and standardized; loaded once a process, and again where a file has changed."""
-    return _table(part.entry.name, tuple(part.completed().arguments.items()))
+    arguments = part.completed().arguments
+    return part.entry.table(**arguments) if part.entry.table else _table(part.entry.name, tuple(arguments.items()))
 
 
 def raw_table(part: Part[Dataset]) -> Table:
@@ -136,11 +119,10 @@ def _own_rows(**given: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _own_shape(**given: Any) -> DataShape:
-    own = own_data.sheet(**given)
-    data = table(Part(DATASETS["csv"], given))
-    return DataShape(
-        data.train_inputs.shape[1], len(own.classes), len(data.train_inputs), counts=own.class_counts, guess=1.0
-    )
+    arguments: dict[str, Any] = own_reading.completed(**given)
+    own = own_reading.reading(**arguments)
+    rows, features = own.table.train_inputs.shape
+    return DataShape(features, len(own.counts), rows, counts=own.counts, guess=1.0, measured=own.guess)
 
 
 def _own_argument(name: str, meaning: str, identifies: bool = True) -> Argument:
@@ -282,6 +264,13 @@ def _drawn(
     )
 
 
+def _file_hint(name: str) -> str:
+    """How a file or a data frame is written as a dataset; empty for what looks like neither."""
+    if not name:
+        return "core.csv(frame, target) gives the text for a data frame"
+    return f"a file is written csv(path={name}, target=…)" if name.lower().endswith((".csv", ".tsv", ".txt")) else ""
+
+
 TRUTH_TABLES = ("xor", "and", "or")  # four rows each, in the order 00, 01, 10, 11
 
 DATASETS: Registry[Dataset] = Registry(
@@ -359,23 +348,39 @@ labels = torch.randint(0, CLASSES, (BATCH_SIZE,), generator=generator("labels"))
     Dataset(
         name="csv",
         label="your own table",
-        source="a CSV file in UTF-8; gaps and text encoded by scikit-learn; a number as target is standardized too",
+        source="a CSV file; gaps, dates and text encoded; a number as target is standardized too",
         arguments=(
-            _own_argument("path", "the file, of at most 10 MB and 100,000 rows", identifies=False),
             _own_argument(
-                "target",
-                "the column to predict: classes where it holds text, or whole numbers of at most 20 different values with "
-                "5 rows each on average; a number otherwise",
+                "path", "the file, of at most 50 MB; an upload has none, its hash finds it", identifies=False
             ),
+            _own_argument("target", "the column to predict"),
+            Argument(
+                name="kind",
+                kind=str,
+                default="auto",
+                choices=KINDS,
+                meaning="what the target is: auto takes text, and whole numbers of at most 20 different values with 5 rows "
+                "each on average, for classes; log predicts a number's logarithm",
+            ),
+            Argument(
+                name="header",
+                kind=str,
+                default="auto",
+                choices=("auto", "yes", "no"),
+                meaning="whether the first row holds names; without, columns are called column 1, column 2 …",
+            ),
+            _own_argument("keep", "columns to use though they seem to name rows, with commas between"),
             _own_argument("sha256", "the first 16 digits or more of the file's hash; filled in"),
         ),
-        complete=own_data.completed,
+        complete=own_reading.completed,
         shape=_own_shape,
         rows=_own_rows,
-        scaler=own_data.encoder,
-        scaler_code=own_data.encoder_code,
-        code=own_data.reading_code,
+        scaler=lambda **given: own_data.encoder(own_data.sheet(**given)),
+        table=lambda **given: own_reading.reading(**given).table,
+        scaler_code=own_script.encoder_code,
+        code=own_script.reading_code,
     ),
+    hint=_file_hint,
 )
 
 

@@ -97,12 +97,13 @@ class Outcome(NamedTuple):
 
 def _outcome(kind: core.Experiment, check: core.Sweep) -> Outcome:
     store = page.store()
-    return _outcome_of(kind, check, check.key, str(store.path), page.stored_count(check))
+    lacking = len(core.lacking(check.axes["dataset"]))
+    return _outcome_of(kind, check, check.key, str(store.path), page.stored_count(check), lacking)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _outcome_of(_kind: core.Experiment, _check: core.Sweep, key: str, path: str, runs: int) -> Outcome:
-    """The outcome of so many runs, worked out once however often the page is renewed."""
+def _outcome_of(_kind: core.Experiment, _check: core.Sweep, key: str, path: str, runs: int, lacking: int) -> Outcome:
+    """The outcome of so many runs, worked out once however often the page is renewed, and again with its baselines."""
     if not runs:
         return Outcome({}, None)
     frame = core.to_frame(core.stored_table(_check, page.store()))

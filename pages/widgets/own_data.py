@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 import core
 
-SHOWN_COLUMNS = 30  # of a kind
 NARROWEST = 16  # features of a table that a network may be as wide as
+KINDS = {
+    "auto": "as it looks",
+    "classes": "classes",
+    "number": "a number",
+    "log": "a number's logarithm",
+}
+HEADERS = {"auto": "as it looks", "yes": "has names", "no": "is data"}
 
 
 def upload(kind: core.Experiment) -> None:
@@ -17,10 +25,10 @@ def upload(kind: core.Experiment) -> None:
     prefix = f"{kind.name}:"
     with st.expander("Your own data (CSV)"):
         given = st.file_uploader(
-            "A table with a header",
-            type=["csv", "txt", "tsv"],
+            "A table",
+            type=["csv", "txt", "tsv", "data"],
             key=f"{prefix}upload",
-            help="UTF-8, at most 10 MB and 100,000 rows. It stays on this computer, beside the store.",
+            help="At most 50 MB. It stays on this computer, beside the store.",
         )
         problem = st.session_state.pop(f"{prefix}not used", None)
         try:
@@ -35,7 +43,8 @@ def upload(kind: core.Experiment) -> None:
 
 
 def _uploaded(kind: core.Experiment, upload: core.Upload) -> None:
-    cells = _cells(upload.digest, upload)
+    header = st.session_state.get(f"{kind.name}:header", "auto")
+    cells = _cells(upload.digest, header, upload)
     target = st.selectbox(
         "Column to predict",
         cells.header,
@@ -44,12 +53,12 @@ def _uploaded(kind: core.Experiment, upload: core.Upload) -> None:
         key=f"{kind.name}:target",
         help="Text, or whole numbers of few different values, are classes; other numbers are predicted as numbers.",
     )
+    choices = _choices(kind, cells.header, header, target)
     if target is None:
         st.caption("Choose what the network should learn to predict from the other columns.")
         return
-    sheet, dataset = _sheet(upload.digest, target, upload), upload.dataset(target)
+    reading, dataset = _reading(upload.digest, target, choices, upload), upload.dataset(target, choices)
     used = st.session_state.get(f"{kind.name}:dataset") == [dataset]
-    _summary(sheet, target)
     st.button(
         "In use" if used else "Use this data",
         type="primary",
@@ -57,66 +66,61 @@ def _uploaded(kind: core.Experiment, upload: core.Upload) -> None:
         width="stretch",
         key="use",
         on_click=_use,
-        args=(kind, upload, dataset),
+        args=(kind, upload, dataset, partial(upload.keep_reading, target, choices, reading)),
     )
-    _columns(sheet)
+    _story(reading.story)
+
+
+def _choices(kind: core.Experiment, names: list[str], header: str, target: str | None) -> core.Choices:
+    """How the table is to be read, where it is not as it looks."""
+    prefix = f"{kind.name}:"
+    learned = "auto"
+    if target is not None:
+        learned = st.selectbox("It is", list(KINDS), format_func=KINDS.get, key=f"{prefix}kind")
+    with st.popover("How it is read", width="stretch"):
+        st.selectbox("The first row", list(HEADERS), format_func=HEADERS.get, key=f"{prefix}header")
+        kept = st.multiselect(
+            "Columns to keep",
+            [name for name in names if name != target],
+            placeholder="none but those that are used",
+            key=f"{prefix}keep",
+            help="Ids and text that hardly repeats are left out, unless they are named here.",
+        )
+    return core.Choices(learned, header, ",".join(kept) or None)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _cells(digest: str, _upload: core.Upload) -> Any:
+def _cells(digest: str, header: str, _upload: core.Upload) -> Any:
     """An upload's cells; nothing is kept on disk while it is only looked at."""
-    return _upload.cells()
+    return _upload.cells(header)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _sheet(digest: str, target: str, _upload: core.Upload) -> Any:
-    return _upload.sheet(_cells(digest, _upload), target)
+@st.cache_resource(max_entries=8, show_spinner="Reading the table …")
+def _reading(digest: str, target: str, choices: core.Choices, _upload: core.Upload) -> Any:
+    return _upload.reading(_cells(digest, choices.header, _upload), target, choices)
 
 
 def _in_use(chosen: list[str]) -> None:
     """The report of the table that the form names already."""
     tables = [text for text in core.own_tables(chosen) if not core.foreign_tables([text])]
     if tables:
-        sheet, target = core.kept_sheet(tables[0])
-        _summary(sheet, target)
-        _columns(sheet)
+        _story(core.story(tables[0]))
     else:
-        st.caption("Upload a CSV file to train on your own data: text, gaps and scales are taken care of.")
+        st.caption("Upload a CSV file to train on your own data: text, dates, gaps and scales are taken care of.")
 
 
-def _summary(sheet: Any, target: str) -> None:
-    """Rows, columns, target, and what is to be beaten."""
-    lost = f", {sheet.dropped_rows:,} left out (no target; words such as NA and None count as none)"
-    dropped = lost if sheet.dropped_rows else ""
-    if sheet.classes:
-        shown = ", ".join(sheet.classes[:6]) + (" …" if len(sheet.classes) > 6 else "")
-        goal = f"**{len(sheet.classes)} classes**: {core.plain(shown)}"
-        baseline = f"an accuracy of **{sheet.majority:.1%}**, that of always answering the largest class"
-    else:
-        (note,) = (column.note for column in sheet.columns if column.kind == "target")
-        goal = f"**{core.plain(note)}**, standardized"
-        baseline = "a loss of **1**, that of always answering the mean"
-    st.caption(
-        f"**{sheet.rows:,} rows**{dropped}, {len(sheet.numbers) + len(sheet.texts)} of {len(sheet.columns) - 1} columns used.  \n"
-        f"Predicts {core.plain(target)}: {goal}.  \nTo beat: {baseline}."
-    )
+def _story(story: tuple[Any, ...]) -> None:
+    """What became of the table."""
+    for sentence in story:
+        st.caption(f"**{core.plain(sentence.label)}**: {core.plain(sentence.text)}")
 
 
-def _columns(sheet: Any) -> None:
-    """What became of every column."""
-    for name, used_as in (("Numbers, standardized", "number"), ("Text, encoded", "text"), ("Left out", "left out")):
-        found = [column for column in sheet.columns if column.kind == used_as]
-        told = [core.plain(column.name) + (f" ({core.plain(column.note)})" if column.note else "") for column in found]
-        more = f" and {len(told) - SHOWN_COLUMNS:,} more" if len(told) > SHOWN_COLUMNS else ""
-        if found:
-            st.caption(f"**{name}**: {', '.join(told[:SHOWN_COLUMNS])}{more}.")
-
-
-def _use(kind: core.Experiment, upload: core.Upload, dataset: str) -> None:
+def _use(kind: core.Experiment, upload: core.Upload, dataset: str, keep_reading: Callable[[], None]) -> None:
     """Keeps the table and puts it into the form, with settings that fit any table."""
     prefix = f"{kind.name}:"
     try:
         upload.keep()
+        keep_reading()
     except ValueError as error:
         st.session_state[f"{prefix}not used"] = str(error)
         return

@@ -12,6 +12,7 @@ import core
 from pages.widgets import job_panel, page, take_away
 from pages.widgets.take_away import MoreCharts
 
+METRIC_LENGTH = 20  # of a headline's value: what is longer stands below as a sentence
 SHOWN_FINDINGS = 3
 LONG_SETTING = 60  # characters
 LIKEWISE = 5  # settings named that share a finding
@@ -23,7 +24,7 @@ OLD_RUNS = 10_000  # of larger sweeps, runs of an earlier version are not looked
 ICONS = {"error": ":red[:material/error:]", "warning": ":orange[:material/warning:]", "info": ":blue[:material/info:]"}
 
 
-Key = tuple[str, str, int]  # sweep, store, runs that are there
+Key = tuple[str, str, int, int]  # sweep, store, runs that are there, tables without baselines
 Chosen = tuple[tuple[str, tuple], ...]  # setting, values
 
 
@@ -38,7 +39,7 @@ class Result(NamedTuple):
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _result(_sweep: core.Sweep, _store: core.Store, key: str, path: str, runs: int) -> Result:
+def _result(_sweep: core.Sweep, _store: core.Store, key: str, path: str, runs: int, lacking: int) -> Result:
     """The result with ``runs`` runs finished; kept for all sessions, which only read it."""
     kind = core.experiment(_sweep.experiment)
     table = core.stored_table(_sweep, _store) if runs else None
@@ -55,6 +56,10 @@ def _result(_sweep: core.Sweep, _store: core.Store, key: str, path: str, runs: i
     if runs == _whole(_sweep):
         compared = core.comparison(analysis.summary, kind.settings.names())
     return Result(analysis, compared, kind.findings(analysis), True, made_by)
+
+
+def _key(sweep: core.Sweep, store: core.Store, finished: int) -> Key:
+    return sweep.key, str(store.path), finished, len(core.lacking(sweep.axes.get("dataset", ())))
 
 
 def _whole(sweep: core.Sweep) -> int:
@@ -92,7 +97,7 @@ def result_panel(
             finished = job.progress.finished - job.progress.finished % twentieth
         elif running:
             finished = page.stored_count(sweep)
-        key = (sweep.key, str(store.path), finished)
+        key = _key(sweep, store, finished)
         result = _result(sweep, store, *key)
         pictures = _pictures(kind, result.analysis, key, _chosen(kind))
         single = alone and _whole(sweep) == 1
@@ -115,7 +120,7 @@ def result_panel(
     renewed()
     if middle is not None:
         middle()
-        key = (sweep.key, str(store.path), page.stored_count(sweep))
+        key = _key(sweep, store, page.stored_count(sweep))
         result = _result(sweep, store, *key)
         if result.measured:
             pictures = _pictures(kind, result.analysis, key, _chosen(kind))
@@ -152,16 +157,20 @@ def _answer(pictures: Pictures, result: Result, missing: int, aside: str | None)
     with right:
         if aside:
             st.markdown(f"**{core.plain(aside)}**")
-        longest = max(len(value) for _, value, _ in pictures.headline)
+        longest = max((len(value) for _, value, _ in pictures.headline if len(value) <= METRIC_LENGTH), default=0)
         _numbers(pictures, result, missing, 1 if longest > LONG_VALUE else 2)
 
 
 def _numbers(pictures: Pictures, result: Result, missing: int, across: int) -> None:
     """The headline numbers, so many in a row, and the findings."""
-    for start in range(0, len(pictures.headline), across):
-        row = pictures.headline[start : start + across]
+    numbers = [entry for entry in pictures.headline if len(entry[1]) <= METRIC_LENGTH]
+    for start in range(0, len(numbers), across):
+        row = numbers[start : start + across]
         for column, (label, value, note) in zip(st.columns(across), row, strict=False):
             column.metric(core.plain(label), value, help=core.plain(note))
+    for label, value, note in pictures.headline:
+        if len(value) > METRIC_LENGTH:
+            st.markdown(f"{core.plain(label)}: **{core.plain(value)}**. {core.plain(note)}")
     if result.made_by:
         st.caption(f"These runs were {core.plain(result.made_by)}.")
     elif result.measured and missing > 0:

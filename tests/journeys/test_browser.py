@@ -226,7 +226,7 @@ def test_an_upload_is_trained_on_and_the_server_still_loads_no_torch(server, pag
     page.get_by_text("6 runs, all in the store").wait_for(timeout=60_000)
     page.get_by_test_id("stButtonGroup").get_by_text("Training", exact=True).click()
     page.get_by_text("in the right class").first.wait_for()
-    assert [path.name[:7] for path in (tmp_path / "data").iterdir()] == ["houses-"]
+    assert [path.name[:7] for path in (tmp_path / "data").glob("*.csv")] == ["houses-"]
     assert "libtorch" not in Path(f"/proc/{server[1].pid}/maps").read_text()
     assert page.wrong == []
 

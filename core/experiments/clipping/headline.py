@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.experiments.clipping.settings import Clipping
 from core.experiments.clipping.thresholds import suggested_threshold
+from core.experiments.training.beside import LABEL as BESIDE
+from core.experiments.training.beside import beside_baselines
 from core.words import three_digits
 
 if TYPE_CHECKING:
@@ -13,11 +16,14 @@ if TYPE_CHECKING:
     from core.experiments import Analysis, Experiment
 
 
+LABELS = ("Diverged", "Failed", "Steps clipped", "Suggested threshold", BESIDE)
+
+
 def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str, str]]:
     """(label, value, explanation): runs diverged and failed, steps clipped, the suggested threshold."""
     runs = analysis.runs
     if runs.empty:
-        return [(label, "–", "Press Run.") for label in ("Diverged", "Failed", "Steps clipped", "Suggested threshold")]
+        return [(label, "–", "Press Run.") for label in LABELS]
     bare, clippers = runs[runs["clipper"] == "none"], runs[runs["clipper"] != "none"]
     shown = clippers if len(clippers) else runs
     which = f"{len(clippers)} runs with a clipper" if len(clippers) else f"{len(runs)} runs without a clipper"
@@ -40,6 +46,7 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
             three_digits(suggested_threshold(analysis)),
             "The 90th percentile of the norms before clipping, over runs that did not fail.",
         ),
+        beside_baselines(analysis.frame, runs, Clipping.names()),
     ]
 
 

@@ -30,7 +30,7 @@ from core.experiments.range_test.settings import MEASURES, PRESETS, RangeTest
 EXPERIMENT = Experiment(
     module=__name__,
     doc=__doc__ or "",
-    version=2,
+    version=3,
     title="Learning rate",
     icon=":material/straighten:",
     settings=RangeTest,

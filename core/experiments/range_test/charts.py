@@ -179,7 +179,7 @@ def _settings_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str
     rows = []
     for point, block in runs.groupby(number):
         values = block["suggested_lr_valley"].dropna()
-        if len(values):
+        if np.isfinite(recommended_lr(block)):
             low, median, high = values.quantile([0.1, 0.5, 0.9])
             rows.append(
                 {"label": points.loc[point, "label"], "n": len(values), "median": median, "low": low, "high": high}

@@ -11,7 +11,7 @@ from core.analysis.points import group_by_settings
 from core.diagnosis.columns import check_numbers
 from core.diagnosis.finding import Finding
 from core.diagnosis.rules import MOST_RUNS
-from core.experiments.range_test.summary import FALLS
+from core.experiments.range_test.summary import FALLS, usable_share
 from core.words import three_digits
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
     for point, settings in table.iterrows():
         rows = frame[number == point]
         curves = pd.DataFrame([_curve(block) for _, block in rows.groupby("run", sort=False)])
-        findings += _flat(curves, settings) or _unfinished(curves, settings)
+        own = analysis.runs[analysis.runs["run"].isin(rows["run"])]
+        findings += _useless(own, settings) or _unfinished(curves, settings)
     return findings
 
 
@@ -42,24 +43,27 @@ def _curve(block: pd.DataFrame) -> dict[str, float]:
     loss, lr = block["smoothed_loss"].to_numpy(float), block["lr"].to_numpy(float)
     finite = np.isfinite(loss)
     if not finite.any():
-        return {"fall": 0.0, "best_lr": float(lr[0]), "last_lr": float(lr[-1])}
+        return {"best_lr": float(lr[0]), "last_lr": float(lr[-1])}
     least = int(np.nanargmin(np.where(finite, loss, np.inf)))
-    first = float(loss[finite][0])
-    return {"fall": 1.0 - float(loss[least]) / first, "best_lr": float(lr[least]), "last_lr": float(lr[-1])}
+    return {"best_lr": float(lr[least]), "last_lr": float(lr[-1])}
 
 
-def _flat(curves: pd.DataFrame, settings: pd.Series) -> list[Finding]:
-    """A loss that falls at no rate: no rule has anything to read."""
-    share = float((curves["fall"] < FALLS).mean())
-    if share < MOST_RUNS:
+def _useless(runs: pd.DataFrame, settings: pd.Series) -> list[Finding]:
+    """Curves that suggest no rate in most runs, or fall too little for one to mean anything: no advice is given then."""
+    usable, flat = usable_share(runs), float((runs["fall"] < FALLS).mean())
+    if usable > 0.5:
         return []
+    why = (
+        f"the loss falls by less than {FALLS:.0%} at every rate in {flat:.0%} of the runs"
+        if flat >= MOST_RUNS
+        else f"a rate can be read from the curves of {usable:.0%} of the runs alone"
+    )
     return [
         Finding(
             "no_usable_rate",
             "warning",
-            f"{settings['label']}: the loss falls by less than {FALLS:.0%} at every rate in {share:.0%} of the runs, "
-            "so that no rule's suggestion means anything.",
-            {"runs": len(curves), "flat": share, "median_fall": float(curves["fall"].median())},
+            f"{settings['label']}: {why}, so that no rule's suggestion means anything.",
+            {"runs": len(runs), "flat": flat, "usable": usable, "median_fall": float(runs["fall"].median())},
             "Take more steps, or look first at what keeps the network from learning: the page Vanishing gradients.",
         )
     ]

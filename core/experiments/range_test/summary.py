@@ -50,10 +50,14 @@ def _fall(losses: np.ndarray) -> float:
 
 
 def recommended_lr(runs: pd.DataFrame) -> float:
-    """The median of valley's suggestions; NaN where fewer than half of the runs have one, or their loss hardly falls.
+    """The median of valley's suggestions; NaN where no more than half of the runs have one and fall for it.
 
     runs  rows of ``run_summary``
     """
     suggested = runs["suggested_lr_valley"]
-    usable = suggested.notna() & ~(runs["fall"] < FALLS)
-    return float(suggested.median()) if len(runs) and usable.mean() >= 0.5 else math.nan
+    return float(suggested.median()) if len(runs) and usable_share(runs) > 0.5 else math.nan
+
+
+def usable_share(runs: pd.DataFrame) -> float:
+    """Share of the runs whose curve suggests a rate, and falls enough for it to mean anything."""
+    return float((runs["suggested_lr_valley"].notna() & ~(runs["fall"] < FALLS)).mean())

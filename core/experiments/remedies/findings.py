@@ -13,6 +13,7 @@ from core.analysis.points import group_by_settings
 from core.diagnosis.columns import check_numbers
 from core.diagnosis.finding import Finding
 from core.diagnosis.rules import ERROR_RATIO, MOST_RUNS
+from core.diagnosis.tables import leaking_columns
 from core.experiments.remedies.summary import AT_CHANCE, skill
 from core.sweeps import query
 from core.words import three_digits
@@ -38,7 +39,7 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
     runs = analysis.runs
     number, table = group_by_settings(frame, [name for name in SHOWN if name in frame])
     first = frame[(frame["step"] == 0) & (frame["layer"] == 1)].set_index("run")["train_loss"]
-    found = []
+    found = leaking_columns(frame["dataset"].unique())
     for point, settings in table.iterrows():
         own = runs[runs["run"].isin(frame.loc[number == point, "run"])]
         rows = frame[(number == point) & (frame["step"] == 0)]

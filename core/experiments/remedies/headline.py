@@ -10,6 +10,8 @@ import numpy as np
 from core.analysis.baseline import majority
 from core.experiments.remedies.settings import Remedies
 from core.experiments.remedies.summary import LEARNS, skill, standing, survivors
+from core.experiments.training.beside import LABEL as BESIDE
+from core.experiments.training.beside import beside_baselines
 from core.parts.remedies import REMEDIES
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str, str]]:
     """(label, value, explanation): who learns, who does not, and by how much."""
-    labels = ("Best remedy", "Without a remedy", "Learn", "Runs")
+    labels = ("Best remedy", "Without a remedy", "Learn", "Runs", BESIDE)
     frame = analysis.frame
     if frame.empty:
         return [(label, "–", "Press Run.") for label in labels]
@@ -57,4 +59,5 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
             else "A target that is a number has no accuracy to compare with guessing.",
         ),
         ("Runs", f"{len(runs):,}", f"{runs['diverged'].mean():.0%} of them diverge."),
+        beside_baselines(frame, runs, Remedies.names()),
     ]

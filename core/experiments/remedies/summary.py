@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from core.analysis import ranking
+from core.analysis.baseline import per_run
 from core.analysis.layers import decay_table
 from core.experiments.remedies.settings import Remedies
 from core.experiments.training.summary import failures, setting_table, summary
+from core.parts.baselines import NAMES as BASELINES
 
 if TYPE_CHECKING:
     from core.experiments import Experiment
@@ -31,9 +33,10 @@ def curves_of(frame: pd.DataFrame) -> pd.DataFrame:
 
 def run_summary(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
     """A row per run: how its training ended, and the decay factor of its gradient before and after."""
-    measures = ["final_train_loss", "final_val_loss", "best_val_loss", "final_val_accuracy", "diverged", "failed"]
+    measures = ["final_train_loss", "final_val_loss", "best_val_loss", "final_val_accuracy"]
+    measures += ["final_val_balanced_accuracy", "diverged", "failed", "decay_factor", "decay_factor_last", *BASELINES]
     if frame.empty:
-        return pd.DataFrame(columns=["run", *Remedies.names(), "seed", *measures, "decay_factor", "decay_factor_last"])
+        return pd.DataFrame(columns=["run", *Remedies.names(), "seed", *measures])
     table = curves_of(frame)
     last = table[~table["run"].duplicated(keep="last")].set_index("run")
     runs = frame.loc[~frame["run"].duplicated(), ["run", *Remedies.names(), "seed"]].reset_index(drop=True)
@@ -47,11 +50,12 @@ def run_summary(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
         final_val_loss=at(last["val_loss"].mask(exploded)),
         best_val_loss=at(table.groupby("run")["val_loss"].min()),
         final_val_accuracy=at(last["val_accuracy"]),
+        final_val_balanced_accuracy=at(last["val_balanced_accuracy"]),
         diverged=at(diverged).astype(float),
         failed=at(failed).astype(float),
         decay_factor=at(decay),
         decay_factor_last=at(decay_last),
-    )
+    ).join(per_run(runs["dataset"]))
 
 
 def skill(accuracy: float, majority: float) -> float:

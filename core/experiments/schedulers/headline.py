@@ -9,13 +9,15 @@ from core.analysis import ranking
 from core.analysis.points import group_by_settings
 from core.analysis.ranking import best_label
 from core.experiments.schedulers.settings import Schedulers
+from core.experiments.training.beside import LABEL as BESIDE
+from core.experiments.training.beside import beside_baselines
 from core.words import three_digits
 
 if TYPE_CHECKING:
     from core.experiments import Analysis, Experiment
 
 
-LABELS = ("Lowest mean loss", "Its validation loss", "Its accuracy", "Failed")
+LABELS = ("Lowest mean loss", "Its validation loss", "Its accuracy", "Failed", BESIDE)
 
 
 def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str, str]]:
@@ -27,6 +29,7 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     runs = analysis.runs
     if runs.empty:
         return [(label, "–", "Press Run.") for label in LABELS]
+    beside = beside_baselines(analysis.frame, runs, Schedulers.names())
     ranked = ranking.ranking(runs, Schedulers.names(), "final_val_loss")
     best = ranked.iloc[0]
     failed = (
@@ -35,10 +38,12 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
         f"Of {len(runs)} runs: diverged, or the last epoch is neither below guessing nor below the first ten updates.",
     )
     if math.isnan(best["mean"]):
-        return [*((label, "–", "No run ended with a finite loss.") for label in LABELS[:3]), failed]
+        return [*((label, "–", "No run ended with a finite loss.") for label in LABELS[:3]), failed, beside]
     own = runs[group_by_settings(runs, Schedulers.names())[0] == best["point"]]
     tied = list(dict.fromkeys(ranking.tied(ranked)["scheduler"]))
     accuracy = own["final_val_accuracy"].mean()
+    fair = own["final_val_balanced_accuracy"].mean()
+    balanced = "" if math.isnan(fair) else f" Each class counting alike: {fair:.1%}."
     interval = f"95 % interval {three_digits(best['ci_low'])} to {three_digits(best['ci_high'])}, n = {best['n']}"
     who = f"{best_label(ranked)}: " if len(ranked) > 1 else ""
     where = f"{best['label']}: " if len(ranked) > 1 else ""
@@ -52,7 +57,8 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
         (
             LABELS[2],
             "–" if math.isnan(accuracy) else f"{accuracy:.1%}",
-            f"{where}mean over {len(own)} runs, validation rows.",
+            f"{where}mean over {len(own)} runs, validation rows.{balanced}",
         ),
         failed,
+        beside,
     ]

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from core.analysis import curves, ranking, statistics
-from core.analysis.baseline import majority
+from core.analysis.baseline import bars, majority
 from core.frames import COLUMNS
 from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, empty, figure
-from core.plotting.lines import courses
+from core.plotting.lines import Course, courses
 from core.plotting.series import count_text, drawn_series, series_scale
 from core.plotting.shapes import interval_chart
+from core.plotting.style import DASH, THEORY
 from core.words import three_digits
 
 LOSS_CEILING = 10.0  # times the loss at the start
@@ -49,21 +50,46 @@ def curve_chart(
     band = "Line: median over seeds; band: 10th to 90th percentile of seeds" if table["n"].max() > 1 else "One seed"
     seeds = f" (n = {count_text(table['n'])})" if table["n"].max() > 1 else ""
     column = COLUMNS[measure]
+    others = {label: value for label, value in bars(frame, measure).items() if value <= ceiling}
     drawn = courses(
         data,
         alt.X(f"{place}:Q", title="epoch" if place == "epoch" else "update", axis=alt.Axis(tickMinStep=1)),
         column.title,
         series_scale(frame, names, labels),
         band=("low", "high") if table["n"].max() > 1 else None,
+        beside=list(others.values()),
         percent=column.unit.startswith("share of"),
     )
     lost, runs = curves.diverged(frame)
     ends = f"{lost} of {runs} runs diverged; a line ends where half of its runs have." if lost else ""
     return figure(
-        alt.layer(*drawn.layers),
+        alt.layer(*drawn.layers, *_bars(others, drawn)),
         title,
-        " ".join(part for part in (f"{band}{seeds}.", note, cut, ends, left_out) if part),
+        " ".join(part for part in (f"{band}{seeds}.", note, _bars_note(others), cut, ends, left_out) if part),
     )
+
+
+def _bars(others: Mapping[str, float], drawn: Course) -> list[alt.Chart]:
+    """What others get on the same rows: dashed lines with their names."""
+    if not others or not drawn.layers:
+        return []
+    table = pd.DataFrame({"other": list(others), "gets": list(others.values())})
+    table["drawn"] = log10(table["gets"]) if drawn.logarithmic else table["gets"]
+    y = alt.Y("drawn:Q", **drawn.y)
+    base = alt.Chart(table).encode(y=y, tooltip=["other:N", alt.Tooltip("gets:Q", format=".4g")])
+    line = base.mark_rule(strokeDash=list(DASH), color=THEORY, strokeWidth=1.5)
+    name = base.mark_text(align="right", baseline="bottom", dy=-2, color=THEORY).encode(
+        x=alt.value("width"), text="other:N"
+    )
+    return [line, name]
+
+
+def _bars_note(others: Mapping[str, float]) -> str:
+    if not others:
+        return ""
+    *first, last = others
+    named = f"{', '.join(first)} and {last} get" if first else f"{last} gets"
+    return f"Dashed: what {named} on the same rows."
 
 
 def loss_ceiling(frame: pd.DataFrame) -> float:

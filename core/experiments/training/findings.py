@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from core.analysis.baseline import guess_loss, validation_guess
 from core.analysis.points import group_by_settings
 from core.diagnosis import rates
 from core.diagnosis.columns import check_numbers
 from core.diagnosis.finding import Finding
 from core.diagnosis.rules import MOST_RUNS
+from core.diagnosis.tables import leaking_columns
 from core.experiments.training.schedule_findings import schedule_faults, unequal_peaks
 from core.experiments.training.settings import Training
 from core.parts.clippers import CLIPPERS
@@ -43,7 +45,7 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
     check_numbers(frame, NUMBERS, WHOLE)
     frame = analysis.finite
     settings = experiment.settings.names()
-    found = []
+    found = leaking_columns(frame["dataset"].unique())
     number, table = group_by_settings(frame, settings)
     for point, row in table.iterrows():
         rows = frame[number == point]
@@ -54,12 +56,14 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
 
 
 def _per_run(rows: pd.DataFrame) -> pd.DataFrame:
-    """``first last worst diverged`` of every run's training loss."""
+    """``first last end worst diverged`` of every run's training loss; ``end`` is the mean of its last epoch."""
+    ending = rows[rows["epoch"] == rows.groupby("run")["epoch"].transform("max")]
     runs = rows.groupby("run", sort=False)
     return pd.DataFrame(
         {
             "first": runs["train_loss"].first(),
             "last": rows[~rows["run"].duplicated(keep="last")].set_index("run")["train_loss"],
+            "end": ending.groupby("run")["train_loss"].mean(),
             "worst": runs["train_loss"].max(),
             "diverged": runs["diverged"].any(),
         }
@@ -76,9 +80,10 @@ def _lost(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
 
 
 def _rate(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
-    """A loss that ends above its start, or hardly moves while it still falls."""
+    """A loss that ends above its start and above guessing, or hardly moves while it still falls."""
     runs = _per_run(rows)
-    failed = float((~(runs["last"] < runs["first"])).mean())
+    bar = runs["first"].clip(lower=np.nan_to_num(guess_loss(settings["dataset"]), nan=0.0))
+    failed = float((~(runs["end"] < bar)).mean())
     falling = _falling(rows)
     progress = float((1.0 - runs["last"] / runs["first"]).median())
     evidence = {"runs": len(runs), "failed": failed, "progress": progress, "base_lr": float(settings["base_lr"])}
@@ -165,21 +170,21 @@ def _baseline(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
     ends = rows[rows["val_loss"].notna()].drop_duplicates("run", keep="last")
     if ends.empty or data.training_rows is None:
         return []
-    loss, guess = float(ends["val_loss"].median()), data.guess_loss
+    guess, largest = validation_guess(str(settings["dataset"]))
+    loss = float(ends["val_loss"].median())
     evidence = {"val_loss": loss, "guess_loss": guess, "runs": len(ends)}
     label = settings["label"]
     if data.counts:
         accuracy = float(ends["val_accuracy"].mean())
         rows_held = max(1, data.training_rows // 4)
-        spread = 2.0 * math.sqrt(data.majority * (1.0 - data.majority) / rows_held)
-        evidence |= {"val_accuracy": accuracy, "guess_accuracy": data.majority}
-        if accuracy > data.majority + spread or data.majority == 1.0:
+        spread = 2.0 * math.sqrt(largest * (1.0 - largest) / rows_held)
+        evidence |= {"val_accuracy": accuracy, "guess_accuracy": largest}
+        if accuracy > largest + spread or largest == 1.0:
             return []
         stuck = loss > NEAR_GUESS * guess
         message = (
             f"{label}: {accuracy:.1%} of the validation rows are right, and always answering the largest class gets "
-            f"{data.majority:.1%}: "
-            + ("it learns nothing." if stuck else "its loss is lower, its answers are no better.")
+            f"{largest:.1%}: " + ("it learns nothing." if stuck else "its loss is lower, its answers are no better.")
         )
         return [Finding("stuck_at_chance", "error" if stuck else "warning", message, evidence, *_learn(settings))]
     if not loss > NEAR_GUESS * guess:

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from core.analysis import curves, statistics
-from core.analysis.baseline import guess_loss
+from core.analysis.baseline import guess_loss, per_run
 from core.analysis.points import group_by_settings
+from core.parts.baselines import NAMES as BASELINES
 
 if TYPE_CHECKING:
     from core.experiments import Analysis, Experiment
@@ -42,10 +43,12 @@ def run_ends(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         "final_val_loss",
         "best_val_loss",
         "final_val_accuracy",
+        "final_val_balanced_accuracy",
         "epochs_to_bar",
         "diverged",
         "failed",
         "clipped_share",
+        *BASELINES,
     ]
     if frame.empty:
         return pd.DataFrame(columns=[*columns, *measures])
@@ -64,11 +67,13 @@ def run_ends(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         final_val_loss=at(last["val_loss"].mask(exploded)),
         best_val_loss=at(best),
         final_val_accuracy=at(last["val_accuracy"]),
+        final_val_balanced_accuracy=at(last["val_balanced_accuracy"]),
         epochs_to_bar=at(_epochs_to_bar(frame, best)),
         diverged=at(diverged).astype(float),
         failed=at(failed).astype(float),
         clipped_share=at(frame[~frame["diverged"].astype(bool)].groupby("run")["clipped"].mean()),
     )
+    table = pd.concat([table, per_run(at(first.set_index("run")["dataset"]))], axis=1)
     return table.astype({name: first[name].dtype for name in names})
 
 

@@ -226,10 +226,11 @@ def test_the_schedulers_headline_is_of_one_point(run):
     runs = core.summary(frame, runs=True)
     means = runs.groupby(["scheduler", "base_lr"])[["final_val_loss", "final_val_accuracy"]].mean()
     best = means["final_val_loss"].idxmin()
-    name, loss, accuracy, _ = (
+    name, loss, accuracy, _, beside = (
         value for _, value, _ in KINDS["schedulers"].headline(KINDS["schedulers"].analysis(frame))
     )
     assert name == best[0]
+    assert beside.startswith("beats guessing")
     assert loss == three_digits(means.loc[best, "final_val_loss"])
     assert accuracy == f"{means.loc[best, 'final_val_accuracy']:.1%}"
     assert [own[0] for own in KINDS["schedulers"].headline(KINDS["schedulers"].analysis(frame))] == [

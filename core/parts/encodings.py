@@ -1,0 +1,64 @@
+"""A file's bytes as text: UTF-8, UTF-16 with or without a mark, else what charset-normalizer takes for the likeliest."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+LOOKED_AT = 64 * 1024  # bytes that tell an encoding
+MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+WESTERN = "cp1252"  # taken where it fits as well as any other
+SINGLE_BYTE = (WESTERN, "latin_1", "cp1250", "cp1251", "cp1253", "cp1254", "mac_roman")
+HALF = 0.4  # share of zeros in every second byte from which text is in UTF-16
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # what no text holds
+
+
+def decoded(path: str, content: bytes) -> tuple[str, str]:
+    """The encoding, as Python calls it, and the text; ValueError where ``content`` is no text."""
+    encoding = _encoding(content)
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        raise ValueError(f"csv: {path} is no text in UTF-8 or UTF-16; save it as CSV in UTF-8") from None
+    if CONTROL.search(text):
+        raise ValueError(f"csv: {path} is no text file: it holds binary data; save the table as CSV in UTF-8")
+    return encoding, text
+
+
+def _encoding(content: bytes) -> str:
+    for mark, name in MARKS.items():
+        if content.startswith(mark):
+            return name
+    start = content[:LOOKED_AT]
+    for offset, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        every_second = start[offset::2]
+        if every_second and every_second.count(0) > HALF * len(every_second) and not start[1 - offset :: 2].count(0):
+            return name
+    try:
+        content.decode("utf-8-sig")
+        return "utf-8-sig"
+    except UnicodeDecodeError:
+        return _single_byte(content)
+
+
+def _single_byte(content: bytes) -> str:
+    """The likeliest encoding of bytes that are no Unicode; what has no letters beyond ASCII's to tell by is western."""
+    from charset_normalizer import from_bytes
+
+    telling = b"\n".join(line for line in content.splitlines() if not line.isascii())[:LOOKED_AT]
+    found = from_bytes(telling, cp_isolation=list(SINGLE_BYTE))
+    best = found.best()
+    if best is None:
+        return WESTERN if _decodes(content, WESTERN) else "latin_1"
+    western = next((match for match in found if match.encoding == WESTERN), None)
+    if western is not None and western.chaos <= best.chaos and _decodes(content, WESTERN):
+        return WESTERN
+    return best.encoding if _decodes(content, best.encoding) else "latin_1"
+
+
+def _decodes(content: bytes, encoding: str) -> bool:
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,68 @@
+"""Columns that alone give the target: the answer, written down a second time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+GIVES = 0.99  # share of the rows, or of the variance, from which a column gives the target
+SKILL = 0.95  # share of guessing's errors that it avoids as well: a rare class is no leak
+BINS = 200  # of a column of numbers
+PARTED = 20  # rows per class from which it is no chance that a number parts them
+ROWS = 5  # of a bin or a group: what comes once gives itself
+
+
+def gives(values: Sequence[float | str], labels: np.ndarray) -> bool:
+    """Whether a column alone gives the labels, classes in int64 or numbers in float64."""
+    found, place = np.unique(np.asarray(values), return_inverse=True)
+    if len(found) * ROWS > len(labels):
+        if found.dtype.kind != "f":
+            return False
+        place = _binned(np.asarray(values, dtype=float))
+    if labels.dtype.kind == "f":
+        straight = found.dtype.kind == "f" and _correlated(np.asarray(values, dtype=float), labels)
+        return straight or _variance(place, labels) >= GIVES
+    parted = found.dtype.kind == "f" and _parts(np.asarray(values, dtype=float), labels)
+    return parted or _accuracy(place, labels)
+
+
+def _parts(values: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether a few limits on a number part the classes: in the order of the numbers they hardly change."""
+    there, classes = ~np.isnan(values), int(labels.max()) + 1
+    ordered = labels[there][np.lexsort((labels[there], values[there]))]
+    changes = int((ordered[1:] != ordered[:-1]).sum())
+    return there.sum() >= max(GIVES * len(values), PARTED * classes) and changes < 2 * classes
+
+
+def _binned(values: np.ndarray) -> np.ndarray:
+    """The bin of each value: of equal counts, equal values together; gaps in one of their own."""
+    bins = max(1, min(BINS, len(values) // ROWS))
+    edges = np.unique(np.nanquantile(values, np.linspace(0.0, 1.0, bins + 1)[1:-1])) if bins > 1 else np.array([])
+    return np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="right"))
+
+
+def _accuracy(place: np.ndarray, labels: np.ndarray) -> bool:
+    table = np.zeros((place.max() + 1, labels.max() + 1), dtype=np.int64)
+    np.add.at(table, (place, labels), 1)
+    table = table[table.sum(axis=1) > 1]
+    right, largest = float(table.max(axis=1).sum()) / len(labels), float(np.bincount(labels).max()) / len(labels)
+    return right >= GIVES and (right - largest) >= SKILL * (1.0 - largest)
+
+
+def _variance(place: np.ndarray, labels: np.ndarray) -> float:
+    """Share of the labels' variance that lies between the groups; a group of one explains nothing."""
+    counts = np.bincount(place)
+    means = np.bincount(place, weights=labels) / np.maximum(counts, 1)
+    within = np.where(counts[place] > 1, labels - means[place], labels - labels.mean())
+    return 1.0 - float((within**2).sum() / ((labels - labels.mean()) ** 2).sum())
+
+
+def _correlated(values: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether a straight line, or a line that only rises or only falls, gives the labels."""
+    there = ~np.isnan(values)
+    if there.sum() < GIVES * len(values) or values[there].std() == 0.0 or labels[there].std() == 0.0:
+        return False
+    ranks = (np.unique(numbers, return_inverse=True)[1] for numbers in (values[there], labels[there]))
+    pairs = ((values[there], labels[there]), tuple(ranks))
+    return any(float(np.corrcoef(one, other)[0, 1]) ** 2 >= GIVES for one, other in pairs)

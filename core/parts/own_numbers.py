@@ -1,0 +1,140 @@
+"""Numbers as people write them: with signs of money or per cent, parted thousands, decimal commas, and odd cells between."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+SHARE = 0.9  # of its cells from which a column holds numbers; the others are odd
+MAXIMUM_NUMBER = 1e100  # squares of larger ones leave float64
+INFINITE = ("inf", "infinity")
+WEAK = ("-", "--", "---", "–", "—", ".", "..", "...", "missing", "n.a.", "n.a", "n/d", "nd", "not available", "tbd")
+PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
+SIGNS = re.compile(
+    r"[$€£¥₹₽₩₺₴₫฿%]|(?<![^\W\d])(?:USD|EUR|GBP|JPY|CNY|RMB|INR|CHF|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RUB|TRY|BRL"
+    r"|MXN|ZAR|KRW|SGD|HKD|R(?=\$)|[Kk]r|Rs|Kč|zł|Ft|лв|руб)(?![^\W\d])\.?"
+)
+# decimal sign and thousands sign; of those that fit alike the first is taken
+FORMS = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"), (".", "’"))
+COMMA_FIRST = ((".", ""), (",", ""), (",", "."), (".", ","), (",", " "), (".", " "), (".", "'"), (".", "’"))
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
+
+
+class Form(NamedTuple):
+    """How a column writes its numbers; ``plain``: every number as Python reads it."""
+
+    decimal: str
+    thousands: str
+    plain: bool
+
+
+class Numbers(NamedTuple):
+    """A column of numbers.
+
+    values  NaN where a cell is missing, or odd
+    odd     what is written in the odd cells, and how often
+    """
+
+    form: Form
+    values: list[float]
+    odd: Counter[str]
+
+
+def number(cell: str, decimal: str = ".", thousands: str = "") -> float:
+    """The number that a cell holds, NaN where it holds none; signs of money and per cent don't count."""
+    text = SIGNS.sub("", cell).strip().replace("−", "-").replace("\xa0", " ").replace("\u202f", " ")
+    if text.startswith("(") and text.endswith(")"):  # a bookkeeper's minus
+        text = f"-{text[1:-1]}"
+    grouped = rf"[1-9]\d{{0,2}}(?:[{thousands}]\d{{3}})+|" if thousands else ""
+    shape = rf"[+-]? ?(?=[{decimal}]?\d)(?:{grouped}\d*)(?:[{decimal}]\d*)?(?:[eE][+-]?\d+)?"
+    if not re.fullmatch(shape, text, re.ASCII):
+        return math.nan
+    return float(text.replace(" ", "").replace(thousands, "").replace(decimal, "."))
+
+
+def numbers_of(
+    path: str, name: str, cells: Sequence[str], lines: Sequence[int], delimiter: str, share: float = SHARE
+) -> Numbers | None:
+    """The column as numbers; None where fewer than ``share`` of its cells hold one, or fewer than two different ones.
+
+    ValueError where one is not finite.
+    """
+    counts = Counter(cell for cell in cells if cell)
+    firm = sum(count for cell, count in counts.items() if cell.lower() not in WEAK)
+    read, form = _plainly(counts), Form(".", "", True)
+    if len(read) < len(counts):
+        read, form = _best(counts, COMMA_FIRST if delimiter in ";\t" else FORMS)
+    infinite = {cell for cell in counts if _infinite(cell)}
+    held = sum(counts[cell] for cell in {*read, *infinite})
+    if not held or held < share * firm or (len(set(read.values())) < 2 and held < firm):
+        return None
+    huge = infinite | {cell for cell, value in read.items() if abs(value) > MAXIMUM_NUMBER}
+    for cell, line in zip(cells, lines, strict=True) if huge else ():
+        if cell in huge:
+            raise ValueError(
+                f"csv: {path} has {cell} in column {name!r}, line {line}; numbers must be finite, at most 1e100"
+            )
+    odd = Counter({cell: count for cell, count in counts.items() if cell not in read})
+    return Numbers(form, [read.get(cell, math.nan) for cell in cells], odd)
+
+
+def _plainly(cells: Mapping[str, int]) -> dict[str, float]:
+    return {cell: float(cell) for cell in cells if PLAIN.fullmatch(cell)}
+
+
+def _best(counts: Mapping[str, int], forms: Sequence[tuple[str, str]]) -> tuple[dict[str, float], Form]:
+    """What the form that reads most cells makes of them, and that form."""
+    best: tuple[dict[str, float], Form] = ({}, Form(".", "", False))
+    most = -1
+    for decimal, thousands in forms:
+        read = {cell: value for cell in counts if not math.isnan(value := number(cell, decimal, thousands))}
+        held = sum(counts[cell] for cell in read)
+        if held > most:
+            best, most = (read, Form(decimal, thousands, False)), held
+        if held == sum(counts.values()):
+            break
+    return best
+
+
+def _infinite(cell: str) -> bool:
+    return cell.lower().lstrip("+-") in INFINITE
+
+
+def doubt(cells: Sequence[str], form: Form) -> str:
+    """How numbers between semicolons or tabs were read, where that can be read in two ways; empty elsewhere."""
+    present = [cell for cell in cells if cell]
+    if present and not form.thousands and all(THOUSANDS.fullmatch(cell) for cell in present):
+        value = number(present[0], form.decimal)
+        return f"{present[0]} read as {value:g}: if the sign parts thousands, leave it out"
+    return ""
+
+
+def likely_gap(values: Sequence[float] | np.ndarray) -> float | None:
+    """A value that stands for a gap, likely: whole, below or above all others, and by far; None where there is none.
+
+    It is written with nines (999), or below zero where no other value is; it stands apart by more than twice the others'
+    spread, or below zero alone; and it comes more often than they do, or is farther off than five times their range.
+    """
+    finite = np.array(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    distinct, counts = np.unique(finite, return_counts=True)
+    if len(distinct) < 6:
+        return None
+    for place, next_one in ((0, 1), (-1, -2)):
+        value, count, others = distinct[place], counts[place], np.delete(distinct, place)
+        if count < 2 or value != int(value) or abs(value) < 9 or (place == -1 and value < 0):
+            continue
+        below_zero = value < 0 <= others.min()
+        if not below_zero and set(f"{abs(value):.0f}") != {"9"}:
+            continue
+        gap, rest = abs(value - distinct[next_one]), finite[finite != value]
+        apart = below_zero or gap > 2.0 * rest.std()
+        spike = count >= 3 and count > 2.0 * np.delete(counts, place).mean()
+        if apart and (spike or gap > 5.0 * (others.max() - others.min())):
+            return float(value)
+    return None

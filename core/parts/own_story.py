@@ -1,0 +1,65 @@
+"""What became of a user's own table, in the words that the page, the command line and the report share."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from core.parts.own_data import Sheet
+from core.parts.splits import Guess
+from core.words import three_digits
+
+SHOWN_COLUMNS = 30  # of a kind
+SHOWN_CLASSES = 6
+UNEVEN = 1.5  # times its even share from which the largest class makes accuracy a poor measure
+KINDS = (
+    ("Numbers, standardized", "number"),
+    ("Dates, as numbers", "date"),
+    ("Text, encoded", "text"),
+    ("Left out", "left out"),
+)
+
+
+class Sentence(NamedTuple):
+    """What it is about, and what is said."""
+
+    label: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.label}: {self.text}"
+
+
+def uneven(counts: tuple[int, ...]) -> bool:
+    """Whether the largest class holds so many rows that accuracy alone says little."""
+    return len(counts) > 1 and max(counts) * len(counts) > UNEVEN * sum(counts)
+
+
+def story_of(name: str, own: Sheet, guess: Guess) -> list[Sentence]:
+    """The rows, the target, what was noticed, the columns by what they became, and the baseline."""
+    used = sum(use.kind != "left out" for use in own.uses.values())
+    dropped = f", {own.dropped_rows:,} left out" if own.dropped_rows else ""
+    told = [Sentence(name, f"{own.rows:,} rows{dropped}; {used} of {len(own.columns) - 1} columns used.")]
+    (target,) = (column for column in own.columns if column.kind == "target")
+    shown = ", ".join(own.classes[:SHOWN_CLASSES]) + (" …" if len(own.classes) > SHOWN_CLASSES else "")
+    classes = f" ({shown})" if own.classes else ""
+    what, _, more = target.note.partition("; ")
+    told.append(Sentence("Predicts", f"{target.name}, {what}{classes}{f'; {more}' if more else ''}."))
+    told += [Sentence("Note", note) for note in own.notes]
+    for label, kind in KINDS:
+        found = [column for column in own.columns if column.kind == kind]
+        written = [column.name + (f" ({column.note})" if column.note else "") for column in found]
+        rest = f" and {len(found) - SHOWN_COLUMNS:,} more" if len(found) > SHOWN_COLUMNS else ""
+        if found:
+            told.append(Sentence(label, f"{', '.join(written[:SHOWN_COLUMNS])}{rest}."))
+    told.append(Sentence("To beat", _bar(own, guess)))
+    return told
+
+
+def _bar(own: Sheet, guess: Guess) -> str:
+    if math.isnan(guess.accuracy):
+        return f"a loss of {three_digits(guess.loss)} on the validation rows, that of always answering the mean."
+    balanced = ""
+    if uneven(own.class_counts):
+        balanced = f" The classes are uneven: look at balanced accuracy too, where that is {1 / len(own.classes):.1%}."
+    return f"an accuracy of {guess.accuracy:.1%} on the validation rows, that of always answering the largest class.{balanced}"

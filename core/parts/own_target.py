@@ -1,0 +1,225 @@
+"""The column to predict: classes, a number, or a number's logarithm; and which rows have none."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from core.parts.own_dates import dates_of
+from core.parts.own_numbers import WEAK, Form, Numbers, likely_gap, number, numbers_of
+
+KINDS = ("auto", "classes", "number", "log")
+MAXIMUM_CLASSES = 100
+FEW_VALUES = 20  # different whole numbers up to which they are classes, unless ``kind`` says otherwise
+MINIMUM_ROWS = 20
+ROWS_PER_CLASS = 5  # so that the fifth that validates holds each
+TAIL = 20.0  # spreads from the middle, half of the width of the middle 68 %, from which the largest value is a tail
+NAMED = 3  # words in a sentence
+
+
+class Target(NamedTuple):
+    """The target as it is learned.
+
+    labels     (rows,): class numbers in int64, or numbers in float64, of the rows that are kept
+    classes    their names, in order; empty where the target is a number
+    kept       places of the rows that are kept
+    form       how its numbers are written; None where it is text
+    logarithm  whether the labels are the numbers' natural logarithms
+    spellings  text that is taken for another spelling of it
+    notes      sentences on it
+    """
+
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    kept: list[int]
+    form: Form | None
+    logarithm: bool
+    spellings: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def target_of(
+    path: str, name: str, cells: Sequence[str], lines: Sequence[int], delimiter: str, kind: str = "auto"
+) -> Target:
+    """The column ``name`` as a target; ValueError with one sentence where it can't be predicted."""
+    present = [place for place, cell in enumerate(cells) if cell]
+    if not present:
+        raise ValueError(f"csv: the target {name!r} of {path} is missing in every row")
+    _check_rows(path, len(present))
+    numbers = None
+    if kind != "classes":
+        numbers = numbers_of(path, name, cells, lines, delimiter)
+    if numbers is None and kind in ("number", "log"):
+        word = next((cells[place] for place in present if math.isnan(number(cells[place]))), cells[present[0]])
+        raise ValueError(
+            f"csv: kind={kind} needs numbers, and the target {name!r} of {path} holds text such as {word[:40]!r}"
+        )
+    if numbers is not None:
+        kept = [place for place in present if not math.isnan(numbers.values[place])]
+        _check_rows(path, len(kept))
+        values = np.array([numbers.values[place] for place in kept])
+        if kind in ("number", "log") or not _few(values):
+            return _number(path, name, numbers, kept, values, kind == "log")
+        names = [f"{value:.0f}" for value in values]
+        return _classes(path, name, kept, names, numbers.form, values, {}, odd(numbers.odd))
+    plain = numbers_of(path, name, cells, lines, delimiter, 1.0) if kind == "classes" else None
+    if plain is not None:
+        values = np.array([plain.values[place] for place in present])
+        return _classes(path, name, present, [f"{value:.15g}" for value in values], plain.form, values, {}, "")
+    weak = () if any(cell == "+" for cell in cells) else WEAK
+    gaps = tuple(sorted({cell for cell in cells if cell and cell.lower() in weak}))
+    kept = [place for place in present if cells[place] not in gaps]
+    _check_rows(path, len(kept))
+    spellings = one_spelling(cells[place] for place in kept)
+    names = [spellings.get(cells[place], cells[place]) for place in kept]
+    note = odd(Counter(cell for cell in cells if cell in gaps))
+    return _classes(path, name, kept, names, None, None, spellings, note)
+
+
+def _check_rows(path: str, rows: int) -> None:
+    if rows < MINIMUM_ROWS:
+        raise ValueError(
+            f"csv: {path} has {rows} rows with a target, too few to train on; it takes at least {MINIMUM_ROWS}"
+        )
+
+
+def _few(values: np.ndarray) -> bool:
+    """Whether numbers are classes, unless one says otherwise: few, whole, with rows enough each."""
+    distinct = np.unique(values)
+    few = len(distinct) <= FEW_VALUES and len(values) >= ROWS_PER_CLASS * len(distinct)
+    return few and bool((distinct == np.round(distinct)).all())
+
+
+def _number(path: str, name: str, numbers: Numbers, kept: list[int], values: np.ndarray, logarithm: bool) -> Target:
+    if len(np.unique(values)) == 1:
+        raise ValueError(f"csv: the target {name!r} of {path} is {values[0]:g} in every row: there is nothing to learn")
+    notes = [odd(numbers.odd)] if numbers.odd else []
+    gap = likely_gap(values)
+    if gap is not None:
+        notes.append(gap_words(values, gap))
+    if logarithm:
+        if values.min() <= 0:
+            raise ValueError(
+                f"csv: kind=log needs numbers above 0, and the target {name!r} of {path} holds {values.min():g}; "
+                "use kind=number"
+            )
+        values = np.log(values)
+        notes.insert(0, "its logarithm")
+    else:
+        notes += [tail] if (tail := _tail(values)) else []
+    return Target(values, (), kept, numbers.form, logarithm, {}, tuple(notes))
+
+
+def _tail(values: np.ndarray) -> str:
+    """What is said of a number whose largest value stands far from the others; empty for all other numbers."""
+    low, middle, high = np.quantile(values, [0.16, 0.5, 0.84])
+    spread = (high - low) / 2.0 or float(values.std())
+    largest = float(values.max())
+    distance = (largest - middle) / spread
+    if not distance > TAIL:
+        return ""
+    offer = "kind=log predicts its logarithm" if values.min() > 0 else "leave such rows out, or limit them"
+    return f"a long tail: the largest, {largest:,.6g}, is {distance:,.0f} spreads above the middle, and few rows decide the loss; {offer}"
+
+
+def _classes(
+    path: str,
+    name: str,
+    kept: list[int],
+    names: list[str],
+    form: Form | None,
+    values: np.ndarray | None,
+    spellings: dict[str, str],
+    note: str,
+) -> Target:
+    """Classes with two rows at least each; the others are left out, and counted."""
+    counts = Counter(names)
+    single = {word for word, count in counts.items() if count == 1}
+    whole = len(counts)
+    offer = " or use kind=number" if values is not None else ""
+    if len(counts) - len(single) > MAXIMUM_CLASSES:
+        dates = "; dates can't be predicted" if values is None and dates_of(list(counts)) else ""
+        raise ValueError(
+            f"csv: the target {name!r} of {path} has {whole:,} classes, and the limit is {MAXIMUM_CLASSES}"
+            + (
+                dates
+                or (f"; use kind=number{' or kind=log' if values.min() > 0 else ''}" if values is not None else "")
+            )
+        )
+    if whole == 1:
+        raise ValueError(f"csv: the target {name!r} of {path} is {names[0]} in every row: there is nothing to learn")
+    if whole - len(single) < 2:
+        raise ValueError(
+            f"csv: the target {name!r} of {path} has {whole:,} classes, but only {whole - len(single)} of 2 rows or more; "
+            "at least two such are needed to train and validate" + (": use kind=number" if values is not None else "")
+        )
+    rows = len(names) - len(single)
+    if rows < ROWS_PER_CLASS * (whole - len(single)):
+        raise ValueError(
+            f"csv: {path} has {rows} rows for {whole - len(single)} classes, too few; "
+            f"it takes at least {ROWS_PER_CLASS * (whole - len(single))}{offer}"
+        )
+    chosen = [index for index, word in enumerate(names) if word not in single]
+    _check_rows(path, len(chosen))
+    ordered: list = [names[index] for index in chosen] if values is None else [values[index] for index in chosen]
+    _, labels = np.unique(ordered, return_inverse=True)
+    classes: tuple[str, ...] = tuple(
+        dict(sorted(zip(labels.tolist(), (names[index] for index in chosen), strict=True))).values()
+    )
+    notes = [note] if note else []
+    if single:
+        shown = ", ".join(sorted(single)[:NAMED]) + (" …" if len(single) > NAMED else "")
+        more = f"{len(single):,} classes" if len(single) > 1 else "a class"
+        what = "; kind=number predicts a number, and keeps them" if values is not None else ""
+        notes.append(f"{more} of one row left out: {shown}{what}")
+    if spellings:
+        notes.append(spelling_words(spellings))
+    return Target(
+        labels.astype(np.int64),
+        classes,
+        [kept[index] for index in chosen],
+        form,
+        False,
+        spellings,
+        tuple(notes),
+    )
+
+
+def odd(counts: Counter[str]) -> str:
+    """Cells that hold no number in a column of numbers: how many, and the commonest; empty for none."""
+    if not counts:
+        return ""
+    common = ", ".join(f"{word[:40]!r} {count:,} ×" for word, count in counts.most_common(NAMED))
+    more = " …" if len(counts) > NAMED else ""
+    cells = "1 odd cell taken for a gap" if counts.total() == 1 else f"{counts.total():,} odd cells taken for gaps"
+    return f"{cells}: {common}{more}"
+
+
+def gap_words(values: Sequence[float] | np.ndarray, gap: float) -> str:
+    """A value that stands for gaps, likely: how often it comes, and what to do."""
+    count = int((np.asarray(values, dtype=float) == gap).sum())
+    return f"{gap:g} stands apart, {count:,} times: a gap, likely; empty those cells"
+
+
+def one_spelling(cells: Iterable[str]) -> dict[str, str]:
+    """Words that differ in capitals alone -> the commonest spelling of each; single letters are left alone."""
+    counts = Counter(cells)
+    groups: dict[str, list[str]] = {}
+    for word in counts:
+        groups.setdefault(word.casefold(), []).append(word)
+    found: dict[str, str] = {}
+    for alike in groups.values():
+        if len(alike) > 1 and len(alike[0]) > 1:
+            best = max(alike, key=lambda word: (counts[word], word))
+            found |= {word: best for word in alike if word != best}
+    return found
+
+
+def spelling_words(spellings: dict[str, str]) -> str:
+    """Which spellings are taken for one."""
+    shown = ", ".join(f"{word} as {best}" for word, best in sorted(spellings.items())[:NAMED])
+    return f"spellings taken for one: {shown}{' …' if len(spellings) > NAMED else ''}"
