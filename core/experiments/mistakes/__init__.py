@@ -25,6 +25,9 @@ wrong loop ends no worse *hides* the mistake: whoever tries one seed alone may n
 schedule, a clipper on twelve layers. A rate that is too low makes a summed loss look like a gain. Sweep `base_lr` before you
 believe a price, or its absence.
 
+**Source.** Each was made in public: one-cycle stepped per epoch in pytorch#65417, a cosine sized in epochs and stepped per batch in
+villa#1495, a plateau fed with a batch's measure in pytorch-template#89, clipping after the step in graphstorm#1366.
+
 **What to try next.** `base_lr=0.001,0.01,0.1` for one mistake; `optimizer=adam`, which divides a factor on
 the loss away; `epochs=50`; your own table as `dataset`; and your own script through `python -m core watch`.
 """
