@@ -60,7 +60,9 @@ def _parser() -> Parser:
     )
     _output(run)
     run.add_argument("--workers", type=int, help="worker processes (default: one per core)")
-    run.add_argument("--executor", default="local", metavar="local|inline", help="where to compute (default: local)")
+    run.add_argument(
+        "--executor", default="local", metavar="local|inline|dask://HOST:PORT", help="where to compute (default: local)"
+    )
     run.add_argument("--device", default="cpu", metavar="cpu|cuda", help="what to compute on (default: cpu)")
     run.add_argument("--fresh", action="store_true", help="compute again what the store holds")
     run.add_argument("--summary", nargs="?", const="settings", metavar="runs", help="the summary instead of the frame")

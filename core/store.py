@@ -78,8 +78,12 @@ class StoreError(ValueError):
 
 def versions() -> str:
     """What a run's last bits depend on: packages, processor and kernels, as ``torch 2.13.0, …, x86_64 SkylakeX``."""
-    packages = [f"{name} {importlib.metadata.version(name)}" for name in MADE_BY]
-    return ", ".join([*packages, " ".join([platform.machine(), *_kernels()])])
+    return ", ".join([packages(), " ".join([platform.machine(), *_kernels()])])
+
+
+def packages() -> str:
+    """The packages that a run's last bits depend on, as ``torch 2.13.0, numpy 2.4.6, …``."""
+    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in MADE_BY)
 
 
 @cache

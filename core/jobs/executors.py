@@ -98,8 +98,17 @@ def _inline(workers: int | None, address: str) -> Pool:
     return Pool(InlineExecutor, 1)
 
 
+def _dask(workers: int | None, address: str) -> Pool:
+    from core.jobs.cluster import cluster
+
+    if workers is not None:
+        raise ValueError("workers: a Dask cluster has as many as were started for it; leave --workers out")
+    there = cluster(address)
+    return Pool(there.executor, there.size, (BrokenExecutor, *there.lost))
+
+
 # what ``--executor`` takes: a name, or ``name://address``; each makes a pool of so many workers
-EXECUTORS: dict[str, Callable[[int | None, str], Pool]] = {"local": _local, "inline": _inline}
+EXECUTORS: dict[str, Callable[[int | None, str], Pool]] = {"local": _local, "inline": _inline, "dask": _dask}
 
 
 def pool(text: str, workers: int | None = None) -> Pool:

@@ -33,7 +33,11 @@ ICONS = {
 def begin(title: str) -> None:
     """Sets the page up: its title in the tab, the wide layout."""
     st.set_page_config(page_title=f"{title} · Gradient Lab", page_icon="📉", layout="wide")
-    jobs()
+    try:
+        jobs()
+    except ValueError as error:  # GRADIENT_LAB_EXECUTOR names what can't be used
+        st.error(core.plain(error))
+        st.stop()
     icons = ICONS | {kind.title: kind.icon for kind in map(core.experiment, core.NAMES)}
     st.html(f"<style>{STYLE}</style>")
     with st.sidebar:  # Streamlit's own list would call the home page by its file's name
