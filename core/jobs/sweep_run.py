@@ -43,6 +43,9 @@ def run_sweep(
     except ValueError as error:
         progress.error, progress.state = str(error), "failed"
     except BaseException as error:
+        if workers.stopped:  # whatever an executor says that was shut down meanwhile
+            progress.state = "cancelled"
+            return
         progress.error, progress.state = f"{type(error).__name__}: {error}", "failed"
         raise
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import threading
 import time
@@ -45,17 +46,24 @@ def ready() -> None:
     import core.tables  # noqa: F401
 
 
+class StoppedError(Exception):
+    """The workers were told to end; nothing is started any more."""
+
+
 class Workers:
-    """A pool whose executor is started when first needed, and again when a worker was lost."""
+    """A pool whose executor is started when first needed, and again when a worker was lost, until it is stopped."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
+        self.stopped = False
         self._lock = threading.Lock()
         self._executor: Executor | None = None
 
     def get(self) -> Executor:
-        """The executor, started if need be."""
+        """The executor, started if need be; StoppedError at the end."""
         with self._lock:
+            if self.stopped:
+                raise StoppedError
             if self._executor is None:
                 self._executor = self.pool.start()
             return self._executor
@@ -87,10 +95,15 @@ class Workers:
                 self.discard(executor)
         return self.get().submit(function, *arguments).result()
 
+    def stop_at_exit(self) -> None:
+        """Lets the end of this process stop them, before their executor's own end, which waits for all that was asked."""
+        self.get()  # its package registers itself: what comes later goes first
+        getattr(threading, "_register_atexit", atexit.register)(self.stop)
+
     def stop(self) -> None:
-        """Ends the workers."""
+        """Ends the workers, whatever they are at."""
         with self._lock:
-            executor, self._executor = self._executor, None
+            executor, self._executor, self.stopped = self._executor, None, True
         if executor is None:
             return
         try:

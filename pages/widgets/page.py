@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import copy
 import gc
 import os
@@ -63,7 +62,7 @@ def jobs() -> core.Jobs:
     """The server's jobs; its workers start at once, so that nobody waits for them later."""
     workers = core.Workers(core.pool(os.environ.get("GRADIENT_LAB_EXECUTOR") or "local"))
     workers.prestart()
-    atexit.register(workers.stop)
+    workers.stop_at_exit()
     gc.collect()
     gc.freeze()  # Streamlit collects all generations after every run of a page: leave it little to look at
     return core.Jobs(workers)

@@ -367,3 +367,33 @@ def alive(process: psutil.Process) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+@pytest.mark.slow
+def test_a_process_that_is_told_to_end_ends_with_its_workers_whatever_is_queued(tmp_path):
+    code = (
+        "import signal, sys, time, core\n"
+        "workers = core.Workers(core.pool('local', 2)); workers.prestart(); workers.stop_at_exit()\n"
+        "jobs, store, kind = core.Jobs(workers), core.Store('s.sqlite'), core.experiment('vanishing')\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n"
+        "given = {'width': '128', 'batch_size': '64', 'loss': 'projection', 'seeds': '400'}\n"
+        "for depth in range(30, 36):\n    jobs.submit(kind.sweep(given | {'depth': str(depth)}), store)\n"
+        "while not store.counts():\n    time.sleep(0.05)\n"
+        "print('begun', flush=True)\ntime.sleep(600)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment, **pipes)
+    assert process.stdout is not None and process.stdout.readline() == "begun\n"
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, "")
+    for _ in range(100):
+        if not any(Path(f"/proc/{child}/exe").exists() for child in children):
+            break
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{child}/exe").exists() for child in children)
+    store = core.Store(str(tmp_path / "s.sqlite"))
+    assert store.damaged() == []
+    store.close()
