@@ -23,22 +23,19 @@ KILLED = (
 )
 
 
-def run_sweep(
-    job: Job, workers: Workers, fresh: bool = False, window: int | None = None, baselines: bool = False
-) -> None:
+def run_sweep(job: Job, workers: Workers, fresh: bool = False, baselines: bool = False) -> None:
     """Computes what the store lacks of a sweep, to the end, until cancelled or until it fails; keeps ``job.progress``.
 
     fresh      compute every run again
-    window     tasks that are under way at once; twice the pool's size unless told otherwise
     baselines  measure what the trainings must beat as well, once for each table
     """
     progress = job.progress
     started = time.monotonic()
+    sweep_run = SweepRun(job, workers)
     try:
-        own = SweepRun(job, workers, window or 2 * workers.pool.size)
-        own.run(fresh)
+        sweep_run.run(fresh)
         if baselines:
-            own.measure_baselines()
+            sweep_run.measure_baselines()
         progress.state = "cancelled" if job.cancelled and progress.finished < progress.total else "done"
     except ValueError as error:
         progress.error, progress.state = str(error), "failed"
@@ -49,8 +46,12 @@ def run_sweep(
         progress.error, progress.state = f"{type(error).__name__}: {error}", "failed"
         raise
     finally:
+        sweep_run.leave()
         progress.seconds = time.monotonic() - started
         job.end()
+
+
+POLL_SECONDS = 0.1
 
 
 class Task(NamedTuple):
@@ -64,8 +65,8 @@ class Task(NamedTuple):
 class SweepRun:
     """The steps of one sweep: what is missing, what is submitted, what comes back, how long the rest will take."""
 
-    def __init__(self, job: Job, workers: Workers, window: int) -> None:
-        self.job, self.workers, self.window = job, workers, window
+    def __init__(self, job: Job, workers: Workers) -> None:
+        self.job, self.workers = job, workers
         self.waiting: deque[Task] = deque()
         self.under_way: dict[Future, tuple[Task, Executor]] = {}
         self.clock = Clock(workers.pool.size)
@@ -75,7 +76,9 @@ class SweepRun:
         self.plan(self.missing(fresh))
         while (self.waiting and not self.job.cancelled) or self.under_way:
             self.submit()
-            for future in wait(self.under_way, timeout=0.5, return_when=FIRST_COMPLETED).done:
+            if not self.under_way:
+                time.sleep(POLL_SECONDS)  # others have all places
+            for future in wait(self.under_way, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED).done:
                 self.collect(future)
             if self.job.cancelled:
                 self.withdraw()
@@ -114,8 +117,9 @@ class SweepRun:
         self.job.progress.seconds_left = self.clock.seconds_left()
 
     def submit(self) -> None:
-        """Hands out waiting tasks, as many as the window takes."""
-        while self.waiting and len(self.under_way) < self.window and not self.job.cancelled:
+        """Hands out waiting tasks while it is this sweep's turn."""
+        turns = self.workers.turns
+        while self.waiting and not self.job.cancelled and turns.take(self, len(self.under_way), self.clock.left):
             task = self.waiting.popleft()
             executor = self.workers.get()
             try:
@@ -123,10 +127,12 @@ class SweepRun:
             except self.workers.pool.lost:
                 self.workers.discard(executor)
                 self.waiting.appendleft(task)
+                turns.give_back()
 
     def collect(self, future: Future) -> None:
         """Stores what a task computed; one whose worker was lost waits again."""
         task, executor = self.under_way.pop(future)
+        self.workers.turns.give_back()
         try:
             rows = future.result()
         except self.workers.pool.lost:
@@ -144,6 +150,13 @@ class SweepRun:
         """Takes back the tasks that no worker has begun."""
         for future in [future for future in self.under_way if future.cancel()]:
             del self.under_way[future]
+            self.workers.turns.give_back()
+
+    def leave(self) -> None:
+        """Gives back its places, at the end, however it came."""
+        self.workers.turns.leave(self)
+        self.workers.turns.give_back(len(self.under_way))
+        self.under_way.clear()
 
 
 class Clock:
@@ -151,17 +164,17 @@ class Clock:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._left = self._measured = 0.0
+        self.left = self._measured = 0.0
         self._first_tasks = 0
         self._began: float | None = None
 
     def begin(self, seconds: list[float]) -> None:
         """Takes the tasks' estimates."""
-        self._left, self._first_tasks = sum(seconds), min(self._size, len(seconds))
+        self.left, self._first_tasks = sum(seconds), min(self._size, len(seconds))
 
     def done(self, seconds: float) -> None:
         """One task has come back. A worker's first task waited for it to start, and says nothing of its speed."""
-        self._left -= seconds
+        self.left -= seconds
         self._first_tasks -= 1
         if self._began is not None:
             self._measured += seconds
@@ -171,5 +184,5 @@ class Clock:
     def seconds_left(self) -> float:
         """Seconds until all tasks are done."""
         if self._began is None or not self._measured:
-            return START_SECONDS + self._left / self._size
-        return self._left * (time.monotonic() - self._began) / self._measured
+            return START_SECONDS + self.left / self._size
+        return self.left * (time.monotonic() - self._began) / self._measured

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from core.experiments import experiment
 from core.jobs.executors import Pool
+from core.jobs.turns import Turns
 from core.settings import Run, ids_of
 from core.store import Row
 
@@ -55,6 +56,7 @@ class Workers:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
+        self.turns = Turns(2 * pool.size)  # one task at work and one that waits, for each worker
         self.stopped = False
         self._lock = threading.Lock()
         self._executor: Executor | None = None

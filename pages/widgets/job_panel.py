@@ -74,7 +74,9 @@ def _progress_words(job: core.Job) -> str:
     if job.cancelling:
         return words + ": cancelling; what is being computed ends first"
     if not state.computed:
-        return words + ": workers are starting"
+        others = len(page.jobs().running()) - 1
+        beside = f"{others} other sweep{'s' if others > 1 else ''}"
+        return words + (f": takes turns with {beside}" if others else ": workers are starting")
     return words + (f", about {max(1, round(state.seconds_left))} s left" if state.seconds_left is not None else "")
 
 
