@@ -95,6 +95,8 @@ class Limits:
     def _number(self, given: Any, kind: type | None = None) -> float | int:
         if isinstance(given, bool) or not (isinstance(given, str) or hasattr(given, "__float__")):
             raise ValueError
+        if isinstance(given, str) and ("_" in given or not given.isascii()):  # Python would take 1_000 and １２
+            raise ValueError
         if (kind or self.kind) is float:
             number: float | int = float(given) + 0.0  # -0.0 is written 0.0
         else:
