@@ -27,7 +27,7 @@ with core.watch(name="first try"):
 A recording lies beside the store and appears here while the script runs. It sees every layer, the optimizer, the losses
 and their labels, so it finds far more than a log can show.
 
-**What another tool wrote**, dropped on the page (at most 10 MB): Keras CSVLogger, Lightning `metrics.csv`, TensorBoard event
+**What another tool wrote**, dropped on the page (at most 50 MB): Keras CSVLogger, Lightning `metrics.csv`, TensorBoard event
 files, Hugging Face `trainer_state.json` or console output, W&B `wandb-summary.json`, Ultralytics `results.csv`,
 LLaMA-Factory `trainer_log.jsonl`, and any CSV, JSON lines or plain text with a loss in it. The file is read and not kept.
 """
@@ -102,7 +102,7 @@ def draw() -> bool:
             continue
         with column:
             try:
-                alive |= trace_panel.show(now[id], run, side)
+                alive |= trace_panel.show(now[id], run, side, alone=len(shown) == 1)
             except ValueError as error:
                 st.error(core.plain(error))
     return alive

@@ -136,7 +136,7 @@ EVENTS = {"z": "zero", "b": "backward", "u": "unscale", "c": "clip", "s": "step"
 
 
 def typical_steps(trace: Trace) -> list[str]:
-    """Of each optimizer the commonest order of calls in a step, and how common: ``zero → backward → step (98 % of 400)``."""
+    """Of each optimizer the commonest order of calls in a step, and how common: ``zero → backward → step (98% of 400 …)``."""
     words = []
     optimizers = trace.facts.get("optimizers", [])
     for optimizer in optimizers if isinstance(optimizers, list) else []:
@@ -150,7 +150,7 @@ def typical_steps(trace: Trace) -> list[str]:
         )  # a schedule that moves after a step opens the next one's record
         calls = " → ".join(EVENTS.get(letter, letter) for letter in letters[after:] + letters[:after])
         whose = f"{optimizer.get('kind', 'optimizer')}: " if len(optimizers) > 1 else ""
-        words.append(f"{whose}{calls} ({int(count) / max(1, total):.0%} of {total:,} steps)")
+        words.append(f"{whose}{calls} ({int(count) / max(1, total):.0%} of {total:,} steps that were looked at)")
     return words
 
 

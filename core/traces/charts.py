@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import altair as alt
@@ -154,7 +155,8 @@ def _lines(
     if few.any():
         points = base.properties(data=data[few])
         layers.append(points.mark_point(filled=True, size=36, opacity=1))
-    return figure(alt.layer(*layers), title(steps), " ".join(notes), HEIGHT)
+    drawn = figure(alt.layer(*layers), title(steps), " ".join(notes), HEIGHT)
+    return replace(drawn, flat=heading == "learning rate" and data["value"].nunique() == 1)
 
 
 def _finite(steps: pd.DataFrame, name: str) -> pd.Series:

@@ -97,7 +97,7 @@ def is_alive(source: Source, run: int) -> bool:
     return source.recording is not None and core.under_way(_drawn(source.key, run, source)[0], source.recording)
 
 
-def show(source: Source, run: int, side: str) -> bool:
+def show(source: Source, run: int, side: str, alone: bool) -> bool:
     """Findings, then charts; whether the script still runs."""
     trace, findings, charts = _drawn(source.key, run, source)
     alive = is_alive(source, run)
@@ -108,8 +108,14 @@ def show(source: Source, run: int, side: str) -> bool:
     _findings(trace, findings, alive)
     for order in core.typical_steps(trace):
         st.markdown(f"**A typical step** · {core.plain(order)}")
-    for name, chart in charts.items():
-        page.chart(chart, f"{side} {name}")
+    named = {f"{side} {name}": chart for name, chart in charts.items()}
+    if alone and "left loss" in named:
+        page.chart(named.pop("left loss"), "left loss")
+    if alone:
+        page.charts(named)
+    else:  # the two trainings stand side by side, chart beside chart
+        for name, chart in named.items():
+            page.chart(chart, name, alone=True)
     if not charts:
         st.caption("There is no course to draw.")
     return alive
