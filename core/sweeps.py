@@ -32,21 +32,21 @@ class Sweep:
     model: type[Settings]
     axes: Mapping[str, Sequence[Any]]
     seeds: Sequence[int]
-    given: frozenset[str] = frozenset()  # the settings that were written down, the others being defaults
+    explicit: frozenset[str] = frozenset()  # the settings that were written down, the others being defaults
     stored: bool = False  # it comes from the store: its results stay, even if its data are gone
 
     @classmethod
     def read(
-        cls, experiment: str, version: int, model: type[Settings], given: Mapping[str, object], stored: bool = False
+        cls, experiment: str, version: int, model: type[Settings], fields: Mapping[str, object], stored: bool = False
     ) -> Sweep:
-        """The sweep that ``given`` describes: each setting's text (``5,20``), value or list of values.
+        """The sweep that ``fields`` describes: each setting's text (``5,20``), value or list of values.
 
         Raises ValueError with a sentence per fault. Nothing is expanded, so any size is read at once.
         """
         axes: dict[str, Sequence[Any]] = {name: (value,) for name, value in model.defaults().items()}
         seeds: Sequence[int] = range(1)
         faults = []
-        for name, value in given.items():
+        for name, value in fields.items():
             try:
                 if name == "seeds":
                     seeds = read_seeds(value)
@@ -58,7 +58,7 @@ class Sweep:
                 faults.append(str(error))
         if faults:
             raise ValueError("\n".join(faults))
-        return cls(experiment, version, model, axes, seeds, frozenset(given) - {"seeds"}, stored)
+        return cls(experiment, version, model, axes, seeds, frozenset(fields) - {"seeds"}, stored)
 
     @property
     def size(self) -> int:
@@ -79,7 +79,7 @@ class Sweep:
                 swept = [f"{name}={combination[name]}" for name in names if range_length(self.axes[name]) > 1]
                 raise ValueError(f"{error} (at {', '.join(swept)})" if swept else str(error)) from None
         points = list(unique)
-        for name in sorted(self.given):
+        for name in sorted(self.explicit):
             if all(getattr(point, name) is None for point in points):
                 raise ValueError(f"{name}: has no effect in this sweep; {self.model.why_idle(name)}")
         return points
