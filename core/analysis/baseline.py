@@ -48,7 +48,7 @@ def validation_guess(dataset: str) -> Guess:
     ValueError for what is no dataset, or a user's own table that is not here.
     """
     data = shape_of(dataset)
-    return data.measured or Guess(data.guess_loss, data.majority)
+    return data.on_rows or Guess(data.guess_loss, data.majority)
 
 
 def lacking(datasets: Iterable[object]) -> list[str]:
