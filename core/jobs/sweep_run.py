@@ -35,10 +35,10 @@ def run_sweep(
     progress = job.progress
     started = time.monotonic()
     try:
-        work = SweepRun(job, workers, window or 2 * workers.pool.size)
-        work.run(fresh)
+        own = SweepRun(job, workers, window or 2 * workers.pool.size)
+        own.run(fresh)
         if baselines:
-            work.measure_baselines()
+            own.measure_baselines()
         progress.state = "cancelled" if job.cancelled and progress.finished < progress.total else "done"
     except ValueError as error:
         progress.error, progress.state = str(error), "failed"
