@@ -161,17 +161,17 @@ def _show(arguments: argparse.Namespace) -> None:
         print(f"  {preset.name}\n    {preset.note}\n    python -m core run {kind.name} {command}")
 
 
-def _assignments(written: Sequence[str]) -> dict[str, str]:
+def _assignments(words: Sequence[str]) -> dict[str, str]:
     """``name=value`` arguments by name; ValueError for anything else and for a name given twice."""
-    given: dict[str, str] = {}
-    for item in written:
+    values: dict[str, str] = {}
+    for item in words:
         name, equals, value = item.partition("=")
         if not equals:
             raise ValueError(f"settings are written name=value, but got {item!r}")
-        if name in given:
+        if name in values:
             raise ValueError(f"{name}: is given twice")
-        given[name] = value
-    return given
+        values[name] = value
+    return values
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -224,17 +224,17 @@ def _say_cost(sweep: core.Sweep, arguments: argparse.Namespace) -> None:
     """What the sweep would cost, of which runs the store holds some; a store that is not there is not made."""
     from core.store import Store, default_path
 
-    stored, speed = 0, 1.0
+    in_store, speed = 0, 1.0
     if Path(arguments.store or default_path()).is_file():
         store = Store(arguments.store, arguments.device)
         try:
-            stored = 0 if arguments.fresh else store.count(sweep.ids)
+            in_store = 0 if arguments.fresh else store.count(sweep.ids)
             speed = core.measured_speed(sweep.experiment, store)
         finally:
             store.close()
     cost = core.estimate(sweep, arguments.workers, speed)
-    there = f" ({stored:,} of them in the store)" if stored else ""
-    seconds = core.START_SECONDS + cost.computing(stored) if stored < cost.runs else 1.0
+    there = f" ({in_store:,} of them in the store)" if in_store else ""
+    seconds = core.START_SECONDS + cost.computing(in_store) if in_store < cost.runs else 1.0
     print(f"{cost.runs:,} runs{there}, {cost.rows:,} rows, about {_duration(seconds)}, about {cost.bytes / 1e9:.1f} GB")
 
 
@@ -309,16 +309,16 @@ def _diagnose(arguments: argparse.Namespace) -> None:
         command.diagnose(arguments.files, arguments.run, arguments.findings, traces.read)
         return
     frame = files.read(arguments.files[0])
-    found = core.findings(frame)
+    findings = core.findings(frame)
     if frame.empty:
         raise ValueError(f"{arguments.files[0]}: the table has no rows, so there is nothing to diagnose")
-    for finding in found:
-        shown = f" See it work: {finding.link}" if finding.link else ""
-        print(f"{finding.severity}: {finding.message}\n  {finding.remedy}{shown}")
-    if not found:
+    for finding in findings:
+        link = f" See it work: {finding.link}" if finding.link else ""
+        print(f"{finding.severity}: {finding.message}\n  {finding.remedy}{link}")
+    if not findings:
         print(f"No fault found: {core.experiment(core.experiment_of(frame)).healthy}.")
     if arguments.findings is not None:
-        text = json.dumps([finding.as_dict() for finding in found], indent=2, ensure_ascii=False)
+        text = json.dumps([finding.as_dict() for finding in findings], indent=2, ensure_ascii=False)
         files.write(text.encode(), Path(arguments.findings))
 
 
@@ -335,18 +335,18 @@ def _store_list(arguments: argparse.Namespace) -> None:
     store = _existing_store(arguments.store)
     for name, (runs, size) in store.counts().items():
         print(f"{name}: {runs:,} runs, {size / 1e6:,.1f} MB")
-    for stored in store.sweeps():
-        made = time.strftime("%Y-%m-%d %H:%M", time.localtime(stored.created))
+    for sweep in store.sweeps():
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(sweep.created))
         try:
-            there = results.kept(stored, store)
+            there = results.kept(sweep, store)
         except ValueError as error:
-            print(f"{made}  {stored.experiment}: its settings can't be read any more ({str(error).splitlines()[0]})")
+            print(f"{when}  {sweep.experiment}: its settings can't be read any more ({str(error).splitlines()[0]})")
             continue
         note = f" ({there.made_by})" if there.made_by else ""
-        print(f"{made}  {there.finished:,} of {stored.runs:,} runs{note}  {there.sweep.text()}")
+        print(f"{when}  {there.finished:,} of {sweep.runs:,} runs{note}  {there.sweep.text()}")
     for recording in core.recordings_beside(str(store.path)):
-        made = time.strftime("%Y-%m-%d %H:%M", time.localtime(recording.changed))
-        print(f"{made}  recording {recording.name!r}, {recording.size / 1e6:,.1f} MB; see python -m core diagnose")
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(recording.changed))
+        print(f"{when}  recording {recording.name!r}, {recording.size / 1e6:,.1f} MB; see python -m core diagnose")
     if not store.counts():
         print(f"{store.path} holds no runs yet; fill it with python -m core run vanishing")
 
@@ -392,11 +392,11 @@ def _interrupt(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def main(written: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Runs one command; its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        arguments = _parser().parse_args(written)
+        arguments = _parser().parse_args(words)
         act: Callable[[argparse.Namespace], int | None] = arguments.act
         code = act(arguments) or DONE
         sys.stdout.flush()

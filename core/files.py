@@ -35,14 +35,14 @@ def write_csv(table: pa.Table, sink: IO[bytes]) -> None:
     quoting = "needed" if any(_needs_quotes(column) for column in table.columns) else "none"
     options = writer.WriteOptions(include_header=False, quoting_style=quoting)
 
-    def written(start: int) -> pa.Buffer:
+    def piece_as_csv(start: int) -> pa.Buffer:
         lines = pa.BufferOutputStream()
         writer.write_csv(table.slice(start, PIECE_ROWS), lines, options)
         return lines.getvalue()
 
     sink.write((",".join(table.column_names) + "\n").encode())
     with ThreadPoolExecutor() as threads:  # Arrow works outside Python's lock
-        for piece in threads.map(written, range(0, len(table), PIECE_ROWS)):
+        for piece in threads.map(piece_as_csv, range(0, len(table), PIECE_ROWS)):
             sink.write(piece)
 
 

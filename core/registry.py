@@ -54,53 +54,53 @@ class Limits:
         words = ", ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
         return noun + words or "a number"
 
-    def value(self, given: Any) -> Any:
-        """``given``, as text or as it is, in canonical form; ValueError says what is allowed."""
+    def value(self, raw: Any) -> Any:
+        """``raw``, as text or as it is, in canonical form; ValueError says what is allowed."""
         try:
-            value = self._read(given.strip() if isinstance(given, str) else given)
+            value = self._read(raw.strip() if isinstance(raw, str) else raw)
         except (ValueError, OverflowError):
-            raise ValueError(f"must be {self.allowed()}, but got {self._offender(given)}") from None
+            raise ValueError(f"must be {self.allowed()}, but got {self._offender(raw)}") from None
         return value
 
-    def stored(self, given: Any) -> Any:
+    def stored(self, raw: Any) -> Any:
         """As ``value``, of what was checked when it was stored."""
-        return self.value(given)
+        return self.value(raw)
 
     def identity(self, value: Any) -> Any:
         """What of a value the run id is made from."""
         return value
 
-    def _offender(self, given: object) -> str:
-        text = str(given).strip() or "nothing"
+    def _offender(self, raw: object) -> str:
+        text = str(raw).strip() or "nothing"
         near = difflib.get_close_matches(text.lower(), self.choices, n=1, cutoff=0.5)
         return text + (f"; did you mean {near[0]!r}?" if near else "")
 
-    def _read(self, given: Any) -> Value:
+    def _read(self, raw: Any) -> Value:
         if self.kind is str:
-            word = _unquoted(given) if isinstance(given, str) else _refuse()
+            word = _unquoted(raw) if isinstance(raw, str) else _refuse()
             return word if word in self.choices or not self.choices else _refuse()
         if self.kind is bool:
             return (
-                {"true": True, "false": False}[word] if (word := str(given).lower()) in ("true", "false") else _refuse()
+                {"true": True, "false": False}[word] if (word := str(raw).lower()) in ("true", "false") else _refuse()
             )
         if self.kind is tuple:
-            return self._rising(given)
-        return self._number(given)
+            return self._rising(raw)
+        return self._number(raw)
 
     def _rising(self, text: str) -> Value:
         inner = text[1:-1].strip() if text[:1] + text[-1:] in ("()", "[]") else text
         numbers = tuple(int(self._number(piece, int)) for piece in inner.removesuffix(",").split(","))
         return numbers if all(low < high for low, high in itertools.pairwise((0, *numbers))) else _refuse()
 
-    def _number(self, given: Any, kind: type | None = None) -> float | int:
-        if isinstance(given, bool) or not (isinstance(given, str) or hasattr(given, "__float__")):
+    def _number(self, raw: Any, kind: type | None = None) -> float | int:
+        if isinstance(raw, bool) or not (isinstance(raw, str) or hasattr(raw, "__float__")):
             raise ValueError
         if isinstance(given, str) and ("_" in given or not given.isascii()):  # Python would take 1_000 and １２
             raise ValueError
         if (kind or self.kind) is float:
-            number: float | int = float(given) + 0.0  # -0.0 is written 0.0
+            number: float | int = float(raw) + 0.0  # -0.0 is written 0.0
         else:
-            number = int(given) if isinstance(given, str) else whole_number(given)
+            number = int(raw) if isinstance(raw, str) else whole_number(raw)
         if not (isinstance(number, int) or math.isfinite(number)):
             raise ValueError
         low_enough = (self.maximum is None or number <= self.maximum) and (self.below is None or number < self.below)
@@ -110,11 +110,11 @@ class Limits:
         return number
 
 
-def whole_number(given: Any) -> int:
-    """``given`` as a whole number; ValueError where it is none."""
-    if int(given) != given:
+def whole_number(value: Any) -> int:
+    """``value`` as a whole number; ValueError where it is none."""
+    if int(value) != value:
         raise ValueError
-    return int(given)
+    return int(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,12 +184,12 @@ class Part(Generic[E]):
         return Part(self.entry, self.entry.complete(**self.arguments)) if self.entry.complete else self
 
     def _text(self, arguments: tuple[Argument, ...]) -> str:
-        given = [
+        texts = [
             f"{argument.name}={value_text(self.arguments[argument.name])}"
             for argument in arguments
             if self.arguments[argument.name] != argument.default
         ]
-        return self.entry.name + (f"({', '.join(given)})" if given else "")
+        return self.entry.name + (f"({', '.join(texts)})" if texts else "")
 
 
 class Registry(Generic[E]):
@@ -223,25 +223,25 @@ class Registry(Generic[E]):
             meant = self.hint(text.strip())
             raise ValueError(unknown(self.kind, name, list(self.entries)) + (f"; {meant}" if meant else ""))
         entry = self.entries[name]
-        known = {argument.name: argument for argument in entry.arguments}
+        by_name = {argument.name: argument for argument in entry.arguments}
         values: dict[str, Value] = {argument.name: argument.default for argument in entry.arguments}
-        given: set[str] = set()
+        names_so_far: set[str] = set()
         for item in split_values(match["arguments"] or ""):
             argument, equals, value = (piece.strip() for piece in item.partition("="))
             if not equals:
                 needed = list(itertools.takewhile(lambda argument: argument.default is None, entry.arguments))
                 first = ", ".join(f"{argument.name}=…" for argument in needed or entry.arguments[:1])
-                example = f"{name}({first})" if known else name
+                example = f"{name}({first})" if by_name else name
                 raise ValueError(f"{name}: arguments are written as in {example}, but got {item.strip()!r}")
-            if argument not in known:
-                if not known:
+            if argument not in by_name:
+                if not by_name:
                     raise ValueError(f"{name}: takes no arguments, but got {argument!r}")
-                raise ValueError(unknown(f"argument of {name}", argument, list(known)))
-            if argument in given:
+                raise ValueError(unknown(f"argument of {name}", argument, list(by_name)))
+            if argument in names_so_far:
                 raise ValueError(f"{name}: {argument} is given twice")
-            given.add(argument)
+            names_so_far.add(argument)
             try:
-                values[argument] = known[argument].value(value)
+                values[argument] = by_name[argument].value(value)
             except ValueError as error:
                 raise ValueError(f"{name}: {argument} {error}") from None
         refusal = entry.contradiction(**values) if entry.contradiction else None
@@ -268,14 +268,14 @@ def split_values(text: str) -> list[str]:
         return []
     pieces, depth, place = [""], 0, 0
     while place < len(text):
-        taken = text[place]
-        if taken in "\"'" and pieces[-1].rstrip().endswith("="):
+        piece = text[place]
+        if piece in "\"'" and pieces[-1].rstrip().endswith("="):
             quoted = _QUOTED.match(text, place)
-            taken = quoted[0] if quoted else taken
-        place += len(taken)
-        depth += (taken in "([") - (taken in ")]")
-        if taken == "," and depth <= 0:
+            piece = quoted[0] if quoted else piece
+        place += len(piece)
+        depth += (piece in "([") - (piece in ")]")
+        if piece == "," and depth <= 0:
             pieces.append("")
         else:
-            pieces[-1] += taken
+            pieces[-1] += piece
     return [piece.strip() for piece in pieces]

@@ -27,24 +27,24 @@ class PartLimits(Limits):
         """What is allowed, in words: ``one of tanh, relu``."""
         return "one of " + ", ".join(entry.name for entry in self.registry)
 
-    def value(self, given: object) -> str:
-        """The canonical text of the part that ``given`` describes; ValueError says what would be right."""
-        return str(self._part(given).completed())
+    def value(self, raw: object) -> str:
+        """The canonical text of the part that ``raw`` describes; ValueError says what would be right."""
+        return str(self._part(raw).completed())
 
-    def stored(self, given: object) -> str:
+    def stored(self, raw: object) -> str:
         """As ``value``, but checked when it was stored: what stands outside, such as a file, may be gone by now."""
-        return str(self._part(given))
+        return str(self._part(raw))
 
     def identity(self, value: str | None) -> str | None:
         """What of a part its result depends on."""
         return value if value is None or "(" not in value else self.registry.parse(value).identity
 
-    def _part(self, given: object) -> Part:
-        if not isinstance(given, str):
-            hint = f"; {self.registry.hint('')}" if hasattr(given, "columns") and self.registry.hint("") else ""
-            got = type(given).__name__ if hint else repr(given)
+    def _part(self, raw: object) -> Part:
+        if not isinstance(raw, str):
+            hint = f"; {self.registry.hint('')}" if hasattr(raw, "columns") and self.registry.hint("") else ""
+            got = type(raw).__name__ if hint else repr(raw)
             raise ValueError(f"must be text such as {next(iter(self.registry)).name}, but got {got}{hint}")
-        return self.registry.parse(given)
+        return self.registry.parse(raw)
 
 
 def _field(default: object, limits: Limits) -> Any:
@@ -98,9 +98,9 @@ class Settings(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _within_limits(cls, given: object, info: ValidationInfo) -> object:
+    def _within_limits(cls, raw: object, info: ValidationInfo) -> object:
         assert info.field_name is not None
-        return cls.limits[info.field_name].value(given)
+        return cls.limits[info.field_name].value(raw)
 
     @classmethod
     def names(cls) -> list[str]:
@@ -164,11 +164,11 @@ class Settings(BaseModel):
         return {name: value for name in self.names() if (value := getattr(self, name)) is not None}
 
 
-def _sentences(error: ValidationError, known: list[str]) -> Iterator[str]:
+def _sentences(error: ValidationError, names: list[str]) -> Iterator[str]:
     for fault in error.errors():
         name = str(fault["loc"][0])
         if fault["type"] == "extra_forbidden":
-            yield unknown("setting", name, [*known, "seeds"])
+            yield unknown("setting", name, [*names, "seeds"])
         else:
             yield f"{name}: {fault['msg'].removeprefix('Value error, ')}"
 
@@ -189,13 +189,13 @@ class Run(NamedTuple):
 
 def ids_of(runs: Sequence[Run]) -> list[str]:
     """The runs' ids; what runs of one point share is written out once."""
-    known: dict[int, str] = {}
-    found = []
+    identities: dict[int, str] = {}
+    ids = []
     for run in runs:
-        if (point := id(run.settings)) not in known:
-            known[point] = run_identity(run.experiment, run.version, run.settings)
-        found.append(run_id(known[point], run.seed))
-    return found
+        if (point := id(run.settings)) not in identities:
+            identities[point] = run_identity(run.experiment, run.version, run.settings)
+        ids.append(run_id(identities[point], run.seed))
+    return ids
 
 
 def run_identity(experiment: str, version: int, settings: Settings) -> str:

@@ -124,10 +124,10 @@ class Store:
         application = self._value("PRAGMA application_id")
         if application != APPLICATION_ID:
             raise StoreError(f"{self.path} is a database, but no store of Gradient Lab; choose another with --store")
-        found = self._value("PRAGMA user_version")
-        if found != SCHEMA_VERSION:
+        version = self._value("PRAGMA user_version")
+        if version != SCHEMA_VERSION:
             raise StoreError(
-                f"{self.path} has schema version {found}, this program knows {SCHEMA_VERSION}; choose another with --store"
+                f"{self.path} has schema version {version}, this program knows {SCHEMA_VERSION}; choose another with --store"
             )
         self._connection.execute(
             "PRAGMA wal_autocheckpoint=10000"
@@ -244,8 +244,8 @@ class Store:
                 some = ordered[start : start + CHUNK]
                 makers = "" if by_anyone else "device=? AND versions=? AND "
                 query = f"SELECT {columns} FROM runs WHERE {makers}id IN ({','.join('?' * len(some))})"
-                given = some if by_anyone else [self.device, self.versions, *some]
-                rows += self._connection.execute(query, given).fetchall()
+                parameters = some if by_anyone else [self.device, self.versions, *some]
+                rows += self._connection.execute(query, parameters).fetchall()
         return rows
 
     def remember(self, key: str, experiment: str, link: dict[str, str], runs: int) -> None:

@@ -32,33 +32,33 @@ class Sweep:
     model: type[Settings]
     axes: Mapping[str, Sequence[Any]]
     seeds: Sequence[int]
-    given: frozenset[str] = frozenset()  # the settings that were written down, the others being defaults
+    explicit: frozenset[str] = frozenset()  # the settings that were written down, the others being defaults
     stored: bool = False  # it comes from the store: its results stay, even if its data are gone
 
     @classmethod
     def read(
-        cls, experiment: str, version: int, model: type[Settings], given: Mapping[str, object], stored: bool = False
+        cls, experiment: str, version: int, model: type[Settings], fields: Mapping[str, object], stored: bool = False
     ) -> Sweep:
-        """The sweep that ``given`` describes: each setting's text (``5,20``), value or list of values.
+        """The sweep that ``fields`` describes: each setting's text (``5,20``), value or list of values.
 
         Raises ValueError with a sentence per fault. Nothing is expanded, so any size is read at once.
         """
         axes: dict[str, Sequence[Any]] = {name: (value,) for name, value in model.defaults().items()}
         seeds: Sequence[int] = range(1)
         faults = []
-        for name, written in given.items():
+        for name, value in fields.items():
             try:
                 if name == "seeds":
-                    seeds = read_seeds(written)
+                    seeds = read_seeds(value)
                 elif name in axes:
-                    axes[name] = _axis(name, model.limits[name], written, stored)
+                    axes[name] = _axis(name, model.limits[name], value, stored)
                 else:
                     faults.append(unknown("setting", name, [*axes, "seeds"]))
             except ValueError as error:
                 faults.append(str(error))
         if faults:
             raise ValueError("\n".join(faults))
-        return cls(experiment, version, model, axes, seeds, frozenset(given) - {"seeds"}, stored)
+        return cls(experiment, version, model, axes, seeds, frozenset(fields) - {"seeds"}, stored)
 
     @property
     def size(self) -> int:
@@ -79,7 +79,7 @@ class Sweep:
                 swept = [f"{name}={combination[name]}" for name in names if range_length(self.axes[name]) > 1]
                 raise ValueError(f"{error} (at {', '.join(swept)})" if swept else str(error)) from None
         points = list(unique)
-        for name in sorted(self.given):
+        for name in sorted(self.explicit):
             if all(getattr(point, name) is None for point in points):
                 raise ValueError(f"{name}: has no effect in this sweep; {self.model.why_idle(name)}")
         return points
@@ -113,14 +113,14 @@ class Sweep:
 
         What was worked out differently for different points is left out, to be worked out again: no grid has it.
         """
-        fields = {name: axis_text(values) for name in self.axes if (values := self._written(name))}
+        fields = {name: axis_text(values) for name in self.axes if (values := self._effective_values(name))}
         return {**fields, "seeds": seeds_text(self.seeds)}
 
-    def _written(self, name: str) -> Sequence[Any]:
+    def _effective_values(self, name: str) -> Sequence[Any]:
         """The values of an axis; none where no point uses it, or the points differ in what was worked out."""
-        found = tuple({getattr(point, name) for point in self.points})
-        values = found if None in self.axes[name] else self.axes[name]
-        return () if found == (None,) or (values is found and len(found) > 1) else values
+        point_values = tuple({getattr(point, name) for point in self.points})
+        values = point_values if None in self.axes[name] else self.axes[name]
+        return () if point_values == (None,) or (values is point_values and len(point_values) > 1) else values
 
     def text(self) -> str:
         """The sweep as a command line would write it, every field carried."""
@@ -138,53 +138,53 @@ def range_length(values: Sequence[Any]) -> int:
     return len(values)
 
 
-def _axis(name: str, limits: Limits, written: object, stored: bool) -> Sequence[Any]:
+def _axis(name: str, limits: Limits, value: object, stored: bool) -> Sequence[Any]:
     """The values of one setting; ValueError for none, for an impossible one and for two that are the same."""
-    raw = split_values(written) if isinstance(written, str) else _listed(written)
-    if isinstance(written, str) and limits.kind is int and ":" in written and len(raw) == 1:
-        return _int_range(name, limits, written)
+    raw = split_values(value) if isinstance(value, str) else _listed(value)
+    if isinstance(value, str) and limits.kind is int and ":" in value and len(raw) == 1:
+        return _int_range(name, limits, value)
     if not raw:
         raise ValueError(f"{name}: must have at least one value, but got none")
     values: dict[Any, Any] = {}  # by what makes them different
     for item in raw:
         try:
-            value = limits.stored(item) if stored else limits.value(item)
+            setting = limits.stored(item) if stored else limits.value(item)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
-        if limits.identity(value) in values:
-            raise ValueError(f"{name}: {value} is given twice")
-        values[limits.identity(value)] = value
+        if limits.identity(setting) in values:
+            raise ValueError(f"{name}: {setting} is given twice")
+        values[limits.identity(setting)] = setting
     return tuple(values.values())
 
 
-def _listed(written: object) -> Sequence[Any]:
-    written = written.ravel().tolist() if isinstance(written, np.ndarray) else written
-    return written if isinstance(written, (list, tuple, range)) else (written,)
+def _listed(value: object) -> Sequence[Any]:
+    value = value.ravel().tolist() if isinstance(value, np.ndarray) else value
+    return value if isinstance(value, (list, tuple, range)) else (value,)
 
 
-def _int_range(name: str, limits: Limits, written: str) -> range:
+def _int_range(name: str, limits: Limits, text: str) -> range:
     try:
-        pieces = [int(piece) for piece in written.split(":")]
+        pieces = [int(piece) for piece in text.split(":")]
         values = range(*pieces) if len(pieces) in (2, 3) else range(0)
     except ValueError:
-        raise ValueError(f"{name}: a range is written start:stop or start:stop:step, but got {written}") from None
+        raise ValueError(f"{name}: a range is written start:stop or start:stop:step, but got {text}") from None
     if range_length(values) == 0:
-        raise ValueError(f"{name}: the range {written} is empty; write start:stop or start:stop:step, stop excluded")
+        raise ValueError(f"{name}: the range {text} is empty; write start:stop or start:stop:step, stop excluded")
     for end in (values[0], values[-1]):
         try:
             limits.value(end)
         except ValueError as error:
-            raise ValueError(f"{name}: {error}, in the range {written}") from None
+            raise ValueError(f"{name}: {error}, in the range {text}") from None
     return values
 
 
-def read_seeds(written: object) -> Sequence[int]:
+def read_seeds(value: object) -> Sequence[int]:
     """Seeds: ``20`` is a count (0 ... 19), ``3:7`` half-open (3 ... 6), ``3,5`` a list; ValueError otherwise."""
     allowed = "seeds: write a count (20), a half-open range (3:7) or a list (3,5) of whole numbers from 0"
-    written = written.tolist() if isinstance(written, (np.ndarray, np.integer)) else written
+    value = value.tolist() if isinstance(value, (np.ndarray, np.integer)) else value
     try:
-        if isinstance(written, str):
-            pieces = split_values(written)
+        if isinstance(value, str):
+            pieces = split_values(value)
             if len(pieces) == 1 and ":" in pieces[0]:
                 low, high = (int(piece) for piece in pieces[0].split(":"))
                 seeds: Sequence[int] = range(low, high)
@@ -192,33 +192,33 @@ def read_seeds(written: object) -> Sequence[int]:
                 seeds = range(int(pieces[0]))
             else:
                 seeds = tuple(int(piece) for piece in pieces)
-        elif isinstance(written, bool):
+        elif isinstance(value, bool):
             raise ValueError
-        elif isinstance(written, int):
-            seeds = range(written)
-        elif isinstance(written, (list, tuple, range)) and not any(isinstance(seed, bool) for seed in written):
-            seeds = written if isinstance(written, range) else tuple(whole_number(seed) for seed in written)
+        elif isinstance(value, int):
+            seeds = range(value)
+        elif isinstance(value, (list, tuple, range)) and not any(isinstance(seed, bool) for seed in value):
+            seeds = value if isinstance(value, range) else tuple(whole_number(seed) for seed in value)
         else:
             raise ValueError
     except (ValueError, TypeError, OverflowError):
-        raise ValueError(f"{allowed}, but got {written}") from None
+        raise ValueError(f"{allowed}, but got {value}") from None
     count = range_length(seeds)
     if count == 0:
-        raise ValueError(f"{allowed}, at least one, but got {written}")
+        raise ValueError(f"{allowed}, at least one, but got {value}")
     ends = (seeds[0], seeds[-1]) if isinstance(seeds, range) else seeds
     if min(ends) < 0 or max(ends) > MAXIMUM_SEED:
-        raise ValueError(f"{allowed} to {MAXIMUM_SEED}, but got {written}")
+        raise ValueError(f"{allowed} to {MAXIMUM_SEED}, but got {value}")
     if not isinstance(seeds, range) and len(set(seeds)) < count:
-        raise ValueError(f"seeds: {written} holds a seed twice")
+        raise ValueError(f"seeds: {value} holds a seed twice")
     return seeds
 
 
-def read_seed(written: object) -> int:
+def read_seed(value: object) -> int:
     """One seed; ValueError for anything but a whole number from 0."""
     try:
-        return cast(int, Limits(kind=int, minimum=0, maximum=MAXIMUM_SEED).value(written))
+        return cast(int, Limits(kind=int, minimum=0, maximum=MAXIMUM_SEED).value(value))
     except ValueError:
-        raise ValueError(f"seed: must be one whole number, 0 to {MAXIMUM_SEED}, but got {written}") from None
+        raise ValueError(f"seed: must be one whole number, 0 to {MAXIMUM_SEED}, but got {value}") from None
 
 
 def axis_text(values: Sequence[Any]) -> str:
@@ -237,5 +237,5 @@ def seeds_text(seeds: Sequence[int]) -> str:
 
 def query(fields: Mapping[str, object]) -> str:
     """Settings as they stand behind the ``?`` of a link; numbers as short as they read."""
-    written = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in fields.items()}
-    return urlencode(written, quote_via=quote, safe=",:")
+    texts = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in fields.items()}
+    return urlencode(texts, quote_via=quote, safe=",:")

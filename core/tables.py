@@ -96,8 +96,8 @@ def assemble(
     runs and blobs stand in the order of the rows; with no runs the table is empty but has all its columns.
     """
     assert len(runs) == len(blobs)
-    measured = decode(blobs) if runs else None
-    lengths = np.array([len(chunk) for chunk in measured[0].chunks] if measured is not None else [], np.int64)
+    measures = decode(blobs) if runs else None
+    lengths = np.array([len(chunk) for chunk in measures[0].chunks] if measures is not None else [], np.int64)
     row_of = _array(np.repeat(np.arange(len(runs)), lengths), pa.int64())
     columns = {"run": _texts(ids_of(runs) if ids is None else ids).take(row_of)}
     points = {id(run.settings): run.settings for run in runs}  # runs of a point share their settings
@@ -108,11 +108,11 @@ def assemble(
             point_of
         )
     columns["seed"] = _array(np.array([run.seed for run in runs], np.int64), pa.int64()).take(row_of)
-    if measured is not None:
-        measured = measured.combine_chunks()
-        there = set(measured.column_names)  # an earlier version measured less
+    if measures is not None:
+        measures = measures.combine_chunks()
+        there = set(measures.column_names)  # an earlier version measured less
         columns |= {
-            name: measured[name] if name in there else pa.nulls(len(row_of), TYPES[COLUMNS[name].dtype])
+            name: measures[name] if name in there else pa.nulls(len(row_of), TYPES[COLUMNS[name].dtype])
             for name in measured_columns
         }
     else:

@@ -49,7 +49,7 @@ class Upload:
 
     def dataset(self, target: str, choices: Choices | None = None) -> str:
         """It as the text of a dataset, which its hash names."""
-        return _written(None, target, self.digest, choices or Choices())
+        return _dataset_text(None, target, self.digest, choices or Choices())
 
     def keep(self) -> None:
         """Keeps it beside the store; ValueError says why it can't be kept."""
@@ -60,7 +60,7 @@ class Upload:
         own_reading.keep_as(self.digest, target, vars(choices), reading)
 
 
-def _written(path: str | None, target: str, digest: str, choices: Choices) -> str:
+def _dataset_text(path: str | None, target: str, digest: str, choices: Choices) -> str:
     arguments = {"path": path, "target": target, **vars(choices), "sha256": digest[: kept_tables.HASH_DIGITS]}
     return str(Part(DATASETS["csv"], arguments))
 
@@ -91,7 +91,7 @@ def csv(
         digest = kept_tables.keep("frame", content)
     else:
         raise ValueError(f"csv: takes a data frame or the path of a CSV file, but got {type(source).__name__}")
-    part = DATASETS.parse(_written(path, " ".join(str(target).split()), digest, choices))
+    part = DATASETS.parse(_dataset_text(path, " ".join(str(target).split()), digest, choices))
     return str(part.completed())
 
 
@@ -103,8 +103,8 @@ def table(source: pd.DataFrame | str | Path, target: object = None, **choices: A
 
     Raises ValueError with a sentence where it can't be used.
     """
-    written = isinstance(source, str) and bool(own_tables([source]))
-    dataset = str(source) if written else csv(source, "" if target is None else target, **choices)
+    is_dataset_text = isinstance(source, str) and bool(own_tables([source]))
+    dataset = str(source) if is_dataset_text else csv(source, "" if target is None else target, **choices)
     return "\n".join(str(sentence) for sentence in story(dataset))
 
 
@@ -129,7 +129,7 @@ def own_tables(datasets: Iterable[str | None]) -> list[str]:
 
 def foreign_tables(datasets: Iterable[str]) -> list[str]:
     """Those of the datasets that name a file which is no kept upload: a page must not read it. No file is touched."""
-    kept, foreign = kept_tables.folder().resolve(), []
+    folder, foreign = kept_tables.folder().resolve(), []
     for text in own_tables(datasets):
         try:
             arguments = DATASETS.parse(text).arguments
@@ -138,7 +138,7 @@ def foreign_tables(datasets: Iterable[str]) -> list[str]:
         path = arguments["path"]
         if path is None and arguments["sha256"] is not None:
             continue
-        if path is None or Path(str(path)).resolve().parent != kept:
+        if path is None or Path(str(path)).resolve().parent != folder:
             foreign.append(text)
     return foreign
 

@@ -48,27 +48,27 @@ def validation_guess(dataset: str) -> Guess:
     ValueError for what is no dataset, or a user's own table that is not here.
     """
     data = shape_of(dataset)
-    return data.measured or Guess(data.guess_loss, data.majority)
+    return data.on_rows or Guess(data.guess_loss, data.majority)
 
 
 def lacking(datasets: Iterable[object]) -> list[str]:
     """The tables among the datasets whose baselines were not measured yet."""
     names = dict.fromkeys(str(name) for name in datasets)
-    return [name for name in names if baselines.has_baselines(name) and baselines.kept(name) is None]
+    return [name for name in names if baselines.has_baselines(name) and baselines.read(name) is None]
 
 
 def measure(datasets: Iterable[object]) -> None:
     """Measures the baselines of the tables among the datasets that were not measured before."""
     for name in lacking(datasets):
         with suppress(ValueError):  # a user's own table that is not here
-            baselines.keep(name, baselines.measured(name))
+            baselines.keep(name, baselines.measure(name))
 
 
 def per_run(datasets: pd.Series) -> pd.DataFrame:
     """The baselines of each run's dataset, a column each; NaN where they were not measured."""
-    known = {name: baselines.kept(str(name)) or {} for name in datasets.unique()}
+    scores = {name: baselines.read(str(name)) or {} for name in datasets.unique()}
     return pd.DataFrame(
-        {name: [known[own].get(name, math.nan) for own in datasets] for name in baselines.NAMES},
+        {name: [scores[dataset].get(name, math.nan) for dataset in datasets] for name in baselines.NAMES},
         index=datasets.index,
         dtype=float,
     )
@@ -78,9 +78,9 @@ def bars(frame: pd.DataFrame, measure: str) -> dict[str, float]:
     """What each baseline gets of ``val_loss`` or ``val_accuracy`` on the frame's one dataset; none for other measures."""
     if measure not in baselines.MEASURES:
         return {}
-    found = baselines.kept(_one_dataset(frame)) or {}
-    named = {label: found.get(f"{name}_{measure}", math.nan) for name, label in MODELS.items()}
-    return {label: value for label, value in named.items() if math.isfinite(value)}
+    scores = baselines.read(_one_dataset(frame)) or {}
+    by_label = {label: scores.get(f"{name}_{measure}", math.nan) for name, label in MODELS.items()}
+    return {label: value for label, value in by_label.items() if math.isfinite(value)}
 
 
 def standing(frame: pd.DataFrame, mean: float, measure: str) -> tuple[str, str]:
@@ -88,19 +88,19 @@ def standing(frame: pd.DataFrame, mean: float, measure: str) -> tuple[str, str]:
 
     mean  ``val_loss`` or ``val_accuracy`` of the frame's best setting, over seeds
     """
-    found = bars(frame, measure)
-    if not found:
+    scores = bars(frame, measure)
+    if not scores:
         return "–", "No baseline was measured on these rows: they are with the first sweep over a table."
     sign = -1.0 if measure == "val_loss" else 1.0
-    equal = [label for label, value in found.items() if math.isclose(mean, value)]
-    beaten = [label for label, value in found.items() if label not in equal and sign * mean > sign * value]
-    others = [label for label in found if label not in (*beaten, *equal)]
+    equal = [label for label, value in scores.items() if math.isclose(mean, value)]
+    beaten = [label for label, value in scores.items() if label not in equal and sign * mean > sign * value]
+    others = [label for label in scores if label not in (*beaten, *equal)]
     groups = (("beats", beaten), ("equals", equal), ("not" if beaten else "does not beat", others))
     words = [f"{verb} {_listed(labels)}" for verb, labels in groups if labels]
-    shown = "{:.1%}".format if measure == "val_accuracy" else three_digits
-    numbers = ", ".join(f"{label} {shown(value)}" for label, value in found.items())
+    in_words = "{:.1%}".format if measure == "val_accuracy" else three_digits
+    numbers = ", ".join(f"{label} {in_words(value)}" for label, value in scores.items())
     what = "accuracy" if measure == "val_accuracy" else "loss"
-    return ", ".join(words), f"The best mean validation {what} is {shown(mean)}; on the same rows: {numbers}."
+    return ", ".join(words), f"The best mean validation {what} is {in_words(mean)}; on the same rows: {numbers}."
 
 
 def _listed(words: list[str]) -> str:

@@ -36,8 +36,8 @@ def by_epoch(frame: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.D
 def by_step(frame: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.DataFrame:
     """``label step n median low high`` of a measure over updates, at most ``DRAWN_STEPS`` of them; rows as in ``by_epoch``."""
     steps = np.unique(np.linspace(0, max(0, int(frame["step"].max())), DRAWN_STEPS).round().astype(int))
-    kept = frame.loc[frame["step"].isin(steps), ["run", "step", measure]]
-    return _over_seeds(kept, frame, settings, "step", measure)
+    values = frame.loc[frame["step"].isin(steps), ["run", "step", measure]]
+    return _over_seeds(values, frame, settings, "step", measure)
 
 
 def _over_seeds(  # medians: a single run on its way to infinity would be all of a mean
@@ -55,9 +55,9 @@ def _over_seeds(  # medians: a single run on its way to infinity would be all of
         everyone = pd.concat([finite.assign(point=finite["run"].map(point))[["point", place, measure]], lost])
         groups = everyone.groupby(["point", place])[measure]
     high = np.minimum(groups.quantile(0.9), largest)
-    found = pd.DataFrame({"n": count, "median": groups.median(), "low": groups.quantile(0.1), "high": high})
-    found = found[count > ALIVE * runs].reset_index()
-    return found.assign(label=found["point"].map(table["label"]))
+    medians = pd.DataFrame({"n": count, "median": groups.median(), "low": groups.quantile(0.1), "high": high})
+    medians = medians[count > ALIVE * runs].reset_index()
+    return medians.assign(label=medians["point"].map(table["label"]))
 
 
 def diverged(frame: pd.DataFrame) -> tuple[int, int]:

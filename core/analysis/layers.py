@@ -62,11 +62,11 @@ def decay_table(frame: pd.DataFrame, settings: Sequence[str], last: bool = False
     for point, block, gradients in _blocks(frame, settings, last):
         layers = np.arange(1, gradients.shape[1] + 1)
         theory = block["theory_grad_rms"].to_numpy(float).reshape(gradients.shape)
-        measured = block.drop_duplicates("run")[["run", *settings, "seed"]].copy()
-        measured["decay_factor"] = decay_factor(layers, gradients)
-        measured["decay_factor_theory"] = decay_factor(layers, theory)
-        measured["point"] = point
-        rows.append(measured)
+        runs = block.drop_duplicates("run")[["run", *settings, "seed"]].copy()
+        runs["decay_factor"] = decay_factor(layers, gradients)
+        runs["decay_factor_theory"] = decay_factor(layers, theory)
+        runs["point"] = point
+        rows.append(runs)
     if not rows:
         return pd.DataFrame(columns=["run", *settings, "seed", "decay_factor", "decay_factor_theory", "point"])
     return pd.concat(rows, ignore_index=True)
@@ -99,13 +99,13 @@ def pooled_decay(frame: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
         row["slopes"] = signal / row["weights"] if plain and row["weights"] > 0 else math.nan
         rows.append(row)
     columns = ["point", "n", "decay", "ci_low", "ci_high", "theory", "weights", "slopes"]
-    found = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], float))
-    return found.join(table, on="point")
+    decays = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], float))
+    return decays.join(table, on="point")
 
 
 def _resampled_decay(layers: np.ndarray, gradients: np.ndarray) -> statistics.Statistic:
     """Indices of seeds -> the decay factor of their root mean square."""
-    return lambda chosen: decay_factor(layers, root_mean_square(gradients[chosen], axis=-2))
+    return lambda seeds: decay_factor(layers, root_mean_square(gradients[seeds], axis=-2))
 
 
 def decay_factor(layers: np.ndarray, gradients: np.ndarray) -> np.ndarray:
@@ -122,8 +122,8 @@ def _blocks(frame: pd.DataFrame, settings: Sequence[str], last: bool) -> list[tu
     """
     number, _ = group_by_settings(frame, settings)
     steps = frame.groupby("run")["step"].transform("max") if last else 0
-    chosen = (frame["step"] == steps) & (frame["layer"] <= frame["depth"])
-    data = frame[chosen].assign(point=number[chosen]).sort_values(["point", "seed", "layer"], kind="stable")
+    rows = (frame["step"] == steps) & (frame["layer"] <= frame["depth"])
+    data = frame[rows].assign(point=number[rows]).sort_values(["point", "seed", "layer"], kind="stable")
     blocks = []
     for point, block in data.groupby("point", sort=True):
         depth = int(block["depth"].iloc[0])

@@ -21,8 +21,8 @@ def standing(runs: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.Da
     """
     number, table = group_by_settings(runs, settings)
     values = runs[measure].astype(float).where(np.isfinite(runs[measure].astype(float)))
-    found = values.groupby(number).agg(["count", "size", "mean"]).set_axis(["n", "runs", "mean"], axis="columns")
-    return _in_order(found.join(table).rename_axis("point").reset_index())
+    counts = values.groupby(number).agg(["count", "size", "mean"]).set_axis(["n", "runs", "mean"], axis="columns")
+    return _in_order(counts.join(table).rename_axis("point").reset_index())
 
 
 def ranking(runs: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.DataFrame:
@@ -108,8 +108,8 @@ def best_values(runs: pd.DataFrame, name: str, over: str, measure: str) -> pd.Da
             rows.append({name: value, over: math.nan, "runs": len(block), **statistics.over_seeds([])})
             continue
         best = usable["mean"].idxmin()
-        own = block.loc[block[over] == best, measure]
-        rows.append({name: value, over: best, "runs": len(own), **statistics.over_seeds(own)})
+        values_at_best = block.loc[block[over] == best, measure]
+        rows.append({name: value, over: best, "runs": len(values_at_best), **statistics.over_seeds(values_at_best)})
     return _in_order(pd.DataFrame(rows))
 
 

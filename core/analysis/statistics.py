@@ -105,8 +105,8 @@ def comparison(summary: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
 def readable(table: pd.DataFrame, settings: Sequence[str]) -> str:
     """A summary for a terminal: aligned, three significant digits, and a line on the settings that are left out."""
     names = [name for name in settings if name in table]
-    shown = varying_settings(table, names)
-    left_out = [name for name in names if name not in shown]
+    varying_names = varying_settings(table, names)
+    left_out = [name for name in names if name not in varying_names]
     columns = [name for name in table.columns if name not in left_out and name != "run"]
     cells = table[columns].map(lambda value: three_digits(value) if isinstance(value, float) else str(value))
     note = f"{len(left_out)} settings that do not vary are left out: {', '.join(left_out)}." if left_out else ""
@@ -127,8 +127,8 @@ def share_interval(successes: int, n: int) -> tuple[float, float]:
         return math.nan, math.nan
     from scipy.stats import binomtest
 
-    found = binomtest(successes, n).proportion_ci(confidence_level=CONFIDENCE, method="wilson")
-    return float(found.low), float(found.high)
+    interval = binomtest(successes, n).proportion_ci(confidence_level=CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def summary_table(runs: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -28,13 +28,13 @@ EXPLODED = 100.0  # gradient norm at its largest over its median
 
 def judge(view: View) -> list[Finding]:
     """The findings on the course of every training."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for training in view.courses:
         if len(training.loss) or len(training.val_loss):
-            found += one(view, training)
+            findings += one(view, training)
     if searching(view):
-        return [replace(finding, severity="info") if finding.code in SEARCHED else finding for finding in found]
-    return found
+        return [replace(finding, severity="info") if finding.code in SEARCHED else finding for finding in findings]
+    return findings
 
 
 def searching(view: View) -> bool:
@@ -48,16 +48,16 @@ def one(view: View, training: Training) -> list[Finding]:
     lost = diverged(view, training)
     if lost:
         return lost + regularization(view, training)
-    found = []
+    findings = []
     if view.supervised(training) or view.hand_written(training):
-        found += (
+        findings += (
             too_high(view, training) or stuck(view, training) or slow(view, training) or no_progress(view, training)
         )
-        found += regularization(view, training)
-    found += overfitting(view, training)
-    if not found:
-        found += improving(view, training)
-    return found
+        findings += regularization(view, training)
+    findings += overfitting(view, training)
+    if not findings:
+        findings += improving(view, training)
+    return findings
 
 
 def ratio(view: View, training: Training, early: bool = False) -> float:
@@ -66,20 +66,20 @@ def ratio(view: View, training: Training, early: bool = False) -> float:
     if "update_ratio" not in table:
         return math.nan
     values = np.asarray(table["update_ratio"], dtype=float)
-    kept = np.isfinite(values)
+    mask = np.isfinite(values)
     if "optimizer" in table:
-        kept &= np.asarray(table["optimizer"], dtype=float) == training.index
+        mask &= np.asarray(table["optimizer"], dtype=float) == training.index
     if early:
-        kept &= np.asarray(table["step"], dtype=float) < EARLY
-    values = values[kept]
+        mask &= np.asarray(table["step"], dtype=float) < EARLY
+    values = values[mask]
     return float(np.median(values)) if len(values) else math.nan
 
 
 def diverged(view: View, training: Training) -> list[Finding]:
     """A loss or parameters that left the number format, or a loss a thousand times its start."""
     loss, steps = training.loss, training.steps
-    own = [p for p in view.parameters if training.index in p["optimizers"]]
-    broken = any(p["last"] and not math.isfinite(p["last"]["rms"]) for p in own)
+    parameters = [p for p in view.parameters if training.index in p["optimizers"]]
+    broken = any(p["last"] and not math.isfinite(p["last"]["rms"]) for p in parameters)
     bad = np.isinf(loss) | _written_nan(training)
     first, last = ends(loss)
     ended = bool(len(bad)) and bool(bad[-min(len(bad), 3) :].any())
@@ -96,7 +96,7 @@ def diverged(view: View, training: Training) -> list[Finding]:
         if broken
         else f"has grown from {digits(first)} to {digits(last)}"
     )
-    found = [
+    findings = [
         Finding(
             "diverged",
             "error",
@@ -111,7 +111,7 @@ def diverged(view: View, training: Training) -> list[Finding]:
     finite = loss[np.isfinite(loss)]
     rising = len(finite) >= 2 and float(finite[-1]) > 2 * float(np.min(finite[: max(1, len(finite) // 2)]))
     if share > BOLD or rising or grown:
-        found.append(
+        findings.append(
             Finding(
                 "learning_rate_too_high",
                 "error",
@@ -128,7 +128,7 @@ def diverged(view: View, training: Training) -> list[Finding]:
     if recurrent or (
         len(norms) > 3 and float(norms.max()) > EXPLODED * float(np.median(norms[: max(3, len(norms) // 3)]))
     ):
-        found.append(
+        findings.append(
             Finding(
                 "exploding_gradients",
                 "error",
@@ -138,7 +138,7 @@ def diverged(view: View, training: Training) -> list[Finding]:
                 file=_line(training),
             )
         )
-    return found
+    return findings
 
 
 def _written_nan(training: Training) -> np.ndarray:
@@ -295,12 +295,12 @@ def regularization(view: View, training: Training) -> list[Finding]:
     """A penalty that outweighs the error."""
     optimizer = training.optimizer
     decay = float(optimizer.get("options", {}).get("weight_decay", 0.0))
-    own = [
+    parameters = [
         p
         for p in view.parameters
         if training.index in p["optimizers"] and len(p["shape"]) >= 2 and p["first"] and p["last"]
     ]
-    shrunk = [p["last"]["rms"] / p["first"]["rms"] for p in own if p["first"]["rms"] > 0]
+    shrunk = [p["last"]["rms"] / p["first"]["rms"] for p in parameters if p["first"]["rms"] > 0]
     chance = view.chance(training)
     first, last = ends(training.loss)
     bar = chance if not math.isnan(chance) else first
@@ -321,7 +321,7 @@ def regularization(view: View, training: Training) -> list[Finding]:
                 file=str(optimizer.get("line", "")),
             )
         ]
-    started = [p["first"]["rms"] for p in own if p["first"]["rms"] > 0]
+    started = [p["first"]["rms"] for p in parameters if p["first"]["rms"] > 0]
     rate = training.rate
     bounded = optimizer.get("options", {}).get("decoupled_weight_decay") and training.adaptive and bool(started)
     if bounded and decay * float(np.median(started)) > 1 and rate * decay * optimizer["steps"] > 1 and last > 0.3 * bar:

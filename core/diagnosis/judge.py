@@ -78,17 +78,17 @@ SYMPTOMS = (
 def judge(trace: Trace) -> list[Finding]:
     """The findings of a trace, the likeliest cause first; at most three are errors or warnings."""
     view = View(trace)
-    found: list[Finding] = nothing(view)
+    findings: list[Finding] = nothing(view)
     for rules in (wiring, outputs, modes, order, signals, course) if view.recorded else (logged, logged_rates):
-        found += rules.judge(view)
-    return arranged(found)
+        findings += rules.judge(view)
+    return arranged(findings)
 
 
-def arranged(found: list[Finding]) -> list[Finding]:
+def arranged(findings: list[Finding]) -> list[Finding]:
     """One finding per code, causes first; what a cause explains stands as a code in its evidence."""
     rank = {code: number for number, code in enumerate(dict.fromkeys((*CAUSES, *SYMPTOMS)))}
     once: dict[str, Finding] = {}
-    for finding in worst_first(found):
+    for finding in worst_first(findings):
         once.setdefault(finding.code, finding)
     leading = sorted((f for f in once.values() if f.severity != "info"), key=lambda f: rank.get(f.code, len(rank)))
     infos = [f for f in once.values() if f.severity == "info"]

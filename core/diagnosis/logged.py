@@ -43,18 +43,18 @@ def judge(view: View) -> list[Finding]:
     lost = diverged(view)
     if lost:
         return lost
-    found = logged_validation.missing_validation(view)
+    findings = logged_validation.missing_validation(view)
     if view.facts.get("game"):  # two that train against each other, or a policy: their losses need not fall
-        return found + interrupted(view)
-    scales = [] if found else logged_validation.scales_differ(view)
+        return findings + interrupted(view)
+    scales = [] if findings else logged_validation.scales_differ(view)
     stalled = stuck(view) or risen(view) or no_progress(view)
-    found += scales + stalled + logged_validation.penalty(view)
+    findings += scales + stalled + logged_validation.penalty(view)
     if not scales:
-        found += logged_validation.overfitting(view)
-    found += interrupted(view)
-    if not any(f.severity != "info" for f in found):
-        found += improving(view)
-    return found
+        findings += logged_validation.overfitting(view)
+    findings += interrupted(view)
+    if not any(f.severity != "info" for f in findings):
+        findings += improving(view)
+    return findings
 
 
 def diverged(view: View) -> list[Finding]:
@@ -63,13 +63,13 @@ def diverged(view: View) -> list[Finding]:
     whose = "loss"
     if not np.isinf(values).any() and not np.isfinite(values).any():
         values, whose = view.trace.column("val_loss"), "validation loss"
-    kept = ~np.isnan(values)
-    bad, at = np.isinf(values[kept]), steps[kept] if len(values) else steps
+    present = ~np.isnan(values)
+    bad, at = np.isinf(values[present]), steps[present] if len(values) else steps
     enough = 1 if unit(view) == "epoch" else 3  # an epoch's mean that is lost is lost; a step may be skipped
     if not len(bad) or not bad[-min(len(bad), enough) :].all():
         return []
     first_bad = len(bad) - int(np.argmin(bad[::-1])) if not bad.all() else 0
-    before = values[kept][~bad]
+    before = values[present][~bad]
     last = f"; the last finite one was {digits(float(before[-1]))}" if len(before) else ": no value is finite"
     rates = view.trace.column("lr")
     rates = rates[np.isfinite(rates) & (rates > 0)]
@@ -124,10 +124,10 @@ def stuck(view: View) -> list[Finding]:
             continue
         classes = _classes(level, start, float(loss[:2].min()), spread, accuracy, len(loss))
         if classes:
-            known = f" at an accuracy of {percent(float(np.median(accuracy)))}" if len(accuracy) else ""
+            accuracy_words = f" at an accuracy of {percent(float(np.median(accuracy)))}" if len(accuracy) else ""
             return [
                 guessing(
-                    f"The loss stays at {digits(level)}{known}; guessing among {classes} classes gives ln {classes} = {digits(math.log(classes))}.",
+                    f"The loss stays at {digits(level)}{accuracy_words}; guessing among {classes} classes gives ln {classes} = {digits(math.log(classes))}.",
                     {"last_loss": level, "chance": math.log(classes), "classes": classes},
                 )
             ]

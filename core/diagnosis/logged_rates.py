@@ -37,8 +37,8 @@ def schedule(view: View) -> list[Finding]:
 def _rates(view: View) -> tuple[np.ndarray, np.ndarray]:
     """Steps and rates where the rate is known."""
     rates = view.trace.column("lr")
-    kept = np.isfinite(rates) & (rates >= 0)
-    return view.trace.column("step")[kept] if len(rates) else rates, rates[kept]
+    valid = np.isfinite(rates) & (rates >= 0)
+    return view.trace.column("step")[valid] if len(rates) else rates, rates[valid]
 
 
 def _ended(view: View) -> bool:
@@ -159,13 +159,13 @@ def _cut(view: View) -> list[Finding]:
     finite = np.isfinite(before) & np.isfinite(after)
     if finite.sum() < CUTS or float((after[finite] < 0.999 * before[finite]).mean()) < ALWAYS:
         return []
-    kept = float(np.median(after[finite] / before[finite]))
+    share = float(np.median(after[finite] / before[finite]))
     return [
         Finding(
             "gradients_always_clipped",
             "info",
-            f"Nearly every step is clipped, to {digits(kept)} of its gradient.",
-            {"kept": kept},
+            f"Nearly every step is clipped, to {digits(share)} of its gradient.",
+            {"kept": share},
             f"Raise the threshold to about {digits(float(np.quantile(before[finite], 0.9)))}.",
         )
     ]

@@ -23,8 +23,8 @@ def logged(view: View, name: str) -> np.ndarray:
 def finite(view: View, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Steps and values of a column where it is finite."""
     values = view.trace.column(name)
-    kept = np.isfinite(values)
-    return view.trace.column("step")[kept] if len(values) else values, values[kept]
+    is_finite = np.isfinite(values)
+    return view.trace.column("step")[is_finite] if len(values) else values, values[is_finite]
 
 
 def unit(view: View) -> str:
@@ -47,8 +47,8 @@ def missing_validation(view: View) -> list[Finding]:
     """Validation columns in which nothing was measured."""
     steps = view.trace.steps
     val = view.trace.column("val_loss")
-    written = val[~np.isnan(val)]
-    if len(written) < 2:
+    values = val[~np.isnan(val)]
+    if len(values) < 2:
         return []
     scores = [
         np.asarray(values, dtype=float)
@@ -56,9 +56,9 @@ def missing_validation(view: View) -> list[Finding]:
         if name.startswith("metrics_") or name == "val_accuracy"
     ]
     idle = all(not np.nan_to_num(values).any() for values in scores)
-    if np.isinf(written).all() and idle:
+    if np.isinf(values).all() and idle:
         what = "the validation loss is NaN each time, while the training loss is finite"
-    elif not np.nan_to_num(written, posinf=1.0).any() and idle:
+    elif not np.nan_to_num(values, posinf=1.0).any() and idle:
         what = "the validation loss is 0 each time" + (", and so is every metric" if scores else "")
     else:
         return []
@@ -67,7 +67,7 @@ def missing_validation(view: View) -> list[Finding]:
             "validation_missing",
             "warning",
             f"Validation measured nothing: {what}.",
-            {"validations": len(written)},
+            {"validations": len(values)},
             "Look at the validation set: its path, its labels, and whether it is empty.",
         )
     ]
@@ -203,13 +203,15 @@ def last_values(view: View) -> list[Finding]:
                 )
             ]
     train, val = value.get("train_loss", math.nan), value.get("val_loss", math.nan)
-    right, own = value.get("train_accuracy", math.nan), value.get("val_accuracy", math.nan)
-    by_loss = val > 3 * train and val > train + 0.1 and not right - own < 0.05
-    if not (right - own > 0.1 and right > 0.9) and not (by_loss and math.isnan(right - own) and val > 10 * train):
+    right, val_accuracy = value.get("train_accuracy", math.nan), value.get("val_accuracy", math.nan)
+    by_loss = val > 3 * train and val > train + 0.1 and not right - val_accuracy < 0.05
+    if not (right - val_accuracy > 0.1 and right > 0.9) and not (
+        by_loss and math.isnan(right - val_accuracy) and val > 10 * train
+    ):
         return []
     parts = [
         f"{label} {digits(a)} in training and {digits(b)} in validation"
-        for label, a, b in (("accuracy", right, own), ("loss", train, val))
+        for label, a, b in (("accuracy", right, val_accuracy), ("loss", train, val))
         if not math.isnan(a - b)
     ]
     return [
@@ -221,7 +223,7 @@ def last_values(view: View) -> list[Finding]:
                 "last_train_loss": train,
                 "last_val_loss": val,
                 "train_accuracy": right,
-                "val_accuracy": own,
+                "val_accuracy": val_accuracy,
             },
             "Look for the step of the least validation loss and stop there, or use weight decay, dropout or more data.",
         )

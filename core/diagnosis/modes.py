@@ -36,14 +36,14 @@ def training_in_eval(view: View) -> list[Finding]:
     if not norms and (not dropouts or all(_mostly_frozen(view, m) for m in dropouts)):
         return []
     root = str((norms or dropouts)[0]["name"]).split(".", maxsplit=1)[0]
-    found = []
+    findings = []
     for code, modules, harm in (
         ("batchnorm_in_eval_mode", norms, "uses its running statistics and never learns them"),
         ("dropout_off_in_training", dropouts, "never drops a unit"),
     ):
         if modules:
             share = max(m["root_eval_steps"] / _steps(m) for m in modules)
-            found.append(
+            findings.append(
                 Finding(
                     code,
                     "error",
@@ -52,15 +52,15 @@ def training_in_eval(view: View) -> list[Finding]:
                     f"Call `{root}.train()` at the start of every epoch, after each evaluation.",
                 )
             )
-    return found
+    return findings
 
 
 def _mostly_frozen(view: View, module: Record) -> bool:
     """Whether most of the model around it is frozen, so that eval mode is meant."""
     root = str(module["name"]).split(".", maxsplit=1)[0]
-    own = [p for p in view.parameters if str(p["module"]).split(".", maxsplit=1)[0] == root]
-    trained = [p for p in own if p["requires_grad"] and p["optimizers"]]
-    return bool(own) and 2 * len(trained) <= len(own)
+    parameters = [p for p in view.parameters if str(p["module"]).split(".", maxsplit=1)[0] == root]
+    trained = [p for p in parameters if p["requires_grad"] and p["optimizers"]]
+    return bool(parameters) and 2 * len(trained) <= len(parameters)
 
 
 def evaluation_in_train(view: View) -> list[Finding]:

@@ -81,15 +81,15 @@ def clipping(view: View) -> list[Finding]:
 
 def always_clipped(view: View) -> list[Finding]:
     """Thresholds that fire on nearly every step."""
-    found = []
+    findings = []
     for clip in view.records("clips"):
         if clip["kind"] != "norm" or clip["measured"] < MEASURED or clip["bound"] < ALWAYS * clip["measured"]:
             continue
         owners = [t for t in view.trainings if t.index in clip["optimizers"]]
         plain = bool(owners) and not any(t.adaptive for t in owners)
-        kept = clip["threshold"] / clip["median_norm"] if clip["median_norm"] else 1.0
-        stalled = plain and kept < KEPT and any(_stalls(t) and view.supervised(t) for t in owners)
-        found.append(
+        share = clip["threshold"] / clip["median_norm"] if clip["median_norm"] else 1.0
+        stalled = plain and share < KEPT and any(_stalls(t) and view.supervised(t) for t in owners)
+        findings.append(
             Finding(
                 "gradients_always_clipped",
                 "error" if stalled else "info",
@@ -100,12 +100,12 @@ def always_clipped(view: View) -> list[Finding]:
                     if plain
                     else "the optimizer divides by the gradient's size, so that this costs little."
                 ),
-                {"clipped_share": clip["bound"] / clip["measured"], "norm_median": clip["median_norm"], "kept": kept},
+                {"clipped_share": clip["bound"] / clip["measured"], "norm_median": clip["median_norm"], "kept": share},
                 f"Raise the threshold to about {digits(clip['norm_p90'])}, which one norm of ten exceeds.",
                 file=str(clip["line"]),
             )
         )
-    return found
+    return findings
 
 
 def _stalls(training: Training) -> bool:
@@ -149,18 +149,18 @@ def first_step(record: Record, training: Training) -> list[Finding]:
 
 def course(record: Record) -> float:
     """How many of its own steps the schedule is sized for; NaN where it has no end."""
-    known = record["arguments"]
+    arguments = record["arguments"]
     kind = record["kind"]
     if kind == "OneCycleLR":
-        return float(known.get("total_steps", np.nan))
+        return float(arguments.get("total_steps", np.nan))
     if kind == "CosineAnnealingLR":
-        return float(known.get("T_max", np.nan))
+        return float(arguments.get("T_max", np.nan))
     if kind in ("LinearLR", "ConstantLR", "PolynomialLR"):
-        return float(known.get("total_iters", np.nan))
-    if kind == "MultiStepLR" and known.get("milestones"):
-        return float(known["milestones"][0])
+        return float(arguments.get("total_iters", np.nan))
+    if kind == "MultiStepLR" and arguments.get("milestones"):
+        return float(arguments["milestones"][0])
     if kind == "StepLR":
-        return float(known.get("step_size", np.nan))
+        return float(arguments.get("step_size", np.nan))
     return float("nan")
 
 

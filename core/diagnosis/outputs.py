@@ -36,103 +36,103 @@ FAR = 30.0  # a target so far from zero costs Adam at a rate of 1e-3 thirty thou
 
 def judge(view: View) -> list[Finding]:
     """The findings on losses, outputs, labels and data."""
-    found = []
+    findings = []
     for loss in view.losses:
         if loss["calls_grad"] or loss["failed"]:
-            found += output(loss) or shapes(loss)
-            found += labels(view, loss)
-    return found + blown(view) + summed(view) + inputs(view) + targets(view)
+            findings += output(loss) or shapes(loss)
+            findings += labels(view, loss)
+    return findings + blown(view) + summed(view) + inputs(view) + targets(view)
 
 
-def _made_by(loss: Record) -> str:
-    made = loss["producers"]
-    return max(made, key=lambda name: made[name]) if made else ""
+def _output_layer(loss: Record) -> str:
+    counts = loss["producers"]
+    return max(counts, key=lambda name: counts[name]) if counts else ""
 
 
 def output(loss: Record) -> list[Finding]:  # noqa: PLR0912  # a case per loss
     """What a loss is fed against what it takes."""
-    kind, made, given = str(loss["kind"]), _made_by(loss), loss["input"]
+    kind, layer, values = str(loss["kind"]), _output_layer(loss), loss["input"]
     line = str(loss["line"])
-    evidence = {"made_by": made, "min": given.get("min"), "max": given.get("max"), "shape": given.get("shape")}
+    evidence = {"made_by": layer, "min": values.get("min"), "max": values.get("max"), "shape": values.get("shape")}
 
     def misfit(message: str, remedy: str, code: str = "output_does_not_fit_loss") -> list[Finding]:
         return [Finding(code, "error", message, evidence, remedy, file=line)]
 
-    if made == "SoftmaxOfOne":
+    if layer == "SoftmaxOfOne":
         return misfit("A softmax over one unit is always 1, whatever the network says.", "Use a sigmoid, or two units.")
     if kind == "cross_entropy":
-        shape = given.get("shape") or []
+        shape = values.get("shape") or []
         if len(shape) == 2 and shape[1] == 1 and loss["labels"]["kind"] == "classes":
             return misfit(
                 "cross_entropy over a single class is always 0.",
                 "One output per class, or binary_cross_entropy_with_logits.",
             )
-        if made == "Softmax" or (given.get("sums_to_one") and given.get("graded") and made != "LogSoftmax"):
+        if layer == "Softmax" or (values.get("sums_to_one") and values.get("graded") and layer != "LogSoftmax"):
             return misfit(
                 "cross_entropy is fed probabilities: it takes the softmax a second time, which flattens its gradient.",
                 "Feed it the logits: take the softmax out.",
                 "softmax_before_cross_entropy",
             )
-        if made in ("Sigmoid", "Relu", "Tanh"):
+        if layer in ("Sigmoid", "Relu", "Tanh"):
             return misfit(
-                f"cross_entropy is fed the output of {WORDS[made]} where it expects logits of either sign and any size.",
-                f"Take {WORDS[made]} out before the loss.",
+                f"cross_entropy is fed the output of {WORDS[layer]} where it expects logits of either sign and any size.",
+                f"Take {WORDS[layer]} out before the loss.",
             )
-    if kind == "nll" and given.get("max") is not None:
-        if made == "Softmax" or (given.get("sums_to_one") and given["min"] >= 0):
+    if kind == "nll" and values.get("max") is not None:
+        if layer == "Softmax" or (values.get("sums_to_one") and values["min"] >= 0):
             return misfit(
                 "nll_loss is fed probabilities where it expects their logarithms.",
                 "Use log_softmax, or cross_entropy on the logits.",
             )
-        if given["max"] > 1e-4:
+        if values["max"] > 1e-4:
             return misfit(
-                f"nll_loss is fed numbers up to {digits(given['max'])}; logarithms of probabilities are never above 0.",
+                f"nll_loss is fed numbers up to {digits(values['max'])}; logarithms of probabilities are never above 0.",
                 "Use log_softmax before it, or cross_entropy.",
             )
-        if made == "LogSoftmax" and given.get("exp_sums_to_one", 0.0) > 0.05:
+        if layer == "LogSoftmax" and values.get("exp_sums_to_one", 0.0) > 0.05:
             return misfit(
                 "The log_softmax before nll_loss runs over the wrong dimension: the classes' probabilities do not add up to 1.",
                 "Use `log_softmax(x, dim=1)`.",
             )
-    if kind == "bce_with_logits" and made in ("Sigmoid", "Softmax", "Relu"):
+    if kind == "bce_with_logits" and layer in ("Sigmoid", "Softmax", "Relu"):
         return misfit(
-            f"binary_cross_entropy_with_logits is fed the output of {WORDS[made]}: it takes the sigmoid itself.",
-            f"Feed it the logits: take {WORDS[made]} out.",
+            f"binary_cross_entropy_with_logits is fed the output of {WORDS[layer]}: it takes the sigmoid itself.",
+            f"Feed it the logits: take {WORDS[layer]} out.",
         )
-    if kind == "bce" and (made == "Relu" or "between 0 and 1" in loss["failed"]):
+    if kind == "bce" and (layer == "Relu" or "between 0 and 1" in loss["failed"]):
         return misfit(
             "binary_cross_entropy is fed numbers that are no probabilities.",
             "Put a sigmoid before it, or use binary_cross_entropy_with_logits on the logits.",
         )
     if (
         kind == "kl_div"
-        and given.get("max") is not None
-        and given["max"] > 1e-4
-        and (made == "Softmax" or given.get("sums_to_one"))
+        and values.get("max") is not None
+        and values["max"] > 1e-4
+        and (layer == "Softmax" or values.get("sums_to_one"))
     ):
         return misfit(
             "kl_div is fed probabilities where it expects their logarithms.",
             "Use `F.log_softmax` for its first argument.",
         )
-    if kind in DISTANCES and made in BOUNDED:
-        return _reach(loss, made, misfit)
+    if kind in DISTANCES and layer in BOUNDED:
+        return _reach(loss, layer, misfit)
     return []
 
 
-def _reach(loss: Record, made: str, misfit: object) -> list[Finding]:
+def _reach(loss: Record, layer: str, misfit: object) -> list[Finding]:
     target = loss["target"]
-    low, high = BOUNDED[made]
+    low, high = BOUNDED[layer]
     least, largest = target.get("min"), target.get("max")
     if least is None or largest is None:
         return []
     slack = SLACK * max(largest - least, 1e-12)
     if largest > high + slack or least < low - slack:
         assert callable(misfit)
-        found: list[Finding] = misfit(
-            f"The targets lie between {digits(least)} and {digits(largest)}; the output of {WORDS[made]} can't reach them.",
-            f"Take {WORDS[made]} out of the last layer, or scale the targets into its range.",
+        findings: list[Finding] = misfit(
+            f"The targets lie between {digits(least)} and {digits(largest)}; the output of {WORDS[layer]} can't reach them.",
+            f"Take {WORDS[layer]} out of the last layer, or scale the targets into its range.",
         )
-        return found
+        return findings
     return []
 
 
@@ -141,12 +141,12 @@ def shapes(loss: Record) -> list[Finding]:
     worst = loss["worst"]
     if not worst:
         return []
-    given, target = tuple(worst["input"]), tuple(worst["target"])
+    prediction, target = tuple(worst["input"]), tuple(worst["target"])
     return [
         Finding(
             "shapes_broadcast",
             "error",
-            f"The prediction has shape {given} and the target {target}: {loss['kind']} compares every one with every other, "
+            f"The prediction has shape {prediction} and the target {target}: {loss['kind']} compares every one with every other, "
             f"{worst['elements']} pairs.",
             dict(worst),
             "Give both the same shape: `target.view_as(prediction)`.",
@@ -159,12 +159,12 @@ def blown(view: View) -> list[Finding]:
     """The same in a loss written by hand."""
     for backward in view.records("backwards"):
         if backward["blown"]:
-            given, difference = tuple(backward["blown"]["prediction"]), tuple(backward["blown"]["difference"])
+            prediction, difference = tuple(backward["blown"]["prediction"]), tuple(backward["blown"]["difference"])
             return [
                 Finding(
                     "shapes_broadcast",
                     "error",
-                    f"The prediction has shape {given} and its difference from the target {difference}: every prediction is "
+                    f"The prediction has shape {prediction} and its difference from the target {difference}: every prediction is "
                     "compared with every target.",
                     dict(backward["blown"]),
                     "Give both the same shape: `target.view_as(prediction)`.",
@@ -176,41 +176,45 @@ def blown(view: View) -> list[Finding]:
 
 def labels(view: View, loss: Record) -> list[Finding]:
     """Labels of one class, outside what the loss takes, or in order."""
-    seen, line = loss["labels"], str(loss["line"])
+    label_facts, line = loss["labels"], str(loss["line"])
     failed = str(loss["failed"])
-    if seen["out_of_range"] or "out of bounds" in failed or ("Assertion" in failed and "n_classes" in failed):
+    if label_facts["out_of_range"] or "out of bounds" in failed or ("Assertion" in failed and "n_classes" in failed):
         return [
             Finding(
                 "degenerate_labels",
                 "error",
-                f"A label is {digits(seen['max'])}, but the output has {seen['classes']} classes, 0 to {seen['classes'] - 1}.",
-                {"largest": seen["max"], "classes": seen["classes"]},
+                f"A label is {digits(label_facts['max'])}, but the output has {label_facts['classes']} classes, 0 to {label_facts['classes'] - 1}.",
+                {"largest": label_facts["max"], "classes": label_facts["classes"]},
                 "Count the classes from 0 and give the last layer as many units as there are classes.",
                 file=line,
             )
         ]
-    if seen["kind"] == "binary" and seen["batches"] and (seen["min"] < -1e-6 or seen["max"] > 1 + 1e-6):
+    if (
+        label_facts["kind"] == "binary"
+        and label_facts["batches"]
+        and (label_facts["min"] < -1e-6 or label_facts["max"] > 1 + 1e-6)
+    ):
         return [
             Finding(
                 "degenerate_labels",
                 "error",
-                f"The labels lie between {digits(seen['min'])} and {digits(seen['max'])}; {loss['kind']} takes 0 to 1.",
-                {"min": seen["min"], "max": seen["max"]},
+                f"The labels lie between {digits(label_facts['min'])} and {digits(label_facts['max'])}; {loss['kind']} takes 0 to 1.",
+                {"min": label_facts["min"], "max": label_facts["max"]},
                 "Map the labels to 0 and 1.",
                 file=line,
             )
         ]
     owners = [t for t in view.trainings if view.criterion(t) is loss and view.alone(t)]
-    if not owners or seen["batches"] < FEW or seen["kind"] not in ("classes", "binary", "shares"):
+    if not owners or label_facts["batches"] < FEW or label_facts["kind"] not in ("classes", "binary", "shares"):
         return []
-    counts = np.asarray(seen["counts"], dtype=float)
+    counts = np.asarray(label_facts["counts"], dtype=float)
     present = int((counts > 0).sum())
-    linear = _made_by(loss) in ("Addmm", "Mm", "Linear", "Convolution", "Sigmoid", "LogSoftmax", "Softmax")
-    if present == 1 and not seen["fractional"]:
+    linear = _output_layer(loss) in ("Addmm", "Mm", "Linear", "Convolution", "Sigmoid", "LogSoftmax", "Softmax")
+    if present == 1 and not label_facts["fractional"]:
         direct = (
-            seen["kind"] != "classes"
-            or int(loss["linear_classes"]) == int(seen["classes"])
-            or _made_by(loss) in ("LogSoftmax",)
+            label_facts["kind"] != "classes"
+            or int(loss["linear_classes"]) == int(label_facts["classes"])
+            or _output_layer(loss) in ("LogSoftmax",)
         )
         return (
             [
@@ -229,19 +233,21 @@ def labels(view: View, loss: Record) -> list[Finding]:
     read_in_order = any(
         entry["sampler"] == "SequentialSampler" and entry["batches"] > 1 for entry in view.records("loaders")
     )
-    return _unshuffled(seen, line, read_in_order)
+    return _unshuffled(label_facts, line, read_in_order)
 
 
-def _unshuffled(seen: Record, line: str, read_in_order: bool) -> list[Finding]:
-    means, sizes = np.asarray(seen["means"], dtype=float), np.asarray(seen["sizes"], dtype=float)
-    if len(means) < 4 or np.median(sizes) < 4 or seen["fractional"]:
+def _unshuffled(labels: Record, line: str, read_in_order: bool) -> list[Finding]:
+    means, sizes = np.asarray(labels["means"], dtype=float), np.asarray(labels["sizes"], dtype=float)
+    if len(means) < 4 or np.median(sizes) < 4 or labels["fractional"]:
         return []
-    alone = float(seen["one_class"]) / seen["batches"]
+    alone = float(labels["one_class"]) / labels["batches"]
     full = sizes == np.median(sizes)
-    expected = float(seen["variance"]) / float(np.median(sizes))  # of the batch means, were the batches drawn at random
+    expected = float(labels["variance"]) / float(
+        np.median(sizes)
+    )  # of the batch means, were the batches drawn at random
     ratio = float(np.var(means[full])) / expected if expected > 0 and full.sum() >= 4 else 0.0
     rows = float(np.median(sizes))
-    counts = np.asarray(seen["counts"], dtype=float)
+    counts = np.asarray(labels["counts"], dtype=float)
     shares = counts / max(counts.sum(), 1.0)
     by_chance = float((shares**rows).sum())  # a random batch is of one class
     in_order = ratio > max(4.0, rows / 4) and full.sum() >= 8
@@ -255,7 +261,7 @@ def _unshuffled(seen: Record, line: str, read_in_order: bool) -> list[Finding]:
             "warning",
             f"The batches come in the order of the labels: {percent(alone)} of them hold one class alone, and their mean labels "
             f"differ {digits(ratio)} times as much as random batches would.",
-            {"one_class_batches": alone, "spread_over_chance": ratio, "batches": seen["batches"]},
+            {"one_class_batches": alone, "spread_over_chance": ratio, "batches": labels["batches"]},
             "Shuffle: `DataLoader(…, shuffle=True)`, or `order = torch.randperm(len(X))` anew in each epoch.",
             file=line,
         )
@@ -356,20 +362,29 @@ def targets(view: View) -> list[Finding]:
         loss = view.criterion(training)
         if loss is None or loss["kind"] not in DISTANCES or not view.supervised(training):
             continue
-        seen = loss["labels"]
-        if seen["kind"] != "numbers" or math.isnan(seen["variance"]):
+        target_facts = loss["labels"]
+        if target_facts["kind"] != "numbers" or math.isnan(target_facts["variance"]):
             continue
-        size = math.sqrt(max(float(seen["mean"]) ** 2 + float(seen["variance"]), 0.0))
+        size = math.sqrt(max(float(target_facts["mean"]) ** 2 + float(target_facts["variance"]), 0.0))
         _, last = ends(training.loss)
-        guess = float(seen["variance"]) if loss["kind"] == "mse" else math.sqrt(max(float(seen["variance"]), 0.0))
+        guess = (
+            float(target_facts["variance"])
+            if loss["kind"] == "mse"
+            else math.sqrt(max(float(target_facts["variance"]), 0.0))
+        )
         if size > FAR and not last < 0.5 * guess:
             return [
                 Finding(
                     "inputs_not_normalized",
                     "warning",
-                    f"The targets are far from unit scale: mean {digits(float(seen['mean']))}, root mean square {digits(size)}, "
+                    f"The targets are far from unit scale: mean {digits(float(target_facts['mean']))}, root mean square {digits(size)}, "
                     "and the training does no better than their mean.",
-                    {"target_mean": seen["mean"], "target_rms": size, "last_loss": last, "variance": seen["variance"]},
+                    {
+                        "target_mean": target_facts["mean"],
+                        "target_rms": size,
+                        "last_loss": last,
+                        "variance": target_facts["variance"],
+                    },
                     "Standardize the targets, and turn the prediction back: `y = (y - y.mean()) / y.std()`.",
                     file=str(loss["line"]),
                 )

@@ -23,11 +23,11 @@ FEW = 3
 
 def judge(view: View) -> list[Finding]:
     """The findings on layers."""
-    found = beginnings(view) + linear(view)
+    findings = beginnings(view) + linear(view)
     for training in view.trainings:
         if training.optimizer.get("steps", FEW) >= FEW:
-            found += depth(view, training)
-    return found + through_time(view) + units(view)
+            findings += depth(view, training)
+    return findings + through_time(view) + units(view)
 
 
 def through_time(view: View) -> list[Finding]:
@@ -35,16 +35,16 @@ def through_time(view: View) -> list[Finding]:
     if not any(stalls(view, t) for t in view.trainings if len(t.loss)):
         return []
     for module in view.modules:
-        seen = module["over_time"]
-        if seen and seen["steps"] >= 10 and 0 <= seen["factor"] < LOST:
-            per_step = seen["factor"] ** (1 / (seen["steps"] - 1))
+        decay = module["over_time"]
+        if decay and decay["steps"] >= 10 and 0 <= decay["factor"] < LOST:
+            per_step = decay["factor"] ** (1 / (decay["steps"] - 1))
             return [
                 Finding(
                     "vanishing_gradients",
                     "error",
-                    f"Through the {seen['steps']} time steps of {module['name']} the gradient shrinks to {digits(seen['factor'])} of its size, "
+                    f"Through the {decay['steps']} time steps of {module['name']} the gradient shrinks to {digits(decay['factor'])} of its size, "
                     f"{digits(per_step)}× a step: what came early can't be learned.",
-                    {"time_steps": seen["steps"], "first_over_last": seen["factor"], "factor_per_step": per_step},
+                    {"time_steps": decay["steps"], "first_over_last": decay["factor"], "factor_per_step": per_step},
                     "Use nn.LSTM or nn.GRU, or an orthogonal start of weight_hh.",
                 )
             ]
@@ -74,8 +74,8 @@ def measure(view: View, name: str, layer: str, first: bool) -> np.ndarray:
         return np.empty(0)
     rows = np.asarray(table["layer"]) == layer
     values, steps = np.asarray(table[name], dtype=float)[rows], np.asarray(table["step"], dtype=float)[rows]
-    kept = np.isfinite(values)
-    values, steps = values[kept], steps[kept]
+    is_finite = np.isfinite(values)
+    values, steps = values[is_finite], steps[is_finite]
     return values[steps < EARLY] if first else values[-4:]
 
 
@@ -129,7 +129,7 @@ def depth(view: View, training: Training) -> list[Finding]:
 
 def units(view: View) -> list[Finding]:
     """Layers whose units are dead or saturated."""
-    found = []
+    findings = []
     table = view.trace.layers
     names = dict.fromkeys(str(name) for name in table.get("layer", ()))
     stuck = any(stalls(view, t) for t in view.trainings if len(t.loss))
@@ -149,7 +149,7 @@ def units(view: View) -> list[Finding]:
             dead[name] = float(np.median(values))
     if dead:
         worst = max(dead, key=lambda name: dead[name])
-        found.append(
+        findings.append(
             Finding(
                 "dead_units",
                 "warning",
@@ -167,7 +167,7 @@ def units(view: View) -> list[Finding]:
             saturated[name] = float(np.median(end))
     if saturated:
         worst = max(saturated, key=lambda name: saturated[name])
-        found.append(
+        findings.append(
             Finding(
                 "saturated_units",
                 "warning",
@@ -176,7 +176,7 @@ def units(view: View) -> list[Finding]:
                 "Use smaller initial weights and inputs of unit scale, or ReLU.",
             )
         )
-    return found
+    return findings
 
 
 def beginnings(view: View) -> list[Finding]:

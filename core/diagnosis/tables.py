@@ -11,7 +11,7 @@ from core.parts.own_reading import reading
 
 def leaking_columns(datasets: Iterable[object]) -> list[Finding]:
     """Columns that alone give the target, of each table; none of one that is not here."""
-    found = []
+    findings = []
     for text in dict.fromkeys(str(dataset) for dataset in datasets):
         try:
             part = DATASETS.parse(text)
@@ -21,7 +21,7 @@ def leaking_columns(datasets: Iterable[object]) -> list[Finding]:
             leaks = reading(**arguments).leaks
         except ValueError:
             continue
-        found += [
+        findings += [
             Finding(
                 "leaking_column",
                 "warning",
@@ -31,4 +31,4 @@ def leaking_columns(datasets: Iterable[object]) -> list[Finding]:
             )
             for name in leaks
         ]
-    return found
+    return findings

@@ -93,14 +93,18 @@ class View:
         steps = self.trace.column("step")
         loss, val, lr, whose = (self.per_step(name) for name in ("train_loss", "val_loss", "lr", "optimizer"))
         backwards = {str(record["line"]): record for record in self.records("backwards")}
-        found = []
+        trainings = []
         for optimizer in self.records("optimizers"):
             rows = whose == optimizer["index"]
             valid = rows & np.isfinite(val)
-            own = rows & ~valid
+            of_training = rows & ~valid
             used = [backwards[line] for line in optimizer["stepped"] if line in backwards]
-            found.append(Training(optimizer, steps[own], loss[own], steps[valid], val[valid], lr[own], used))
-        return found
+            trainings.append(
+                Training(
+                    optimizer, steps[of_training], loss[of_training], steps[valid], val[valid], lr[of_training], used
+                )
+            )
+        return trainings
 
     @cached_property
     def courses(self) -> list[Training]:
@@ -109,11 +113,11 @@ class View:
         if not hand.get("steps"):
             return self.trainings
         steps = self.trace.column("step")
-        own = self.per_step("optimizer") == -1
+        by_hand = self.per_step("optimizer") == -1
         record = {"index": -1, "adaptive": False, "steps": hand["steps"], "name": "the update by hand"}
-        loss, nothing = self.per_step("train_loss")[own], np.empty(0)
+        loss, nothing = self.per_step("train_loss")[by_hand], np.empty(0)
         used = [backward for backward in self.records("backwards") if not backward["reaches"]]
-        return [*self.trainings, Training(record, steps[own], loss, nothing, nothing, nothing, used)]
+        return [*self.trainings, Training(record, steps[by_hand], loss, nothing, nothing, nothing, used)]
 
     def per_step(self, name: str) -> np.ndarray:
         """A column of ``steps``, one number per row; NaN throughout where the source does not have it."""

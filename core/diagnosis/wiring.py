@@ -20,12 +20,12 @@ SAME = 0.6  # share of steps with the same number of micro-batches
 
 def judge(view: View) -> list[Finding]:
     """The findings on the wiring of a recorded script."""
-    found = not_zeroed(view) + nothing_trained(view)
-    stuck = {finding.run for finding in found if finding.code == "nothing_trained"}
-    found += not_in_optimizer(view)
+    findings = not_zeroed(view) + nothing_trained(view)
+    stuck = {finding.run for finding in findings if finding.code == "nothing_trained"}
+    findings += not_in_optimizer(view)
     if not stuck:
-        found += without_gradient(view)
-    return found + accumulation(view) + growing_graph(view) + ascent.judge(view)
+        findings += without_gradient(view)
+    return findings + accumulation(view) + growing_graph(view) + ascent.judge(view)
 
 
 def not_zeroed(view: View) -> list[Finding]:
@@ -72,10 +72,10 @@ def nothing_trained(view: View) -> list[Finding]:
     for training in view.trainings:
         optimizer = training.optimizer
         steps = int(optimizer["steps"])
-        own = [p for p in view.parameters if training.index in p["optimizers"]]
-        if steps >= FEW and not optimizer["moved"] and not any(p["changed"] > 0 for p in own):
-            return [_still(view, training, own)]
-        if steps == 0 and own and not optimizer["skipped"] and not hand and not moved:
+        parameters = [p for p in view.parameters if training.index in p["optimizers"]]
+        if steps >= FEW and not optimizer["moved"] and not any(p["changed"] > 0 for p in parameters):
+            return [_still(view, training, parameters)]
+        if steps == 0 and parameters and not optimizer["skipped"] and not hand and not moved:
             calls = sum(int(b["calls"]) for b in view.records("backwards") if training.index in b["reaches"])
             stepping = any(other.optimizer["steps"] for other in view.trainings)
             if calls >= MANY_BACKWARDS and not stepping:
@@ -93,15 +93,15 @@ def nothing_trained(view: View) -> list[Finding]:
     return []
 
 
-def _still(view: View, training: Training, own: list[Record]) -> Finding:
+def _still(view: View, training: Training, parameters: list[Record]) -> Finding:
     optimizer = training.optimizer
     name, steps = optimizer["name"] or "optimizer", int(optimizer["steps"])
-    evidence = {"steps": steps, "parameters": len(own), "steps_without_gradient": int(optimizer["empty_steps"])}
-    frozen = [p for p in own if not p["requires_grad"]]
+    evidence = {"steps": steps, "parameters": len(parameters), "steps_without_gradient": int(optimizer["empty_steps"])}
+    frozen = [p for p in parameters if not p["requires_grad"]]
     rootless = [b for b in view.records("backwards") if b["rootless"]]
     discarded = sum(optimizer["discarded"].values())
     line = str(optimizer["line"])
-    if own and len(frozen) == len(own):
+    if parameters and len(frozen) == len(parameters):
         why, remedy = "all of its parameters have requires_grad=False", "Give it the parameters that shall train."
     elif training.lr.size and not np.any(training.lr[np.isfinite(training.lr)] > 0):
         why, remedy = "its learning rate is 0", "Set a learning rate above 0."
@@ -196,7 +196,7 @@ def _root(parameter: Record) -> str:
 
 def without_gradient(view: View) -> list[Finding]:
     """Parameters whose module works in training, and which no backward pass reaches."""
-    found = []
+    findings = []
     called = {m["name"] for m in view.modules if m["calls"]["train_grad"] + m["calls"]["eval_grad"] >= FEW}
     training_calls = max((m["calls"]["train_grad"] for m in view.modules), default=0)
     called |= {m["name"] for m in view.modules if m["calls"]["train_no_grad"] >= max(FEW, 0.5 * training_calls)}
@@ -216,7 +216,7 @@ def without_gradient(view: View) -> list[Finding]:
     if cut:
         names = ", ".join(str(p["name"]) for p in cut[:3])
         more = f" and {len(cut) - 3} more" if len(cut) > 3 else ""
-        found.append(
+        findings.append(
             Finding(
                 "parameters_without_gradient",
                 "error",
@@ -228,7 +228,7 @@ def without_gradient(view: View) -> list[Finding]:
         )
     if unused:
         names = ", ".join(str(p["name"]) for p in unused[:3])
-        found.append(
+        findings.append(
             Finding(
                 "parameters_without_gradient",
                 "info",
@@ -238,7 +238,7 @@ def without_gradient(view: View) -> list[Finding]:
             )
         )
     if zero:
-        found.append(
+        findings.append(
             Finding(
                 "zero_gradient",
                 "info",
@@ -247,7 +247,7 @@ def without_gradient(view: View) -> list[Finding]:
                 "Look for a factor 0, units that are all dead, or a loss that does not depend on it.",
             )
         )
-    return found
+    return findings
 
 
 def view_steps(view: View, index: int) -> int:
@@ -280,9 +280,9 @@ def accumulation(view: View) -> list[Finding]:
                         file=line,
                     )
                 ]
-        found = _undivided(view, training)
-        if found:
-            return found
+        findings = _undivided(view, training)
+        if findings:
+            return findings
     return []
 
 

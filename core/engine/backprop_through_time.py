@@ -57,7 +57,7 @@ def gradients_through_time(stack: Stack, device: str = "cpu") -> dict[str, Array
 
     model.learn(batch, watch)
     count = stack.width * batch.rows
-    measured = {
+    measures = {
         "grad_norm": norms,
         "state_rms": np.stack([_norms(state) for state in model.states()], axis=1) / math.sqrt(count),
         "spectral_radius": np.full_like(norms, math.nan),
@@ -65,12 +65,12 @@ def gradients_through_time(stack: Stack, device: str = "cpu") -> dict[str, Array
     }
     if MODELS[stack.model].gates == 1:
         for r, weight in enumerate(model.weight_hh()):
-            measured["spectral_radius"][r], stretch = _radius_and_stretch(weight)
+            measures["spectral_radius"][r], stretch = _radius_and_stretch(weight)
             factors = np.full(norms.shape[1], stretch)
             factors[0] = norms[r, -1]
             with np.errstate(over="ignore"):  # an infinite bound is true, and says nothing
-                measured["grad_norm_bound"][r] = np.cumprod(factors)[::-1]
-    return measured
+                measures["grad_norm_bound"][r] = np.cumprod(factors)[::-1]
+    return measures
 
 
 def _norms(signal: Tensor) -> Array:

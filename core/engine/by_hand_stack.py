@@ -75,28 +75,28 @@ def _training_record(stack: Stack, snapshot_epochs: tuple[int, ...]) -> Record:
     network = networks(stack, X.shape[1])
     lr = np.array([member.base_lr for member in stack.members])[:, None, None]
     gate = stack.dataset.entry.name in TRUTH_TABLES
-    measured: dict[str, np.ndarray] = {}
+    measures: dict[str, np.ndarray] = {}
     snapshots: dict[str, list[np.ndarray]] = {name: [] for name in TENSORS}
     for epoch in range(stack.epochs + 1):
         cache = network.forward(X)
         gradients = network.backward(X, y, cache)
-        row = _measured(cache, y, gate) | {
+        row = _epoch_measures(cache, y, gate) | {
             f"grad_norm_{name.lower()}": _norm(getattr(gradients, f"d{name}")) for name in TENSORS
         }
-        if not measured:
-            measured = {name: np.empty((len(stack.members), stack.epochs + 1)) for name in row}
+        if not measures:
+            measures = {name: np.empty((len(stack.members), stack.epochs + 1)) for name in row}
         for name, values in row.items():
-            measured[name][:, epoch] = values
+            measures[name][:, epoch] = values
         if epoch in snapshot_epochs:
             for name in TENSORS:
                 snapshots[name].append(getattr(network, name))
         network.update(gradients, lr)
-    lost = np.logical_or.accumulate(~np.isfinite(measured["train_loss"]), axis=1)
-    measured = {name: np.where(lost, np.nan, values) for name, values in measured.items()}
-    return Record(measured, {name: np.stack(values, axis=1) for name, values in snapshots.items() if values})
+    lost = np.logical_or.accumulate(~np.isfinite(measures["train_loss"]), axis=1)
+    measures = {name: np.where(lost, np.nan, values) for name, values in measures.items()}
+    return Record(measures, {name: np.stack(values, axis=1) for name, values in snapshots.items() if values})
 
 
-def _measured(cache: Forward, y: np.ndarray, gate: bool) -> dict[str, np.ndarray]:
+def _epoch_measures(cache: Forward, y: np.ndarray, gate: bool) -> dict[str, np.ndarray]:
     """Loss, accuracy and, of a truth table, the four predictions; each (R,)."""
     right = (cache.z2 > 0) == (y > 0.5)  # a prediction above 1/2 is class 1
     missing = np.full(len(cache.a2), np.nan)

@@ -132,8 +132,8 @@ def validate(training: Training) -> None:
     """At the end of an epoch, what ``measures.VALIDATION`` names of the validation rows."""
     training.validation = None
     if training.epoch_ends:
-        measured = training.model.evaluate(training.data.validation)
-        training.validation = tuple(values.cpu().numpy() for values in measured)
+        scores = training.model.evaluate(training.data.validation)
+        training.validation = tuple(values.cpu().numpy() for values in scores)
 
 
 def schedule(training: Training) -> None:

@@ -15,7 +15,7 @@ from core.engine.losses import Evaluation, Loss, Start
 from core.engine.multilayer import Multilayer
 from core.engine.network import Network
 from core.engine.schedule_trace import Schedule
-from core.engine.update_measures import measured
+from core.engine.update_measures import measures_of
 from core.engine.updates import sorted_by_update
 from core.parts.datasets import raw_table, table
 
@@ -38,7 +38,7 @@ def mistaken_training(
     loop = CHANGED.get(mistake, STAGES)
     if micro_batches > 1:
         loop = {**loop, "backward": in_parts(micro_batches, divided=mistake != "accumulation_not_divided")}
-    return measured(course, loop, epochs * data.steps_per_epoch, place)
+    return measures_of(course, loop, epochs * data.steps_per_epoch, place)
 
 
 def _data(stack: Stack, mistake: str, device: str) -> Data:

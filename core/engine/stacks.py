@@ -47,12 +47,12 @@ def network_load(
 
 
 def tasks_by_shape(
-    runs: Iterable[Run], own: Collection[str], load: Callable[[Any], Load], seconds: float = TASK_SECONDS
+    runs: Iterable[Run], member_settings: Collection[str], load: Callable[[Any], Load], seconds: float = TASK_SECONDS
 ) -> list[list[Run]]:
-    """Runs in tasks: those together that differ in the seed and in the settings ``own`` alone."""
+    """Runs in tasks: those together that differ in the seed and in the ``member_settings`` alone."""
 
     def shape(run: Run) -> tuple[object, ...]:
-        return tuple(value for name, value in run.settings if name not in own)
+        return tuple(value for name, value in run.settings if name not in member_settings)
 
     return tasks(runs, shape, lambda run: run, shape, lambda run: load(run.settings), seconds)
 

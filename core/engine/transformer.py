@@ -225,8 +225,8 @@ class Transformer:
         scores = torch.bmm(by_head("query").transpose(1, 2), by_head("key")) / math.sqrt(self._shape.width // heads)
         later = torch.ones(places, places, dtype=torch.bool, device=x.device).triu(1)  # [query, key]
         shares = scores.masked_fill(later, -math.inf).softmax(2)
-        seen = torch.bmm(by_head("value"), shares.transpose(1, 2)).unflatten(0, (len(x), heads, rows))
-        return self._linear(f"projection {block}", seen.transpose(2, 3).flatten(3).flatten(1, 2))
+        head_outputs = torch.bmm(by_head("value"), shares.transpose(1, 2)).unflatten(0, (len(x), heads, rows))
+        return self._linear(f"projection {block}", head_outputs.transpose(2, 3).flatten(3).flatten(1, 2))
 
     def _linear(self, name: str, x: Tensor) -> Tensor:
         """W x + b."""

@@ -26,10 +26,10 @@ def training(stack: Stack, epochs: int, device: str = "cpu") -> dict[str, np.nda
     data = stack.data(device)
     rates = Schedule.of(stack.members, epochs, data.steps_per_epoch)
     course = Training(stack.members, model_of(stack, device), data, rates)
-    return measured(course, STAGES, epochs * data.steps_per_epoch, place)
+    return measures_of(course, STAGES, epochs * data.steps_per_epoch, place)
 
 
-def measured(course: Training, stages: Mapping[str, Stage], steps: int, place: np.ndarray) -> dict[str, np.ndarray]:
+def measures_of(course: Training, stages: Mapping[str, Stage], steps: int, place: np.ndarray) -> dict[str, np.ndarray]:
     """Every measure of ``measures.UPDATES``, as ``training`` has them, of a training by these stages.
 
     place  where each run stands in the training's stack, (R,)

@@ -23,8 +23,27 @@ if TYPE_CHECKING:
     from core.plotting.figure import Figure
 
 
-NAMES = ("backprop", "vanishing", "through_time", "remedies", "clipping", "range_test", "schedulers", "mistakes")
+NAMES = (
+    "backprop",
+    "vanishing",
+    "through_time",
+    "remedies",
+    "clipping",
+    "range_test",
+    "schedulers",
+    "mistakes",
+)
 NEUTRAL = "core.experiments.neutral"
+FUNCTIONS = {  # what a room must have; ``Experiment`` says what each takes
+    "plan": ("tasks", "cost"),
+    "compute": ("compute",),
+    "theory": ("expected",),
+    "summary": ("run_summary", "setting_table", "summary"),
+    "charts": ("charts",),
+    "headline": ("headline",),
+    "findings": ("findings",),
+    "script": ("script",),
+}
 
 
 class Cost(NamedTuple):
@@ -235,10 +254,14 @@ class Analysis:
 
 @cache
 def _room(name: str, *folders: str) -> Any:
+    functions = FUNCTIONS.get(name, ())
     for folder in (*folders, NEUTRAL):
         if folder and importlib.util.find_spec(f"{folder}.{name}") is not None:
-            return importlib.import_module(f"{folder}.{name}")
-    raise LookupError(f"{folders[0]} has no room {name}")
+            room = importlib.import_module(f"{folder}.{name}")
+            if all(hasattr(room, function) for function in functions):  # a base's charts.py only helps to draw
+                return room
+    lines = f", which defines {' and '.join(functions)}" if functions else ""
+    raise LookupError(f"{folders[0]} lacks a room: write its {name}.py{lines}; its base has none to lend")
 
 
 def experiment(name: str) -> Experiment:

@@ -34,9 +34,9 @@ class Estimate(NamedTuple):
     seconds: float
     bytes: float
 
-    def computing(self, stored: int) -> float:
-        """Seconds of computing, without the workers' start, where ``stored`` runs are there already."""
-        return (self.seconds - START_SECONDS) * (1.0 - stored / self.runs)
+    def computing(self, in_store: int) -> float:
+        """Seconds of computing, without the workers' start, where ``in_store`` runs are there already."""
+        return (self.seconds - START_SECONDS) * (1.0 - in_store / self.runs)
 
 
 def estimate(sweep: Sweep, workers: int | None = None, speed: float = 1.0) -> Estimate:

@@ -13,7 +13,7 @@ from core.experiments import experiment
 from core.jobs.estimates import START_SECONDS
 from core.jobs.job import Job
 from core.jobs.workers import RETRIES, Workers, compute
-from core.parts.baselines import keep, measured
+from core.parts.baselines import keep, measure
 from core.settings import Run
 from core.uploads import keep_readings
 
@@ -90,7 +90,7 @@ class SweepRun:
             return
         for dataset in lacking(sweep.axes.get("dataset", ())):
             if not self.job.cancelled:
-                keep(dataset, self.workers.call(measured, dataset))
+                keep(dataset, self.workers.call(measure, dataset))
 
     def missing(self, fresh: bool) -> list[Run]:
         """The runs that the store lacks, or all of them; what it holds is checked, so that damage is mended now."""
@@ -100,12 +100,12 @@ class SweepRun:
         if fresh or store.count(ids) < len(ids):
             self.workers.prestart()  # they start while this process looks what is missing
             keep_readings(sweep.axes.get("dataset", ()))
-        stored: set[str] = set()
+        intact_ids: set[str] = set()
         if not fresh:
             intact = store.find(ids)
-            stored, progress.damaged = set(intact.frames), len(intact.damaged)
-        progress.stored = len(stored)
-        return [run for run, id in zip(sweep.runs(), ids, strict=True) if id not in stored]
+            intact_ids, progress.damaged = set(intact.frames), len(intact.damaged)
+        progress.stored = len(intact_ids)
+        return [run for run, id in zip(sweep.runs(), ids, strict=True) if id not in intact_ids]
 
     def plan(self, runs: Iterable[Run]) -> None:
         """Puts the runs in tasks, which wait then."""

@@ -34,10 +34,10 @@ def compute(runs: list[Run], device: str) -> list[Row]:
     encoded = tables.encode(frames)
     seconds = (time.perf_counter() - started) / len(runs)
     points = {id(run.settings): run.settings for run in runs}
-    written = {point: json.dumps(settings.values(), sort_keys=True) for point, settings in points.items()}
+    texts = {point: json.dumps(settings.values(), sort_keys=True) for point, settings in points.items()}
     return [
-        Row(own, run.experiment, written[id(run.settings)], run.seed, seconds, frame)
-        for run, own, frame in zip(runs, ids_of(runs), encoded, strict=True)
+        Row(run_id, run.experiment, texts[id(run.settings)], run.seed, seconds, frame)
+        for run, run_id, frame in zip(runs, ids_of(runs), encoded, strict=True)
     ]
 
 

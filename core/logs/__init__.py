@@ -46,9 +46,9 @@ def read_content(content: Content) -> list[Trace]:
     """The trace of each run in the content of a log; ValueError with a sentence where it can't be read."""
     for format in FORMATS:
         if format.sniff(content):
-            found = format.read(content)
-            if format not in (keras, tables) or any(len(trace.steps["step"]) for trace in found):
-                return [sampled(trace, content) for trace in found]
+            traces = format.read(content)
+            if format not in (keras, tables) or any(len(trace.steps["step"]) for trace in traces):
+                return [sampled(trace, content) for trace in traces]
     if not content.text.strip():
         raise ValueError(f"{content.source}: is empty")
     raise ValueError(

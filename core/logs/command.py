@@ -27,20 +27,20 @@ def diagnose(
     read_file      what makes traces of a file
     """
     read = [(path, read_file(path)) for path in paths]
-    chosen = [(path, traces, selected(traces, run, path)) for path, traces in read]
-    written: list[Finding] = []
-    for path, traces, own in chosen:
-        for line in heading(path, traces, own):
+    logs = [(path, traces, selected(traces, run, path)) for path, traces in read]
+    all_findings: list[Finding] = []
+    for path, traces, judged_traces in logs:
+        for line in heading(path, traces, judged_traces):
             print(line)
-        for trace in own:
+        for trace in judged_traces:
             findings = [replace(with_link(f), file=f.file or path, run=trace.name) for f in judge(trace)]
-            written += findings
-            for line in sentences(trace, findings, len(own) > 1):
+            all_findings += findings
+            for line in sentences(trace, findings, len(judged_traces) > 1):
                 print(line)
     if findings_path is not None:
         from core import files
 
-        text = json.dumps([finding.as_dict() for finding in written], indent=2, ensure_ascii=False)
+        text = json.dumps([finding.as_dict() for finding in all_findings], indent=2, ensure_ascii=False)
         files.write(text.encode(), Path(findings_path))
 
 
@@ -67,18 +67,18 @@ def selected(traces: list[Trace], run: str | None, path: str) -> list[Trace]:
     return [traces[int(run) - 1]]
 
 
-def heading(path: str, traces: list[Trace], own: list[Trace]) -> list[str]:
+def heading(path: str, traces: list[Trace], judged_traces: list[Trace]) -> list[str]:
     """What was read."""
     first = f"{path}: {traces[-1].facts['format']}"
     if len(traces) == 1:
         return [f"{first}; {traces[0].facts['says']}."]
     lines = [f"{first}; {len(traces)} runs one after the other."]
-    own_names = {trace.name for trace in own}
+    own_names = {trace.name for trace in judged_traces}
     for trace in traces:
         if trace.name not in own_names:
             lines.append(f"  run {trace.name}: {trace.facts['says']}; see it with --run {trace.name}.")
-    if len(own) == 1:
-        lines.append(f"Run {own[0].name} is judged: {own[0].facts['says']}.")
+    if len(judged_traces) == 1:
+        lines.append(f"Run {judged_traces[0].name} is judged: {judged_traces[0].facts['says']}.")
     return lines
 
 

@@ -62,8 +62,8 @@ def sample(items: Sequence[Item]) -> list[Item]:
     if len(items) <= MOST_LINES:
         return list(items)
     between = range(WHOLE, len(items) - WHOLE)
-    chosen = sorted(random.Random(0).sample(between, MOST_LINES - 2 * WHOLE))
-    return [*items[:WHOLE], *(items[place] for place in chosen), *items[-WHOLE:]]
+    places = sorted(random.Random(0).sample(between, MOST_LINES - 2 * WHOLE))
+    return [*items[:WHOLE], *(items[place] for place in places), *items[-WHOLE:]]
 
 
 def load(path: str | Path) -> Content:

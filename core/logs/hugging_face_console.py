@@ -18,7 +18,7 @@ PAIR = re.compile(r"'([\w/ .@-]{1,80})'\s*:\s*('[^']{0,60}'|[^,}\s]{1,60})")
 def sniff(content: Content) -> bool:
     """Whether there are lines with a loss and an epoch in braces."""
     entries = ENTRY.finditer(content.text, 0, 4_000_000)
-    return any("loss'" in found.group() and "'epoch'" in found.group() for found in entries)
+    return any("loss'" in entry.group() and "'epoch'" in entry.group() for entry in entries)
 
 
 def read(content: Content) -> list[Trace]:
@@ -28,9 +28,9 @@ def read(content: Content) -> list[Trace]:
 
 def _entries(content: Content) -> Iterable[rows.Row]:
     for line in content.lines:
-        for found in ENTRY.finditer(line):
+        for entry in ENTRY.finditer(line):
             values = {}
-            for name, cell in PAIR.findall(found.group()):
+            for name, cell in PAIR.findall(entry.group()):
                 value = number(cell)
                 if value is not None:
                     values[name] = value

@@ -24,5 +24,5 @@ def read(content: Content) -> list[Trace]:
     facts: dict[str, float] = {"default_max_norm": 1.0}
     if plans and reached:
         facts |= {"planned": plans[-1], "reached": reached[-1]}
-    kept = [{name: value for name, value in row.items() if name not in LEFT_OUT} for row in table]
-    return rows.traces(kept, FORMAT, content.source, facts)
+    numbers = [{name: value for name, value in row.items() if name not in LEFT_OUT} for row in table]
+    return rows.traces(numbers, FORMAT, content.source, facts)

@@ -61,8 +61,8 @@ def read(content: Content) -> list[Trace]:
     for row, plan in _lines(content):
         table.append(row)
         plans |= plan
-    judged = [bool(JUDGED & {meaning(name).role for name in row}) for row in table]
-    table = table[judged.index(True) :] if any(judged) else table  # settings stand before the first loss
+    has_measure = [bool(JUDGED & {meaning(name).role for name in row}) for row in table]
+    table = table[has_measure.index(True) :] if any(has_measure) else table  # settings stand before the first loss
     facts = {"overwritten": True} if OVERWRITTEN.search(content.text) else {}
     return [_with_plan(trace, plans) for trace in rows.traces(table, FORMAT, content.source, facts)]
 
@@ -72,12 +72,12 @@ def _with_plan(trace: Trace, plans: dict[str, float]) -> Trace:
     epochs, steps = trace.column("epoch"), trace.column("step")
     epochs = epochs[np.isfinite(epochs)]
     if "epoch" in plans and len(epochs):
-        known = {"planned": plans["epoch"], "reached": float(epochs.max()), "unit": "epochs"}
+        plan = {"planned": plans["epoch"], "reached": float(epochs.max()), "unit": "epochs"}
     elif "step" in plans and trace.facts["clock"] == "step" and len(steps):
-        known = {"planned": plans["step"], "reached": float(steps[-1]), "unit": "steps"}
+        plan = {"planned": plans["step"], "reached": float(steps[-1]), "unit": "steps"}
     else:
         return trace
-    return replace(trace, facts={**trace.facts, **known})
+    return replace(trace, facts={**trace.facts, **plan})
 
 
 def _lines(content: Content) -> Iterator[tuple[dict[str, float], dict[str, float]]]:
@@ -119,27 +119,27 @@ def _counted(text: str) -> tuple[str, dict[str, float], dict[str, float]]:
     now: dict[str, float] = {}
     plan: dict[str, float] = {}
 
-    def take(found: re.Match[str]) -> str:
-        role = "epoch" if found["name"].lower().startswith(("ep", "ép")) else "step"
-        if found["name"].lower() == "epochs" and not found["all"]:
-            plan["epoch"] = float(found["now"].replace(",", ""))  # "Epochs: 30" among the settings
+    def take(match: re.Match[str]) -> str:
+        role = "epoch" if match["name"].lower().startswith(("ep", "ép")) else "step"
+        if match["name"].lower() == "epochs" and not match["all"]:
+            plan["epoch"] = float(match["now"].replace(",", ""))  # "Epochs: 30" among the settings
             return " | "
-        now.setdefault(role, float(found["now"].replace(",", "")))
-        if found["all"]:
-            plan.setdefault(role, float(found["all"].replace(",", "")))
-        return f" {found['whose'] or ''} | "
+        now.setdefault(role, float(match["now"].replace(",", "")))
+        if match["all"]:
+            plan.setdefault(role, float(match["all"].replace(",", "")))
+        return f" {match['whose'] or ''} | "
 
-    def trained(found: re.Match[str]) -> str:
-        now["epoch"] = float(found[2])
-        return f"{found[1]} | "
+    def trained(match: re.Match[str]) -> str:
+        now["epoch"] = float(match[2])
+        return f"{match[1]} | "
 
     text = TRAINED.sub(trained, COUNTER.sub(take, text))
     for bracket in (BRACKET, BAR):
-        for found in bracket.finditer(text):
+        for match in bracket.finditer(text):
             role = "step" if "epoch" in now or bracket is BAR else "epoch"
             if role not in now:
-                now[role] = float(found["now"])
-                plan[role] = float(found["all"])
+                now[role] = float(match["now"])
+                plan[role] = float(match["all"])
         text = bracket.sub(" | ", text)
     return text, now, plan
 
@@ -150,8 +150,8 @@ def _pairs(text: str) -> dict[str, float]:
         row[_whose(text, "accuracy")] = float(share) / 100.0
     if row:
         text = RATIO.sub(" | ", text)
-    for found in PAIR.finditer(text):
-        name = found["name"]
+    for match in PAIR.finditer(text):
+        name = match["name"]
         what = meaning(name)
         if what.role == "other":
             short = name.split()[-1]
@@ -159,12 +159,12 @@ def _pairs(text: str) -> dict[str, float]:
             name = short if what.role != "other" else name
         if what.role not in ("loss", "accuracy", "lr", "grad_norm"):
             continue
-        value = number(found["number"].replace(",", ""))
+        value = number(match["number"].replace(",", ""))
         if value is None:
             continue
         if what.role in ("loss", "accuracy") and not what.split:
-            name = _whose(text[: found.start()], name)
-        row.setdefault(name, value / 100.0 if found["percent"] else value)
+            name = _whose(text[: match.start()], name)
+        row.setdefault(name, value / 100.0 if match["percent"] else value)
     return row
 
 

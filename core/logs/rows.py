@@ -41,19 +41,19 @@ METRICS = 40  # further columns that are kept
 def traces(rows: Iterable[Row], format: str, source: str, facts: Mapping[str, Any] | None = None) -> list[Trace]:
     """A trace per run in the rows of a file; ValueError where there are more numbers than can be held."""
     runs = split(once(rows, source))
-    found = [one(run, format, source, dict(facts or {})) for run in runs]
-    if len(found) < 2:
-        return found or [one([], format, source, dict(facts or {}))]
-    return [_named(trace, str(number)) for number, trace in enumerate(found, 1)]
+    by_run = [one(run, format, source, dict(facts or {})) for run in runs]
+    if len(by_run) < 2:
+        return by_run or [one([], format, source, dict(facts or {}))]
+    return [_with_name(trace, str(number)) for number, trace in enumerate(by_run, 1)]
 
 
-def _named(trace: Trace, name: str) -> Trace:
+def _with_name(trace: Trace, name: str) -> Trace:
     return Trace(trace.steps, trace.layers, trace.events, trace.facts, trace.source, name)
 
 
 def once(rows: Iterable[Row], source: str) -> list[Row]:
     """The rows without those that stand a second time within a few lines."""
-    kept: list[Row] = []
+    unique: list[Row] = []
     recent: deque[tuple[tuple[str, str], ...]] = deque(maxlen=RECENT)
     numbers = 0
     for row in rows:
@@ -64,11 +64,11 @@ def once(rows: Iterable[Row], source: str) -> list[Row]:
             if key in recent:
                 continue
             recent.append(key)
-        kept.append(row)
+        unique.append(row)
         numbers += len(row)
         if numbers > MOST_NUMBERS:
             raise ValueError(f"{source}: holds more than {MOST_NUMBERS:,} numbers; keep every tenth line and try again")
-    return kept
+    return unique
 
 
 def split(rows: list[Row]) -> list[list[Row]]:
@@ -156,11 +156,11 @@ def _merged(rows: list[Row], clock: str | None, anew: bool, overwritten: bool) -
     for row in rows:
         now = row.get(clock, now)
         key = now if math.isfinite(now) else -math.inf
-        kept = by_step.setdefault(key, {})
+        row_of_step = by_step.setdefault(key, {})
         if overwritten:
-            kept.update(row)
+            row_of_step.update(row)
         for name, value in row.items():
-            kept.setdefault(name, value)
+            row_of_step.setdefault(name, value)
     keys = sorted(by_step)
     return [by_step[key] for key in keys], "epoch" if meaning(clock).role == "epoch" else "step"
 
@@ -177,48 +177,50 @@ def _columns(
     epoch = next((name for name, what in names.items() if what.role == "epoch"), None)
     if epoch is not None:
         steps["epoch"] = _values(table, epoch)
-    taken: set[str] = set()
+    role_columns: set[str] = set()
     for role in ("loss", "accuracy"):
-        for split, name in _chosen(names, counts, role).items():
-            values = _values(table, name, written=role == "loss")
+        for split, name in _columns_of_role(names, counts, role).items():
+            values = _values(table, name, nan_is_infinite=role == "loss")
             if role == "accuracy" and np.nanmax(np.where(np.isfinite(values), values, 0.0), initial=0.0) > 1.5:
                 values = values / 100.0  # in percent
             steps[f"{split}_{role}"] = values
-            taken.add(name)
+            role_columns.add(name)
     for role in ("grad_norm", "clipped_grad_norm"):
         whose = sorted((name for name, what in names.items() if what.role == role), key=lambda name: names[name].rank)
         if whose:
-            steps[role] = _values(table, whose[0], written=True)
-            taken.add(whose[0])
+            steps[role] = _values(table, whose[0], nan_is_infinite=True)
+            role_columns.add(whose[0])
     rates = [name for name, what in names.items() if what.role == "lr"]
     for number, name in enumerate(rates[:8], 1):
         steps["lr" if number == 1 else f"lr_{number}"] = _values(table, name)
-        taken.add(name)
-    others = [name for name, what in names.items() if name not in taken and what.role in ("other", "loss", "accuracy")]
+        role_columns.add(name)
+    others = [
+        name for name, what in names.items() if name not in role_columns and what.role in ("other", "loss", "accuracy")
+    ]
     for name in others[:METRICS]:
         steps.setdefault(plain(name) or "value", _values(table, name))
     return _zero_beside_nan(steps)
 
 
-def _chosen(names: Mapping[str, Meaning], counts: Mapping[str, int], role: str) -> dict[str, str]:
+def _columns_of_role(names: Mapping[str, Meaning], counts: Mapping[str, int], role: str) -> dict[str, str]:
     """The column of each split with that role: the plainest name, then the one logged most often."""
-    chosen: dict[str, str] = {}
+    columns: dict[str, str] = {}
     fitting = [name for name, what in names.items() if what.role == role]
     fitting.sort(key=lambda name: (names[name].rank, -counts[name]))
     for name in fitting:
         split = names[name].split
         if split != "test":
-            chosen.setdefault(split or "train", name)
+            columns.setdefault(split or "train", name)
     for name in fitting:
         if names[name].split == "test" and counts[name] > 1:
-            chosen.setdefault("val", name)
-    return chosen
+            columns.setdefault("val", name)
+    return columns
 
 
-def _values(table: list[dict[str, float]], name: str, written: bool = False) -> np.ndarray:
-    """A column, NaN where nothing was logged; infinite where NaN was, if ``written``."""
+def _values(table: list[dict[str, float]], name: str, nan_is_infinite: bool = False) -> np.ndarray:
+    """A column, NaN where nothing was logged; infinite where NaN was, if ``nan_is_infinite``."""
     values = np.array([row.get(name, math.nan) for row in table], dtype=float)
-    if written:
+    if nan_is_infinite:
         values[[name in row and not math.isfinite(row[name]) for row in table]] = math.inf
     return values
 
@@ -257,8 +259,8 @@ def says(steps: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> str:
     first, last = (f"{value:,.0f}" if value == round(value) else f"{value:,.6g}" for value in (step[0], step[-1]))
     span = f"{unit} {first} to {last}" if unit != "rows" else "in the order of the file"
     holds = {"learning rate": "lr", "gradient norm": "grad_norm", "validation": "val_loss"}
-    known = ", ".join(
+    presence = ", ".join(
         f"{label} {'yes' if np.isfinite(steps.get(name, np.empty(0))).any() else 'no'}" for label, name in holds.items()
     )
     loss = "" if "train_loss" in steps else "training loss no, "
-    return f"{len(step):,} row{'s' if len(step) != 1 else ''}, {span}; {loss}{known}"
+    return f"{len(step):,} row{'s' if len(step) != 1 else ''}, {span}; {loss}{presence}"

@@ -62,9 +62,9 @@ def delimiter(line: str) -> str | None:
     if counts[best]:
         return best
     words = line.split()  # a table set with blanks
-    named = sum(meaning(word).role in COUNTED for word in words)
+    counted = sum(meaning(word).role in COUNTED for word in words)
     names = all(re.fullmatch(r"[A-Za-z_][\w/().-]*", word) and number(word) is None for word in words)
-    return " " if len(words) > 1 and names and named >= 0.5 * len(words) else None
+    return " " if len(words) > 1 and names and counted >= 0.5 * len(words) else None
 
 
 def _cells(line: str, mark: str) -> list[str]:

@@ -46,8 +46,8 @@ def read(content: Content) -> list[Trace]:
     whole = ("train/train_loss", "train_loss")  # Hugging Face logs the average of the training in an event of its own
     if facts:
         table = [{tag: value for tag, value in row.items() if tag not in whole} for row in table]
-    named = with_main_loss(table, sorted({tag for row in table for tag in row}))
-    return rows.traces(_same_steps([row for row in named if len(row) > 1]), FORMAT, content.source, facts)
+    table_with_loss = with_main_loss(table, sorted({tag for row in table for tag in row}))
+    return rows.traces(_same_steps([row for row in table_with_loss if len(row) > 1]), FORMAT, content.source, facts)
 
 
 def _same_steps(table: Sequence[rows.Row]) -> Sequence[rows.Row]:
@@ -57,11 +57,11 @@ def _same_steps(table: Sequence[rows.Row]) -> Sequence[rows.Row]:
         for tag in row:
             if meaning(tag).role in ("loss", "accuracy"):
                 steps.setdefault(tag, []).append(row["step"])
-    longest = max((own[-1] for own in steps.values()), default=0.0)
+    longest = max((places[-1] for places in steps.values()), default=0.0)
     factors = {
-        tag: longest / own[-1]
-        for tag, own in steps.items()
-        if len(own) > 2 and own[-1] - own[0] == len(own) - 1 and 0 < 10 * own[-1] < longest
+        tag: longest / places[-1]
+        for tag, places in steps.items()
+        if len(places) > 2 and places[-1] - places[0] == len(places) - 1 and 0 < 10 * places[-1] < longest
     }
     if not factors:
         return table
@@ -181,12 +181,12 @@ def arguments(text: str) -> dict[str, float]:
     if start < 0 or '"max_grad_norm"' not in text:
         return {}
     try:
-        known = json.loads(text[start : text.rfind("}") + 1])
+        arguments = json.loads(text[start : text.rfind("}") + 1])
     except (ValueError, RecursionError):
         return {}
     facts: dict[str, float] = {}
     for name, fact in (("max_grad_norm", "max_norm"), ("gradient_accumulation_steps", "accumulation")):
-        value = number(known.get(name)) if isinstance(known, dict) else None
+        value = number(arguments.get(name)) if isinstance(arguments, dict) else None
         if value is not None and math.isfinite(value) and value > 0:
             facts[fact] = value
     return facts

@@ -22,7 +22,7 @@ MODELS = ("guess", "linear", "boosting")
 MEASURES = ("val_loss", "val_accuracy")
 NAMES = tuple(f"{model}_{measure}" for model in MODELS for measure in MEASURES)
 TREES = 1000  # of a boosting over classes, in all: a hundred rounds for ten
-_known: dict[str, dict[str, float]] = {}  # per key: what this process has read or measured
+_scores_by_key: dict[str, dict[str, float]] = {}  # per key: what this process has read or measured
 
 
 def has_baselines(dataset: str) -> bool:
@@ -34,36 +34,36 @@ def has_baselines(dataset: str) -> bool:
     return entry.rows is not None and not entry.whole
 
 
-def kept(dataset: str) -> dict[str, float] | None:
+def read(dataset: str) -> dict[str, float] | None:
     """The baselines of a dataset that were measured before, by any process; None for none. Nothing is computed."""
     if not has_baselines(dataset):
         return None
     key = _key(dataset)
-    if key not in _known:
+    if key not in _scores_by_key:
         facts = kept_tables.read_facts(key)
         if facts is None or set(facts) != set(NAMES):
             return None
-        _known[key] = {name: math.nan if facts[name] is None else float(facts[name]) for name in NAMES}
-    return _known[key]
+        _scores_by_key[key] = {name: math.nan if facts[name] is None else float(facts[name]) for name in NAMES}
+    return _scores_by_key[key]
 
 
-def keep(dataset: str, found: dict[str, float]) -> None:
+def keep(dataset: str, scores: dict[str, float]) -> None:
     """Keeps what was measured of a dataset."""
     key = _key(dataset)
-    _known[key] = found
-    kept_tables.keep_facts(key, {name: None if math.isnan(value) else value for name, value in found.items()})
+    _scores_by_key[key] = scores
+    kept_tables.keep_facts(key, {name: None if math.isnan(value) else value for name, value in scores.items()})
 
 
-def measured(dataset: str) -> dict[str, float]:
+def measure(dataset: str) -> dict[str, float]:
     """``guess_val_loss guess_val_accuracy linear_… boosting_…`` of a table; NaN for the accuracy of a number.
 
     ValueError where the table is gone.
     """
     data = table(DATASETS.parse(dataset))
-    found = dict(zip(NAMES, guess(data), strict=False))
+    scores = dict(zip(NAMES, guess(data), strict=False))
     for name, model in zip(MODELS[1:], _models(data), strict=True):
-        found |= dict(zip((f"{name}_{measure}" for measure in MEASURES), _scores(model, data), strict=True))
-    return found
+        scores |= dict(zip((f"{name}_{measure}" for measure in MEASURES), _scores(model, data), strict=True))
+    return scores
 
 
 @lru_cache(maxsize=256)

@@ -41,7 +41,7 @@ def built(value: Any, optimizer: torch.optim.Optimizer) -> Any:
 def text(value: Any) -> str:
     """A description as Python source, where ``torch`` and ``optimizer`` are in scope."""
     if isinstance(value, Call):
-        inner = "".join(f", {name}={text(given)}" for name, given in value.arguments.items())
+        inner = "".join(f", {name}={text(argument)}" for name, argument in value.arguments.items())
         return f"torch.optim.lr_scheduler.{value.name}(optimizer{inner})"
     if isinstance(value, list):
         return f"[{', '.join(text(inner) for inner in value)}]"

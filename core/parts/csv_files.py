@@ -64,9 +64,9 @@ def digest_of(path: str) -> str:
             raise ValueError(f"csv: {path} is a folder; name a file in it")
         if not place.is_file():
             raise ValueError(f"csv: there is no file {path}")
-        found = place.stat()
-        _check_size(path, found.st_size)
-        return _digest(str(place.absolute()), found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+        state = place.stat()
+        _check_size(path, state.st_size)
+        return _digest(str(place.absolute()), state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino)
     except OSError as error:
         raise ValueError(f"csv: {path} can't be read ({error.strerror})") from None
 
@@ -100,9 +100,9 @@ def parsed(path: str, content: bytes, header: str = "auto") -> Cells:
     encoding, text = decoded(path, content)
     if not text.strip():
         raise ValueError(f"csv: {path} is empty: it needs a line with the columns' names, and rows below it")
-    named = SEPARATOR_LINE.match(text)
-    opening = 1 if named else 0
-    delimiter, text = (named[1], text[named.end() :]) if named else (_separator(text), text)
+    separator_line = SEPARATOR_LINE.match(text)
+    opening = 1 if separator_line else 0
+    delimiter, text = (separator_line[1], text[separator_line.end() :]) if separator_line else (_separator(text), text)
     lines, rows = _rows(path, text, delimiter, opening)
     _square(rows)
     width = len(rows[0])
@@ -123,7 +123,7 @@ def parsed(path: str, content: bytes, header: str = "auto") -> Cells:
     first = 0 if why else 1
     cells = [_present(column[first:]) for column in columns]
     words = [
-        [cell for cell, kept in zip(column[first:], present, strict=True) if cell and not kept]
+        [cell for cell, is_present in zip(column[first:], present, strict=True) if cell and not is_present]
         for column, present in zip(columns, cells, strict=True)
     ]
     return Cells(encoding, delimiter, opening, not why, names, lines[first:], cells, words, why)

@@ -29,7 +29,7 @@ class DataShape(NamedTuple):
     length    time steps of a sequence; 0: the rows of a table
     counts    rows of each class; empty where the target is a number
     guess     the loss of guessing a number: its variance, 1 where it is standardized
-    measured  what guessing gets on the validation rows, where that was measured
+    on_rows   what guessing gets on the validation rows, where that was measured
     """
 
     features: int | None
@@ -38,7 +38,7 @@ class DataShape(NamedTuple):
     length: int = 0
     counts: tuple[int, ...] = ()
     guess: float = math.nan
-    measured: Guess | None = None
+    on_rows: Guess | None = None
 
     @property
     def majority(self) -> float:
@@ -93,13 +93,13 @@ def _standard_scaler() -> Any:
 
 @lru_cache(maxsize=16)
 def _table(name: str, arguments: tuple[tuple[str, Value], ...], scaled: bool = True) -> Table:
-    entry, given = DATASETS[name], dict(arguments)
+    entry, values = DATASETS[name], dict(arguments)
     assert entry.rows is not None
-    inputs, labels = entry.rows(**given)
+    inputs, labels = entry.rows(**values)
     if entry.whole:
         inputs, labels = inputs.astype(np.float32), labels.astype(np.int64)
         return Table(inputs, labels, inputs, labels)
-    return split(inputs, labels, entry.scaler(**given) if scaled else None)
+    return split(inputs, labels, entry.scaler(**values) if scaled else None)
 
 
 def table(part: Part[Dataset]) -> Table:
@@ -113,16 +113,16 @@ def raw_table(part: Part[Dataset]) -> Table:
     return _table(part.entry.name, tuple(part.completed().arguments.items()), scaled=False)
 
 
-def _own_rows(**given: Any) -> tuple[np.ndarray, np.ndarray]:
-    own = own_data.sheet(**given)
-    return own.inputs, own.labels
+def _own_rows(**arguments: Any) -> tuple[np.ndarray, np.ndarray]:
+    sheet = own_data.read_sheet(**arguments)
+    return sheet.inputs, sheet.labels
 
 
-def _own_shape(**given: Any) -> DataShape:
-    arguments: dict[str, Any] = own_reading.completed(**given)
-    own = own_reading.reading(**arguments)
-    rows, features = own.table.train_inputs.shape
-    return DataShape(features, len(own.counts), rows, counts=own.counts, guess=1.0, measured=own.guess)
+def _own_shape(**choices: Any) -> DataShape:
+    arguments: dict[str, Any] = own_reading.completed(**choices)
+    reading = own_reading.reading(**arguments)
+    rows, features = reading.table.train_inputs.shape
+    return DataShape(features, len(reading.counts), rows, counts=reading.counts, guess=1.0, on_rows=reading.guess)
 
 
 def _own_argument(name: str, meaning: str, identifies: bool = True) -> Argument:
@@ -243,7 +243,7 @@ def _real(name: str, label: str, source: str, rows: int, features: int, counts: 
     )
 
 
-def _drawn(
+def _random_shape(
     name: str, label: str, source: str, noise: float, rows: Callable, code: Callable, *more: Argument
 ) -> Dataset:
     """A dataset in the plane with two classes, generated once from a fixed seed."""
@@ -316,9 +316,9 @@ labels = torch.randint(0, CLASSES, (BATCH_SIZE,), generator=generator("labels"))
         442,
         10,
     ),
-    _drawn("moons", "two moons", "sklearn.datasets.make_moons", 0.2, _moons, _moons_code),
-    _drawn("circles", "two circles", "sklearn.datasets.make_circles", 0.1, _circles, _circles_code),
-    _drawn(
+    _random_shape("moons", "two moons", "sklearn.datasets.make_moons", 0.2, _moons, _moons_code),
+    _random_shape("circles", "two circles", "sklearn.datasets.make_circles", 0.1, _circles, _circles_code),
+    _random_shape(
         "spirals",
         "two spirals",
         "after Lang & Witbrock 1988",
@@ -375,8 +375,8 @@ labels = torch.randint(0, CLASSES, (BATCH_SIZE,), generator=generator("labels"))
         complete=own_reading.completed,
         shape=_own_shape,
         rows=_own_rows,
-        scaler=lambda **given: own_data.encoder(own_data.sheet(**given)),
-        table=lambda **given: own_reading.reading(**given).table,
+        scaler=lambda **arguments: own_data.encoder(own_data.read_sheet(**arguments)),
+        table=lambda **arguments: own_reading.reading(**arguments).table,
         scaler_code=own_script.encoder_code,
         code=own_script.reading_code,
     ),

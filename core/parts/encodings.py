@@ -46,11 +46,11 @@ def _single_byte(content: bytes) -> str:
     from charset_normalizer import from_bytes
 
     telling = b"\n".join(line for line in content.splitlines() if not line.isascii())[:LOOKED_AT]
-    found = from_bytes(telling, cp_isolation=list(SINGLE_BYTE))
-    best = found.best()
+    matches = from_bytes(telling, cp_isolation=list(SINGLE_BYTE))
+    best = matches.best()
     if best is None:
         return WESTERN if _decodes(content, WESTERN) else "latin_1"
-    western = next((match for match in found if match.encoding == WESTERN), None)
+    western = next((match for match in matches if match.encoding == WESTERN), None)
     if western is not None and western.chaos <= best.chaos and _decodes(content, WESTERN):
         return WESTERN
     return best.encoding if _decodes(content, best.encoding) else "latin_1"

@@ -24,7 +24,7 @@ def missing_header(columns: Sequence[Sequence[str]]) -> str:
         return ""
     firsts = [column[0] for column in columns]
     numbers = [NUMBER.fullmatch(name) is not None for name in firsts]
-    alike, unknown, written = 0, 0, sum(name != "" for name in firsts)
+    alike, unknown, filled = 0, 0, sum(name != "" for name in firsts)
     for name, number, column in zip(firsts, numbers, columns, strict=True):
         below = [cell for cell in column[1:] if cell]
         above_numbers = len(below) > 0 and sum(map(_is_number, below)) >= NUMERIC * len(below)
@@ -38,9 +38,9 @@ def missing_header(columns: Sequence[Sequence[str]]) -> str:
         return ""
     if all(numbers) or (alike and not any(name and not number for name, number in zip(firsts, numbers, strict=True))):
         return "its first row holds numbers alone"
-    if unknown and alike + unknown >= written / 2:
+    if unknown and alike + unknown >= filled / 2:
         return "its first row holds ? as the rows below do"
-    return "its first row is like those below" if alike >= 2 and alike > written / 2 else ""
+    return "its first row is like those below" if alike >= 2 and alike > filled / 2 else ""
 
 
 def _is_number(cell: str) -> bool:
@@ -62,12 +62,12 @@ def _counts_up(numbers: Sequence[float]) -> bool:
 
 def numbered(names: Sequence[str]) -> list[str]:
     """The names with their blanks made single; ``column 3`` where one is empty, ``name.1`` where it came before."""
-    found: dict[str, None] = {}
-    for place, written in enumerate(names, start=1):
-        name = " ".join(written.split()) or f"column {place}"
+    names_so_far: dict[str, None] = {}
+    for place, text in enumerate(names, start=1):
+        name = " ".join(text.split()) or f"column {place}"
         number, free = 0, name
-        while free in found:
+        while free in names_so_far:
             number += 1
             free = f"{name}.{number}"
-        found[free] = None
-    return list(found)
+        names_so_far[free] = None
+    return list(names_so_far)

@@ -101,10 +101,10 @@ def keep_arrays(key: str, arrays: Mapping[str, np.ndarray]) -> None:
 def read_facts(key: str) -> dict[str, Any] | None:
     """The facts that are kept under ``key``; None for none."""
     try:
-        found = json.loads((folder() / f"{key}.json").read_text(encoding="utf-8"))
+        facts = json.loads((folder() / f"{key}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return facts if isinstance(facts, dict) else None
 
 
 def keep_facts(key: str, facts: Mapping[str, object]) -> None:

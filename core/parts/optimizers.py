@@ -38,8 +38,8 @@ class Optimizer(Entry):
 def source(part: Part[Optimizer], lr: float) -> str:
     """The Python expression for PyTorch's own optimizer, where ``torch`` and ``model`` are in scope."""
     name, arguments = part.entry.recipe(**part.arguments)
-    written = ", ".join(f"{argument}={value}" for argument, value in {"lr": lr, **arguments}.items())
-    return f"torch.optim.{name}(model.parameters(), {written})"
+    code = ", ".join(f"{argument}={value}" for argument, value in {"lr": lr, **arguments}.items())
+    return f"torch.optim.{name}(model.parameters(), {code})"
 
 
 def _like(value: float | Tensor, parameter: Tensor) -> Any:

@@ -89,12 +89,12 @@ def _numbers(cells: Sequence[str], form: Form, values: list[float], strange: Cou
     finite = [value for value in values if not math.isnan(value)]
     gaps = len(values) - len(finite)
     if len(set(finite)) == 1:
-        written = next(cell for cell, value in zip(cells, values, strict=True) if not math.isnan(value))
-        return Use("left out", f"always {written}{f', {gaps:,} gaps' if gaps else ''}")
+        constant = next(cell for cell, value in zip(cells, values, strict=True) if not math.isnan(value))
+        return Use("left out", f"always {constant}{f', {gaps:,} gaps' if gaps else ''}")
     name = _identifier(cells, values, strange, context)
     if name and not context.keep and name != UNIQUE:
         return Use("left out", name)
-    notes = [*_gaps(gaps), odd(strange), _written(cells, form, context.delimiter)]
+    notes = [*_gaps(gaps), odd(strange), _form_words(cells, form, context.delimiter)]
     gap = likely_gap(values)
     notes += [gap_words(values, gap)] if gap is not None else []
     notes += [name] if name == UNIQUE and not context.keep else []
@@ -119,7 +119,7 @@ def _identifier(cells: Sequence[str], values: list[float], strange: Counter[str]
     return UNIQUE
 
 
-def _written(cells: Sequence[str], form: Form, delimiter: str) -> str:
+def _form_words(cells: Sequence[str], form: Form, delimiter: str) -> str:
     """How the numbers are written, where it is not as usual."""
     if delimiter in ";\t" and (unsure := doubt(cells, form)):
         return unsure
@@ -158,8 +158,10 @@ def _text(cells: Sequence[str], present: list[str], context: Context) -> Use:
     )
     notes = [f"{encoded}{missing}{' counted as a value' if gaps else ''}"]
     if many > CATEGORIES:
-        kept = sum(count for _, count in counts.most_common(CATEGORIES - 1)) / len(cells)
-        notes += [f"its {CATEGORIES - 1} commonest values cover {kept:.1%} of the rows"] if kept < COVERED else []
+        coverage = sum(count for _, count in counts.most_common(CATEGORIES - 1)) / len(cells)
+        notes += (
+            [f"its {CATEGORIES - 1} commonest values cover {coverage:.1%} of the rows"] if coverage < COVERED else []
+        )
     notes += [spelling_words(spellings)] if spellings else []
     return Use("text", _joined(notes), [words], spellings=spellings)
 

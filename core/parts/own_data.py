@@ -111,7 +111,7 @@ def file_of(path: str | None, sha256: str | None) -> str:
     return file
 
 
-def sheet(
+def read_sheet(
     path: str | None,
     target: str,
     kind: str = "auto",
@@ -139,25 +139,25 @@ def sheet_of(path: str, cells: Cells, target: str, kind: str = "auto", keep: str
     header = cells.header
     if target not in header:
         hint = unknown("target", target, header).split(" Known: ")[0]
-        raise ValueError(f"csv: {hint} The columns of {path}: {named(header)}")
-    place, wanted = header.index(target), _kept_names(path, header, keep)
+        raise ValueError(f"csv: {hint} The columns of {path}: {names_in_words(header)}")
+    place, names_to_keep = header.index(target), _names_to_keep(path, header, keep)
     answers = cells.columns[place]
     goal = target_of(path, target, answers, cells.lines, cells.delimiter, kind)
-    lines = [cells.lines[row] for row in goal.kept]
+    lines = [cells.lines[row] for row in goal.places]
     uses: dict[int, Use] = {}
     for other, name in enumerate(header):
         if other != place:
             whole = cells.columns[other]
-            own = [whole[row] for row in goal.kept]
-            context = Context(path, name, cells.delimiter, lines, whole, cells.headed, name in wanted)
-            uses[other] = use_of(own, context)
+            column = [whole[row] for row in goal.places]
+            context = Context(path, name, cells.delimiter, lines, whole, cells.headed, name in names_to_keep)
+            uses[other] = use_of(column, context)
     useless = [header[other] for other, use in uses.items() if use.kind == "left out"]
-    if refused := [name for name in wanted if name in useless]:
+    if refused := [name for name in names_to_keep if name in useless]:
         raise ValueError(f"csv: keep: {refused[0]!r} of {path} can't be kept: it tells nothing")
-    _check_size(path, len(goal.kept), uses, target)
+    _check_size(path, len(goal.places), uses, target)
     leaks = [header[other] for other, use in uses.items() if any(gives(values, goal.labels) for values in use.values)]
-    kept = {answers[row] for row in goal.kept}
-    left_out = tuple(sorted({answer for answer in answers if answer and answer not in kept}))
+    classes = {answers[row] for row in goal.places}
+    left_out = tuple(sorted({answer for answer in answers if answer and answer not in classes}))
     return Sheet(
         cells._replace(columns=[], words=[], lines=[]),
         goal,
@@ -166,23 +166,23 @@ def sheet_of(path: str, cells: Cells, target: str, kind: str = "auto", keep: str
         _inputs(uses),
         left_out,
         tuple(leaks),
-        tuple(_columns(header, place, goal, uses, leaks, [answers[row] for row in goal.kept], cells.delimiter)),
+        tuple(_columns(header, place, goal, uses, leaks, [answers[row] for row in goal.places], cells.delimiter)),
         tuple(_notes(cells, goal, place)),
         len(answers),
     )
 
 
-def _kept_names(path: str, header: list[str], keep: str | None) -> list[str]:
+def _names_to_keep(path: str, header: list[str], keep: str | None) -> list[str]:
     """The columns that ``keep`` names: one, or several with commas between."""
     if keep is None or keep in header:
         return [keep] if keep else []
-    wanted = [name.strip() for name in keep.split(",")]
-    for name in wanted:
+    names = [name.strip() for name in keep.split(",")]
+    for name in names:
         if name not in header:
             raise ValueError(
                 f"csv: {unknown('column to keep', name, header).split(' Known: ')[0]} It is none of {path}"
             )
-    return wanted
+    return names
 
 
 def _check_size(path: str, rows: int, uses: dict[int, Use], target: str) -> None:
@@ -204,11 +204,11 @@ def _inputs(uses: dict[int, Use]) -> np.ndarray:
         values for kind in ("number", "date") for use in uses.values() if use.kind == kind for values in use.values
     ]
     texts = [use.values[0] for use in uses.values() if use.kind == "text"]
-    measured = np.array(numbers, dtype=float).T
+    numeric = np.array(numbers, dtype=float).T
     if not texts:
-        return measured
+        return numeric
     words = np.array(texts, dtype=object).T
-    return np.hstack([measured, words]) if numbers else words
+    return np.hstack([numeric, words]) if numbers else words
 
 
 def _columns(
@@ -220,17 +220,17 @@ def _columns(
     answers: list[str],
     delimiter: str,
 ) -> list[Column]:
-    found = []
+    columns = []
     for place, name in enumerate(header):
         if place == target:
             what = f"{len(goal.classes)} classes" if goal.classes else "a number"
             unsure = doubt(answers, goal.form) if goal.form and delimiter in ";\t" else ""
-            found.append(Column(name, "target", "; ".join(part for part in (what, unsure, *goal.notes) if part)))
+            columns.append(Column(name, "target", "; ".join(part for part in (what, unsure, *goal.notes) if part)))
             continue
         use = uses[place]
         alone = "it alone gives the target: is it known beforehand?" if name in leaks else ""
-        found.append(Column(name, use.kind, "; ".join(part for part in (use.note, alone) if part)))
-    return found
+        columns.append(Column(name, use.kind, "; ".join(part for part in (use.note, alone) if part)))
+    return columns
 
 
 def _notes(cells: Cells, goal: Target, target: int) -> list[str]:
@@ -244,33 +244,33 @@ def _notes(cells: Cells, goal: Target, target: int) -> list[str]:
     missing = sum(not cell for cell in cells.columns[target])
     if missing:
         words = Counter(cells.words[target]).most_common(3)
-        told = f" ({', '.join(f'{word!r} {count:,} ×' for word, count in words)} counts as none)" if words else ""
-        notes.append(f"{missing:,} rows without a target are left out{told}.")
-    other = len(cells.columns[target]) - missing - len(goal.kept)
+        detail = f" ({', '.join(f'{word!r} {count:,} ×' for word, count in words)} counts as none)" if words else ""
+        notes.append(f"{missing:,} rows without a target are left out{detail}.")
+    other = len(cells.columns[target]) - missing - len(goal.places)
     if other:
         notes.append(f"{other:,} rows are left out for what stands in the target's column.")
     return notes
 
 
-def encoder(own: Sheet) -> Any:
+def encoder(sheet: Sheet) -> Any:
     """The scikit-learn transformer that makes features of ``inputs``, to be fitted on the training part."""
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-    width, parts = own.inputs.shape[1], []
-    end = width - len(own.texts)
+    width, parts = sheet.inputs.shape[1], []
+    end = width - len(sheet.texts)
     if end:
         fill = SimpleImputer(strategy="median", keep_empty_features=True)
         parts.append(("numbers", make_pipeline(fill, StandardScaler()), slice(0, end)))
-    if own.texts:
+    if sheet.texts:
         encode = OneHotEncoder(handle_unknown="ignore", max_categories=CATEGORIES, sparse_output=False)
         parts.append(("texts", encode, slice(end, width)))
     return ColumnTransformer(parts)
 
 
-def named(header: list[str]) -> str:
+def names_in_words(header: list[str]) -> str:
     """The columns' names as a sentence lists them."""
     more = f" and {len(header) - SHOWN_NAMES:,} more" if len(header) > SHOWN_NAMES else ""
     return ", ".join(header[:SHOWN_NAMES]) + more

@@ -15,15 +15,15 @@ ROWS = 5  # of a bin or a group: what comes once gives itself
 
 def gives(values: Sequence[float | str], labels: np.ndarray) -> bool:
     """Whether a column alone gives the labels, classes in int64 or numbers in float64."""
-    found, place = np.unique(np.asarray(values), return_inverse=True)
-    if len(found) * ROWS > len(labels):
-        if found.dtype.kind != "f":
+    distinct, place = np.unique(np.asarray(values), return_inverse=True)
+    if len(distinct) * ROWS > len(labels):
+        if distinct.dtype.kind != "f":
             return False
         place = _binned(np.asarray(values, dtype=float))
     if labels.dtype.kind == "f":
-        straight = found.dtype.kind == "f" and _correlated(np.asarray(values, dtype=float), labels)
+        straight = distinct.dtype.kind == "f" and _correlated(np.asarray(values, dtype=float), labels)
         return straight or _variance(place, labels) >= GIVES
-    parted = found.dtype.kind == "f" and _parts(np.asarray(values, dtype=float), labels)
+    parted = distinct.dtype.kind == "f" and _parts(np.asarray(values, dtype=float), labels)
     return parted or _accuracy(place, labels)
 
 

@@ -70,8 +70,8 @@ def numbers_of(
     if len(read) < len(counts):
         read, form = _best(counts, COMMA_FIRST if delimiter in ";\t" else FORMS)
     infinite = {cell for cell in counts if _infinite(cell)}
-    held = sum(counts[cell] for cell in {*read, *infinite})
-    if not held or held < share * firm or (len(set(read.values())) < 2 and held < firm):
+    count = sum(counts[cell] for cell in {*read, *infinite})
+    if not count or count < share * firm or (len(set(read.values())) < 2 and count < firm):
         return None
     huge = infinite | {cell for cell, value in read.items() if abs(value) > MAXIMUM_NUMBER}
     for cell, line in zip(cells, lines, strict=True) if huge else ():
@@ -93,10 +93,10 @@ def _best(counts: Mapping[str, int], forms: Sequence[tuple[str, str]]) -> tuple[
     most = -1
     for decimal, thousands in forms:
         read = {cell: value for cell in counts if not math.isnan(value := number(cell, decimal, thousands))}
-        held = sum(counts[cell] for cell in read)
-        if held > most:
-            best, most = (read, Form(decimal, thousands, False)), held
-        if held == sum(counts.values()):
+        count = sum(counts[cell] for cell in read)
+        if count > most:
+            best, most = (read, Form(decimal, thousands, False)), count
+        if count == sum(counts.values()):
             break
     return best
 

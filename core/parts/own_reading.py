@@ -40,8 +40,8 @@ def completed(**arguments: Any) -> dict[str, Value]:
     file = file_of(arguments["path"], arguments["sha256"])
     digest = digest_of(file)
     if arguments["target"] is None:
-        known = own_data.named(cells_of(file, digest, arguments["header"]).header)
-        raise ValueError(f"csv: name the column of {file} to predict, as in target=price; it has {known}")
+        columns = own_data.names_in_words(cells_of(file, digest, arguments["header"]).header)
+        raise ValueError(f"csv: name the column of {file} to predict, as in target=price; it has {columns}")
     reading(**arguments)
     return {**arguments, "sha256": digest[: kept_tables.HASH_DIGITS]}
 
@@ -54,15 +54,19 @@ def reading(path: str | None, target: str, sha256: str | None, **choices: Any) -
 
 @lru_cache(maxsize=8)
 def _reading(file: str, digest: str, target: str, choices: tuple[tuple[str, Any], ...]) -> Reading:
-    return _kept(_key(digest, target, dict(choices))) or read(file, own_data.sheet(file, target, **dict(choices)))
+    return _from_store(_key(digest, target, dict(choices))) or read(
+        file, own_data.read_sheet(file, target, **dict(choices))
+    )
 
 
-def read(file: str, own: Sheet) -> Reading:
+def read(file: str, sheet: Sheet) -> Reading:
     """A sheet, split and encoded."""
-    table = split(own.inputs, own.labels, own_data.encoder(own))
-    found = guess(table)
+    table = split(sheet.inputs, sheet.labels, own_data.encoder(sheet))
+    baseline = guess(table)
     name = kept_tables.own_name(Path(file))
-    return Reading(table, own.class_counts, own.classes, found, own.leaks, tuple(story_of(name, own, found)))
+    return Reading(
+        table, sheet.class_counts, sheet.classes, baseline, sheet.leaks, tuple(story_of(name, sheet, baseline))
+    )
 
 
 def keep(path: str | None, target: str, sha256: str | None, **choices: Any) -> None:
@@ -71,12 +75,12 @@ def keep(path: str | None, target: str, sha256: str | None, **choices: Any) -> N
     keep_as(digest_of(file), target, choices, reading(path, target, sha256, **choices))
 
 
-def keep_as(digest: str, target: str, choices: dict[str, Any], own: Reading) -> None:
+def keep_as(digest: str, target: str, choices: dict[str, Any], reading: Reading) -> None:
     """Keeps what was read of the file with this hash, unless it is kept already."""
     key = _key(digest, target, choices)
     if kept_tables.read_facts(key) is None:
-        kept_tables.keep_arrays(key, dict(zip(ARRAYS, own.table, strict=True)))
-        facts = {name: getattr(own, name) for name in ("counts", "classes", "guess", "leaks", "story")}
+        kept_tables.keep_arrays(key, dict(zip(ARRAYS, reading.table, strict=True)))
+        facts = {name: getattr(reading, name) for name in ("counts", "classes", "guess", "leaks", "story")}
         kept_tables.keep_facts(key, facts)
 
 
@@ -85,7 +89,7 @@ def _key(digest: str, target: str, choices: dict[str, Any]) -> str:
     return "read-" + kept_tables.key_of(digest=digest, target=target, versions=versions, **choices)
 
 
-def _kept(key: str) -> Reading | None:
+def _from_store(key: str) -> Reading | None:
     facts = kept_tables.read_facts(key)
     arrays = kept_tables.read_arrays(key) if facts else None
     if facts is None or arrays is None or set(arrays) != set(ARRAYS):

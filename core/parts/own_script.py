@@ -9,7 +9,7 @@ from typing import Any
 from core.parts import own_dates, own_numbers
 from core.parts.csv_files import BLANK, MISSING
 from core.parts.own_columns import CATEGORIES
-from core.parts.own_data import Sheet, file_of, sheet
+from core.parts.own_data import Sheet, file_of, read_sheet
 from core.parts.own_numbers import Form
 
 WIDEST = 100  # columns of a listing
@@ -17,23 +17,23 @@ WIDEST = 100  # columns of a listing
 
 def reading_code(path: str | None, target: str, sha256: str | None = None, **choices: Any) -> str:
     """The lines of a plain script that set ``inputs`` and ``labels``."""
-    own = sheet(path, target, sha256=sha256, **choices)
-    numbers = [place for place, use in own.uses.items() if use.kind == "number"]
-    dates = {place: use for place, use in own.uses.items() if use.kind == "date"}
-    forms = {place: _form(use.form) for place, use in own.uses.items() if use.form and not _usual(use.form)}
-    odd = any(use.form and (use.odd or not use.form.plain) for use in own.uses.values())
-    helped = odd or not _plain_answer(own)
+    sheet = read_sheet(path, target, sha256=sha256, **choices)
+    numbers = [place for place, use in sheet.uses.items() if use.kind == "number"]
+    dates = {place: use for place, use in sheet.uses.items() if use.kind == "date"}
+    forms = {place: _form(use.form) for place, use in sheet.uses.items() if use.form and not _usual(use.form)}
+    odd = any(use.form and (use.odd or not use.form.plain) for use in sheet.uses.values())
+    helped = odd or not _plain_answer(sheet)
     lines = ["import csv", *(["import math", "import re"] if helped and not dates else [])]
     lines += ["import math", *(["import re"] if helped else []), "from datetime import datetime"] if dates else []
     lines += ["import numpy as np", f"FILE = {_source(file_of(path, sha256))}"]
     lines += [f'MISSING = ["", *"{" ".join(word for word in MISSING if word)}".split()]']
-    lines += [f"TARGET = {own.target}  # places of columns, from 0"]
+    lines += [f"TARGET = {sheet.target}  # places of columns, from 0"]
     lines += [_listed("NUMBERS", numbers)] if numbers else []
     lines += [_listed("FORMS", [f"{place}: {form}" for place, form in forms.items()], "{}")] if forms else []
     lines += [_listed("DATES", [f"{p}: {_source(use.date)}" for p, use in dates.items()], "{}")] if dates else []
-    lines += [_listed("TEXTS", own.texts)] if own.texts else []
+    lines += [_listed("TEXTS", sheet.texts)] if sheet.texts else []
     lines += _helpers(helped, bool(dates))
-    lines += _rows(own)
+    lines += _rows(sheet)
     parts = []
     if numbers:
         form = ", *FORMS.get(place, ())" if forms else ""
@@ -41,17 +41,17 @@ def reading_code(path: str | None, target: str, sha256: str | None = None, **cho
         lines.append(f"numbers = np.array([[{cell} for place in NUMBERS] for row in rows])")
         parts.append("numbers")
     if dates:
-        taken = [_parts(place, use.parts) for place, use in dates.items()]
+        date_columns = [_parts(place, use.parts) for place, use in dates.items()]
         lines.append(
             "parts = {place: np.array([date_parts(row[place], DATES[place]) for row in rows]) for place in DATES}"
         )
-        lines.append(f"dates = np.hstack([{', '.join(taken)}])")
+        lines.append(f"dates = np.hstack([{', '.join(date_columns)}])")
         parts.append("dates")
-    if own.texts:
+    if sheet.texts:
         lines.append("texts = np.array([[row[place] for place in TEXTS] for row in rows], dtype=object)")
         parts.append("texts")
     lines.append(f"inputs = np.hstack([{', '.join(parts)}])" if len(parts) > 1 else f"inputs = {parts[0]}")
-    return "\n".join([*lines, *_labels(own)])
+    return "\n".join([*lines, *_labels(sheet)])
 
 
 def _usual(form: Form) -> bool:
@@ -77,63 +77,63 @@ def _helpers(numbers: bool, dates: bool) -> list[str]:
     return [*lines, *(f"\n\n{inspect.getsource(function)}\n" for function in functions)]
 
 
-def _rows(own: Sheet) -> list[str]:
-    cells, separator = own.cells, own.cells.delimiter
-    given = "" if separator == "," else f", delimiter={_source(separator)}"
+def _rows(sheet: Sheet) -> list[str]:
+    cells, separator = sheet.cells, sheet.cells.delimiter
+    option = "" if separator == "," else f", delimiter={_source(separator)}"
     source = "lines" if separator == BLANK else "file"
     strip = '["" if cell.strip().lower() in MISSING else cell.strip() for cell in row]'
     lines = [
         f"with open(FILE, encoding={_source(cells.encoding)}, newline={'None' if separator == BLANK else _source('')}) as file:",
         *(["    next(file)  # it names the separator"] if cells.opening else []),
         *(['    lines = (" ".join(line.split()) for line in file)'] if separator == BLANK else []),
-        f'    rows = [row for row in csv.reader({source}{given}, skipinitialspace=True) if row not in ([], [""])]',
+        f'    rows = [row for row in csv.reader({source}{option}, skipinitialspace=True) if row not in ([], [""])]',
         f"rows = [{strip} for row in rows{'[1:]' if cells.headed else ''}]",
         "rows = [row for row in rows if row[TARGET]]  # those without a target are left out",
     ]
-    if not _plain_answer(own):
-        lines.append(f"rows = [row for row in rows if not math.isnan({_answer(own)})]  # nor with odd ones")
-    if own.left_out and own.goal.classes:
-        lines.append(_listed("LEFT_OUT", [_source(word) for word in own.left_out], "{}"))
+    if not _plain_answer(sheet):
+        lines.append(f"rows = [row for row in rows if not math.isnan({_answer(sheet)})]  # nor with odd ones")
+    if sheet.left_out and sheet.goal.classes:
+        lines.append(_listed("LEFT_OUT", [_source(word) for word in sheet.left_out], "{}"))
         lines.append("rows = [row for row in rows if row[TARGET] not in LEFT_OUT]")
-    for place, spellings in _spelled(own).items():
+    for place, spellings in _spelled(sheet).items():
         pairs = [f"{_source(word)}: {_source(best)}" for word, best in spellings.items()]
         lines.append(_listed("SPELLINGS", pairs, "{}"))
         lines += ["for row in rows:", f"    row[{place}] = SPELLINGS.get(row[{place}], row[{place}])"]
     return lines
 
 
-def _spelled(own: Sheet) -> dict[int, dict[str, str]]:
-    spelled = {place: use.spellings for place, use in own.uses.items() if use.spellings}
-    return spelled | ({own.target: own.goal.spellings} if own.goal.spellings else {})
+def _spelled(sheet: Sheet) -> dict[int, dict[str, str]]:
+    spelled = {place: use.spellings for place, use in sheet.uses.items() if use.spellings}
+    return spelled | ({sheet.target: sheet.goal.spellings} if sheet.goal.spellings else {})
 
 
-def _plain_answer(own: Sheet) -> bool:
+def _plain_answer(sheet: Sheet) -> bool:
     """Whether the target is text, or numbers that Python reads as they are."""
-    return own.goal.form is None or (own.goal.form.plain and not own.left_out)
+    return sheet.goal.form is None or (sheet.goal.form.plain and not sheet.left_out)
 
 
-def _answer(own: Sheet) -> str:
-    form = own.goal.form
+def _answer(sheet: Sheet) -> str:
+    form = sheet.goal.form
     if form is None:
         return "row[TARGET]"
-    if _plain_answer(own):
+    if _plain_answer(sheet):
         return "float(row[TARGET])"
     return f"number(row[TARGET]{'' if _usual(form) else f', {_form(form)[1:-1]}'})"
 
 
-def _labels(own: Sheet) -> list[str]:
-    goal = f"[{_answer(own)} for row in rows]"
-    if own.classes:
+def _labels(sheet: Sheet) -> list[str]:
+    goal = f"[{_answer(sheet)} for row in rows]"
+    if sheet.classes:
         return [f"labels = np.unique({goal}, return_inverse=True)[1]"]
-    return [f"labels = {'np.log' if own.goal.logarithm else 'np.array'}({goal})"]
+    return [f"labels = {'np.log' if sheet.goal.logarithm else 'np.array'}({goal})"]
 
 
 def encoder_code(path: str | None, target: str, sha256: str | None = None, **choices: Any) -> str:
     """The lines of a plain script that make ``encoder``'s transformer."""
-    own = sheet(path, target, sha256=sha256, **choices)
-    width = own.inputs.shape[1]
-    end, parts = width - len(own.texts), []
-    used = ", ".join([*(["OneHotEncoder"] if own.texts else []), *(["StandardScaler"] if end else [])])
+    sheet = read_sheet(path, target, sha256=sha256, **choices)
+    width = sheet.inputs.shape[1]
+    end, parts = width - len(sheet.texts), []
+    used = ", ".join([*(["OneHotEncoder"] if sheet.texts else []), *(["StandardScaler"] if end else [])])
     lines = ["from sklearn.compose import ColumnTransformer", f"from sklearn.preprocessing import {used}"]
     if end:
         lines += [
@@ -142,7 +142,7 @@ def encoder_code(path: str | None, target: str, sha256: str | None = None, **cho
             'standardize = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())',
         ]
         parts.append(f'("numbers", standardize, slice(0, {end}))')
-    if own.texts:
+    if sheet.texts:
         lines += [
             f'encode = OneHotEncoder(handle_unknown="ignore", max_categories={CATEGORIES}, sparse_output=False)',
         ]

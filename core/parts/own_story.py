@@ -35,31 +35,33 @@ def uneven(counts: tuple[int, ...]) -> bool:
     return len(counts) > 1 and max(counts) * len(counts) > UNEVEN * sum(counts)
 
 
-def story_of(name: str, own: Sheet, guess: Guess) -> list[Sentence]:
+def story_of(name: str, sheet: Sheet, guess: Guess) -> list[Sentence]:
     """The rows, the target, what was noticed, the columns by what they became, and the baseline."""
-    used = sum(use.kind != "left out" for use in own.uses.values())
-    dropped = f", {own.dropped_rows:,} left out" if own.dropped_rows else ""
-    told = [Sentence(name, f"{own.rows:,} rows{dropped}; {used} of {len(own.columns) - 1} columns used.")]
-    (target,) = (column for column in own.columns if column.kind == "target")
-    shown = ", ".join(own.classes[:SHOWN_CLASSES]) + (" …" if len(own.classes) > SHOWN_CLASSES else "")
-    classes = f" ({shown})" if own.classes else ""
+    used = sum(use.kind != "left out" for use in sheet.uses.values())
+    dropped = f", {sheet.dropped_rows:,} left out" if sheet.dropped_rows else ""
+    sentences = [Sentence(name, f"{sheet.rows:,} rows{dropped}; {used} of {len(sheet.columns) - 1} columns used.")]
+    (target,) = (column for column in sheet.columns if column.kind == "target")
+    class_names = ", ".join(sheet.classes[:SHOWN_CLASSES]) + (" …" if len(sheet.classes) > SHOWN_CLASSES else "")
+    classes = f" ({class_names})" if sheet.classes else ""
     what, _, more = target.note.partition("; ")
-    told.append(Sentence("Predicts", f"{target.name}, {what}{classes}{f'; {more}' if more else ''}."))
-    told += [Sentence("Note", note) for note in own.notes]
+    sentences.append(Sentence("Predicts", f"{target.name}, {what}{classes}{f'; {more}' if more else ''}."))
+    sentences += [Sentence("Note", note) for note in sheet.notes]
     for label, kind in KINDS:
-        found = [column for column in own.columns if column.kind == kind]
-        written = [column.name + (f" ({column.note})" if column.note else "") for column in found]
-        rest = f" and {len(found) - SHOWN_COLUMNS:,} more" if len(found) > SHOWN_COLUMNS else ""
-        if found:
-            told.append(Sentence(label, f"{', '.join(written[:SHOWN_COLUMNS])}{rest}."))
-    told.append(Sentence("To beat", _bar(own, guess)))
-    return told
+        columns = [column for column in sheet.columns if column.kind == kind]
+        names = [column.name + (f" ({column.note})" if column.note else "") for column in columns]
+        rest = f" and {len(columns) - SHOWN_COLUMNS:,} more" if len(columns) > SHOWN_COLUMNS else ""
+        if columns:
+            sentences.append(Sentence(label, f"{', '.join(names[:SHOWN_COLUMNS])}{rest}."))
+    sentences.append(Sentence("To beat", _bar(sheet, guess)))
+    return sentences
 
 
-def _bar(own: Sheet, guess: Guess) -> str:
+def _bar(sheet: Sheet, guess: Guess) -> str:
     if math.isnan(guess.accuracy):
         return f"a loss of {three_digits(guess.loss)} on the validation rows, that of always answering the mean."
     balanced = ""
-    if uneven(own.class_counts):
-        balanced = f" The classes are uneven: look at balanced accuracy too, where that is {1 / len(own.classes):.1%}."
+    if uneven(sheet.class_counts):
+        balanced = (
+            f" The classes are uneven: look at balanced accuracy too, where that is {1 / len(sheet.classes):.1%}."
+        )
     return f"an accuracy of {guess.accuracy:.1%} on the validation rows, that of always answering the largest class.{balanced}"

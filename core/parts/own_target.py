@@ -26,7 +26,7 @@ class Target(NamedTuple):
 
     labels     (rows,): class numbers in int64, or numbers in float64, of the rows that are kept
     classes    their names, in order; empty where the target is a number
-    kept       places of the rows that are kept
+    places     places of the rows that are kept
     form       how its numbers are written; None where it is text
     logarithm  whether the labels are the numbers' natural logarithms
     spellings  text that is taken for another spelling of it
@@ -35,7 +35,7 @@ class Target(NamedTuple):
 
     labels: np.ndarray
     classes: tuple[str, ...]
-    kept: list[int]
+    places: list[int]
     form: Form | None
     logarithm: bool
     spellings: dict[str, str]
@@ -59,25 +59,25 @@ def target_of(
             f"csv: kind={kind} needs numbers, and the target {name!r} of {path} holds text such as {word[:40]!r}"
         )
     if numbers is not None:
-        kept = [place for place in present if not math.isnan(numbers.values[place])]
-        _check_rows(path, len(kept))
-        values = np.array([numbers.values[place] for place in kept])
+        places = [place for place in present if not math.isnan(numbers.values[place])]
+        _check_rows(path, len(places))
+        values = np.array([numbers.values[place] for place in places])
         if kind in ("number", "log") or not _few(values):
-            return _number(path, name, numbers, kept, values, kind == "log")
+            return _number(path, name, numbers, places, values, kind == "log")
         names = [f"{value:.0f}" for value in values]
-        return _classes(path, name, kept, names, numbers.form, values, {}, odd(numbers.odd))
+        return _classes(path, name, places, names, numbers.form, values, {}, odd(numbers.odd))
     plain = numbers_of(path, name, cells, lines, delimiter, 1.0) if kind == "classes" else None
     if plain is not None:
         values = np.array([plain.values[place] for place in present])
         return _classes(path, name, present, [f"{value:.15g}" for value in values], plain.form, values, {}, "")
     weak = () if any(cell == "+" for cell in cells) else WEAK
     gaps = tuple(sorted({cell for cell in cells if cell and cell.lower() in weak}))
-    kept = [place for place in present if cells[place] not in gaps]
-    _check_rows(path, len(kept))
-    spellings = one_spelling(cells[place] for place in kept)
-    names = [spellings.get(cells[place], cells[place]) for place in kept]
+    places = [place for place in present if cells[place] not in gaps]
+    _check_rows(path, len(places))
+    spellings = one_spelling(cells[place] for place in places)
+    names = [spellings.get(cells[place], cells[place]) for place in places]
     note = odd(Counter(cell for cell in cells if cell in gaps))
-    return _classes(path, name, kept, names, None, None, spellings, note)
+    return _classes(path, name, places, names, None, None, spellings, note)
 
 
 def _check_rows(path: str, rows: int) -> None:
@@ -94,7 +94,7 @@ def _few(values: np.ndarray) -> bool:
     return few and bool((distinct == np.round(distinct)).all())
 
 
-def _number(path: str, name: str, numbers: Numbers, kept: list[int], values: np.ndarray, logarithm: bool) -> Target:
+def _number(path: str, name: str, numbers: Numbers, places: list[int], values: np.ndarray, logarithm: bool) -> Target:
     if len(np.unique(values)) == 1:
         raise ValueError(f"csv: the target {name!r} of {path} is {values[0]:g} in every row: there is nothing to learn")
     notes = [odd(numbers.odd)] if numbers.odd else []
@@ -111,7 +111,7 @@ def _number(path: str, name: str, numbers: Numbers, kept: list[int], values: np.
         notes.insert(0, "its logarithm")
     else:
         notes += [tail] if (tail := _tail(values)) else []
-    return Target(values, (), kept, numbers.form, logarithm, {}, tuple(notes))
+    return Target(values, (), places, numbers.form, logarithm, {}, tuple(notes))
 
 
 def _tail(values: np.ndarray) -> str:
@@ -129,7 +129,7 @@ def _tail(values: np.ndarray) -> str:
 def _classes(
     path: str,
     name: str,
-    kept: list[int],
+    places: list[int],
     names: list[str],
     form: Form | None,
     values: np.ndarray | None,
@@ -163,25 +163,25 @@ def _classes(
             f"csv: {path} has {rows} rows for {whole - len(single)} classes, too few; "
             f"it takes at least {ROWS_PER_CLASS * (whole - len(single))}{offer}"
         )
-    chosen = [index for index, word in enumerate(names) if word not in single]
-    _check_rows(path, len(chosen))
-    ordered: list = [names[index] for index in chosen] if values is None else [values[index] for index in chosen]
+    indices = [index for index, word in enumerate(names) if word not in single]
+    _check_rows(path, len(indices))
+    ordered: list = [names[index] for index in indices] if values is None else [values[index] for index in indices]
     _, labels = np.unique(ordered, return_inverse=True)
     classes: tuple[str, ...] = tuple(
-        dict(sorted(zip(labels.tolist(), (names[index] for index in chosen), strict=True))).values()
+        dict(sorted(zip(labels.tolist(), (names[index] for index in indices), strict=True))).values()
     )
     notes = [note] if note else []
     if single:
-        shown = ", ".join(sorted(single)[:NAMED]) + (" …" if len(single) > NAMED else "")
+        examples = ", ".join(sorted(single)[:NAMED]) + (" …" if len(single) > NAMED else "")
         more = f"{len(single):,} classes" if len(single) > 1 else "a class"
         what = "; kind=number predicts a number, and keeps them" if values is not None else ""
-        notes.append(f"{more} of one row left out: {shown}{what}")
+        notes.append(f"{more} of one row left out: {examples}{what}")
     if spellings:
         notes.append(spelling_words(spellings))
     return Target(
         labels.astype(np.int64),
         classes,
-        [kept[index] for index in chosen],
+        [places[index] for index in indices],
         form,
         False,
         spellings,
@@ -211,15 +211,15 @@ def one_spelling(cells: Iterable[str]) -> dict[str, str]:
     groups: dict[str, list[str]] = {}
     for word in counts:
         groups.setdefault(word.casefold(), []).append(word)
-    found: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     for alike in groups.values():
         if len(alike) > 1 and len(alike[0]) > 1:
             best = max(alike, key=lambda word: (counts[word], word))
-            found |= {word: best for word in alike if word != best}
-    return found
+            spellings |= {word: best for word in alike if word != best}
+    return spellings
 
 
 def spelling_words(spellings: dict[str, str]) -> str:
     """Which spellings are taken for one."""
-    shown = ", ".join(f"{word} as {best}" for word, best in sorted(spellings.items())[:NAMED])
-    return f"spellings taken for one: {shown}{' …' if len(spellings) > NAMED else ''}"
+    examples = ", ".join(f"{word} as {best}" for word, best in sorted(spellings.items())[:NAMED])
+    return f"spellings taken for one: {examples}{' …' if len(spellings) > NAMED else ''}"

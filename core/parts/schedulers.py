@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.parts import calls
-from core.parts.calls import Call, Formula
+from core.parts import schedule_recipes as recipes
+from core.parts.calls import Call
 from core.registry import Argument, Entry, Part, Registry, Value
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ PLACES = ("warmup", "decay", "step_size", "step_size_up", "milestones", "t_0")  
 class Scheduler(Entry):
     """A schedule of the learning rate.
 
+    arguments   the last is ``per``; one whose name is in FLOORS, PEAKS or PLACES is held within base_lr or the training
     recipe      (base_lr, epochs, steps_per_epoch, **arguments without per) -> Call; how often it is stepped leaves
                 it as it is, so that ``per`` shows what the wrong stepping does
     clash       (training batches, **arguments without per) -> the sentence that refuses them, or None
@@ -102,124 +104,6 @@ def _recipe(part: Part[Scheduler], base_lr: float, epochs: int, steps_per_epoch:
     return part.entry.recipe(base_lr, epochs, steps_per_epoch, **_arguments(part))
 
 
-def _share(count: int, parts: int) -> int:
-    """One of so many parts of ``count``, rounded up to whole steps."""
-    return -(-count // parts)
-
-
-def _plateau(base_lr: float, epochs: int, steps_per_epoch: int, **arguments: Any) -> Call:
-    return Call("ReduceLROnPlateau", arguments)
-
-
-def _one_cycle(base_lr: float, epochs: int, steps_per_epoch: int, max_lr: float | None, **arguments: Any) -> Call:
-    """Smith & Topin 2018; PyTorch starts at max_lr / 25 whatever base_lr is."""
-    peak = 10 * base_lr if max_lr is None else max_lr
-    return Call("OneCycleLR", {"max_lr": peak, "total_steps": epochs * steps_per_epoch, **arguments})
-
-
-def _flat_rise(batches: int, max_lr: float | None, pct_start: float, cycle_momentum: bool) -> str | None:
-    """PyTorch divides by the steps of the rise less one, and never reaches max_lr in a rise of less than one."""
-    if pct_start * batches > 1:
-        return None
-    return (
-        f"one_cycle: must rise for more than one batch, but pct_start={pct_start} of {batches} batches is "
-        f"{pct_start * batches:g}; raise pct_start or train for more epochs"
-    )
-
-
-def _constant(base_lr: float, epochs: int, steps_per_epoch: int, factor: float, total_iters: int | None) -> Call:
-    return Call("ConstantLR", {"factor": factor, "total_iters": total_iters or epochs})
-
-
-def _step(base_lr: float, epochs: int, steps_per_epoch: int, step_size: int | None, gamma: float) -> Call:
-    return Call("StepLR", {"step_size": step_size or _share(epochs, 3), "gamma": gamma})
-
-
-def _multi_step(
-    base_lr: float, epochs: int, steps_per_epoch: int, milestones: tuple[int, ...] | None, gamma: float
-) -> Call:
-    places = milestones or sorted({max(1, epochs // 2), max(1, 3 * epochs // 4)})
-    return Call("MultiStepLR", {"milestones": list(places), "gamma": gamma})
-
-
-def _polynomial(base_lr: float, epochs: int, steps_per_epoch: int, power: float, total_iters: int | None) -> Call:
-    return Call("PolynomialLR", {"total_iters": total_iters or epochs, "power": power})
-
-
-def _warmup(batches: int, warmup: int | None, start_factor: float) -> tuple[int, Call]:
-    """The batches of a warm-up and the warm-up itself."""
-    length = warmup or _share(batches, 10)
-    return length, Call("LinearLR", {"start_factor": start_factor, "total_iters": length})
-
-
-def _linear_warmup(base_lr: float, epochs: int, steps_per_epoch: int, warmup: int | None, start_factor: float) -> Call:
-    return _warmup(epochs * steps_per_epoch, warmup, start_factor)[1]
-
-
-def _warmup_cosine(
-    base_lr: float, epochs: int, steps_per_epoch: int, warmup: int | None, start_factor: float, eta_min: float
-) -> Call:
-    batches = epochs * steps_per_epoch
-    length, rise = _warmup(batches, warmup, start_factor)
-    fall = Call("CosineAnnealingLR", {"T_max": max(1, batches - length), "eta_min": eta_min})
-    return Call("SequentialLR", {"schedulers": [rise, fall], "milestones": [length]})
-
-
-def _cosine_restarts(
-    base_lr: float, epochs: int, steps_per_epoch: int, t_0: int | None, t_mult: int, eta_min: float
-) -> Call:
-    arguments = {"T_0": t_0 or _share(epochs, 3), "T_mult": t_mult, "eta_min": eta_min}
-    return Call("CosineAnnealingWarmRestarts", arguments)
-
-
-def _cyclic(
-    base_lr: float,
-    epochs: int,
-    steps_per_epoch: int,
-    max_lr: float | None,
-    step_size_up: int | None,
-    mode: str,
-    cycle_momentum: bool,
-) -> Call:
-    arguments = {
-        "base_lr": base_lr,
-        "max_lr": 10 * base_lr if max_lr is None else max_lr,
-        "step_size_up": step_size_up or _share(epochs * steps_per_epoch, 8),
-        "mode": mode,
-        "cycle_momentum": cycle_momentum,
-    }
-    return Call("CyclicLR", arguments)
-
-
-def _inverse_sqrt(base_lr: float, epochs: int, steps_per_epoch: int, warmup: int | None) -> Call:
-    """Vaswani 2017, section 5.3, with its peak at base_lr: t / warmup, then √(warmup / t), t from 1."""
-    rise = warmup or _share(epochs * steps_per_epoch, 10)
-    formula = f"lambda step: min((step + 1) / {rise}, ({rise} / (step + 1)) ** 0.5)"
-    return Call("LambdaLR", {"lr_lambda": Formula(formula)})
-
-
-def _wsd(
-    base_lr: float, epochs: int, steps_per_epoch: int, warmup: int | None, decay: int | None, start_factor: float
-) -> Call:
-    batches = epochs * steps_per_epoch
-    length, rise = _warmup(batches, warmup, start_factor)
-    fall = decay or _share(batches, 5)
-    stable = Call("ConstantLR", {"factor": 1.0, "total_iters": 0})
-    decline = Call("LinearLR", {"start_factor": 1.0, "end_factor": 0.0, "total_iters": fall})
-    milestones = [length, max(length, batches - fall)]
-    return Call("SequentialLR", {"schedulers": [rise, stable, decline], "milestones": milestones})
-
-
-def _crowded(batches: int, warmup: int | None, decay: int | None, start_factor: float) -> str | None:
-    rise, fall = warmup or _share(batches, 10), decay or _share(batches, 5)
-    if rise + fall <= batches or (warmup is None and decay is None):
-        return None
-    return (
-        f"wsd: warmup and decay must fit into the {batches} batches of the training, but got {rise} and {fall}; "
-        "shorten them or train for more epochs"
-    )
-
-
 def _per(default: str) -> Argument:
     meaning = f"when .step() is called; its own is after every {default}, and its course is sized for that"
     return Argument(name="per", kind=str, default=default, choices=("epoch", "batch"), meaning=meaning)
@@ -268,7 +152,7 @@ SCHEDULERS: Registry[Scheduler] = Registry(
             _number("min_lr", 0.0, "the lowest rate", minimum=0.0, maximum=MOST),
             _per("epoch"),
         ),
-        recipe=_plateau,
+        recipe=recipes.plateau,
         needs_loss=True,
     ),
     Scheduler(
@@ -290,8 +174,8 @@ SCHEDULERS: Registry[Scheduler] = Registry(
             _CYCLE_MOMENTUM,
             _per("batch"),
         ),
-        recipe=_one_cycle,
-        clash=_flat_rise,
+        recipe=recipes.one_cycle,
+        clash=recipes.flat_rise,
     ),
     Scheduler(
         name="constant",
@@ -303,7 +187,7 @@ SCHEDULERS: Registry[Scheduler] = Registry(
             _count("total_iters", None, "epochs until the rate is base_lr; all unless given"),
             _per("epoch"),
         ),
-        recipe=_constant,
+        recipe=recipes.constant,
     ),
     Scheduler(
         name="step",
@@ -314,7 +198,7 @@ SCHEDULERS: Registry[Scheduler] = Registry(
             _gamma(0.1),
             _per("epoch"),
         ),
-        recipe=_step,
+        recipe=recipes.step,
     ),
     Scheduler(
         name="multi_step",
@@ -331,7 +215,7 @@ SCHEDULERS: Registry[Scheduler] = Registry(
             _gamma(0.1),
             _per("epoch"),
         ),
-        recipe=_multi_step,
+        recipe=recipes.multi_step,
     ),
     Scheduler(
         name="exponential",
@@ -350,21 +234,21 @@ SCHEDULERS: Registry[Scheduler] = Registry(
             _count("total_iters", None, "epochs until the rate is 0; all unless given"),
             _per("epoch"),
         ),
-        recipe=_polynomial,
+        recipe=recipes.polynomial,
     ),
     Scheduler(
         name="linear_warmup",
         label="linear warm-up",
         source="torch.optim.lr_scheduler.LinearLR; Goyal 2017, arXiv:1706.02677",
         arguments=(_WARMUP, _START_FACTOR, _per("batch")),
-        recipe=_linear_warmup,
+        recipe=recipes.linear_warmup,
     ),
     Scheduler(
         name="warmup_cosine",
         label="warm-up, then cosine",
         source="torch.optim.lr_scheduler.SequentialLR of LinearLR and CosineAnnealingLR",
         arguments=(_WARMUP, _START_FACTOR, _ETA_MIN, _per("batch")),
-        recipe=_warmup_cosine,
+        recipe=recipes.warmup_cosine,
     ),
     Scheduler(
         name="cosine_restarts",
@@ -383,7 +267,7 @@ SCHEDULERS: Registry[Scheduler] = Registry(
             _ETA_MIN,
             _per("epoch"),
         ),
-        recipe=_cosine_restarts,
+        recipe=recipes.cosine_restarts,
     ),
     Scheduler(
         name="cyclic",
@@ -396,7 +280,7 @@ SCHEDULERS: Registry[Scheduler] = Registry(
             _CYCLE_MOMENTUM,
             _per("batch"),
         ),
-        recipe=_cyclic,
+        recipe=recipes.cyclic,
     ),
     Scheduler(
         name="inverse_sqrt",
@@ -404,7 +288,7 @@ SCHEDULERS: Registry[Scheduler] = Registry(
         label="inverse square root",
         source="torch.optim.lr_scheduler.LambdaLR; Vaswani 2017, arXiv:1706.03762",
         arguments=(_WARMUP, _per("batch")),
-        recipe=_inverse_sqrt,
+        recipe=recipes.inverse_sqrt,
     ),
     Scheduler(
         name="wsd",
@@ -416,7 +300,7 @@ SCHEDULERS: Registry[Scheduler] = Registry(
             _START_FACTOR,
             _per("batch"),
         ),
-        recipe=_wsd,
-        clash=_crowded,
+        recipe=recipes.wsd,
+        clash=recipes.crowded,
     ),
 )

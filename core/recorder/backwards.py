@@ -145,7 +145,7 @@ class Backwards:
             if session.on and not self._depth and not torch.compiler.is_compiling():
                 if not isinstance(inputs, torch.Tensor):
                     inputs = list(inputs)  # an iterator must not be used up before torch sees it
-                session.safely(self._asked, inputs)
+                session.safely(self._note_grad_call, inputs)
             self._depth += 1
             try:
                 return original(outputs, inputs, *args, **kwargs)
@@ -154,21 +154,21 @@ class Backwards:
 
         return grad
 
-    def _asked(self, inputs: Any) -> None:
+    def _note_grad_call(self, inputs: Any) -> None:
         """Gradients asked for by ``autograd.grad``: those of parameters may become an update by hand."""
         self.grad_calls += 1
-        wanted = [inputs] if isinstance(inputs, torch.Tensor) else inputs
-        own = [
+        tensors = [inputs] if isinstance(inputs, torch.Tensor) else inputs
+        leaves = [
             tensor
-            for tensor in wanted
-            if tensor.is_leaf and tensor.requires_grad and self._session.parameters.seen(tensor)
+            for tensor in tensors
+            if tensor.is_leaf and tensor.requires_grad and self._session.parameters.record_of(tensor)
         ]
-        if own:
+        if leaves:
             self.grad_into_parameters += 1
-            for tensor in own:
-                known = self._session.parameters.seen(tensor)
-                if known is not None:
-                    known.by_autograd += 1
+            for tensor in leaves:
+                parameter = self._session.parameters.record_of(tensor)
+                if parameter is not None:
+                    parameter.by_autograd += 1
 
     def _begin(self, tensor: torch.Tensor, retained: bool) -> Backward:
         session = self._session
@@ -205,16 +205,16 @@ class Backwards:
             record.sizes.append((record.calls, graph.nodes))
         unowned = 0
         for leaf in graph.leaves:
-            known = session.parameters.of(leaf)
-            if known is None:
+            parameter = session.parameters.of(leaf)
+            if parameter is None:
                 continue
-            known.reached += 1
-            record.reaches |= known.optimizers
-            unowned += not known.optimizers
+            parameter.reached += 1
+            record.reaches |= parameter.optimizers
+            unowned += not parameter.optimizers
         record.unowned = max(record.unowned, unowned)
         record.losses = [{key: value for key, value in loss.items() if key != "node"} for loss in graph.losses[:8]]
-        for loss, found in zip(record.losses, graph.losses, strict=False):
-            reduction = getattr(found["node"], "_saved_reduction", -1)
+        for loss, entry in zip(record.losses, graph.losses, strict=False):
+            reduction = getattr(entry["node"], "_saved_reduction", -1)
             if session.scaling is tensor and session.scale:
                 loss["factor"] /= session.scale  # the scaler's, which it takes back at the step
             loss["reduction"] = {0: "none", 1: "mean", 2: "sum"}.get(reduction, "")
@@ -233,7 +233,7 @@ class Backwards:
         """Whether the script has moved parameters itself since the last backward pass, and cleared their gradients."""
         hand = self.by_hand
         moved = stale = False
-        kept = []
+        probes = []
         for ref, old in hand.probes:
             tensor = ref()
             if tensor is None:
@@ -248,12 +248,12 @@ class Backwards:
                 along = float(((now - old) * gradient).sum())
                 hand.ascent += along > 0
                 hand.descent += along < 0
-            kept.append((ref, now))
+            probes.append((ref, now))
         if moved:
             hand.steps += 1
             hand.stale_steps += stale
             self._session.hand_step()
-        hand.probes = kept
+        hand.probes = probes
 
     def _end(self, record: Backward, tensor: torch.Tensor) -> None:
         session = self._session

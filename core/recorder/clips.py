@@ -107,9 +107,9 @@ class Clips:
         record.threshold = threshold
         if session.sampled or not record.optimizers:
             for tensor in [parameters] if isinstance(parameters, torch.Tensor) else parameters:
-                known = session.parameters.seen(tensor)
-                if known is not None:
-                    record.optimizers |= known.optimizers
+                parameter = session.parameters.record_of(tensor)
+                if parameter is not None:
+                    record.optimizers |= parameter.optimizers
         owners = [session.optimizers.all[index] for index in record.optimizers]
         if size is not None and (not isinstance(size, torch.Tensor) or size.device.type == "cpu"):
             norm = float(size)

@@ -125,37 +125,37 @@ class Graph:
 
 def graph_of(root: torch.Tensor) -> Graph:
     """The graph below ``root``, nearest first."""
-    found = Graph()
+    graph = Graph()
     if root.grad_fn is None:
         if root.requires_grad:
-            found.leaves.append(root)
-        return found
-    seen = {root.grad_fn}
+            graph.leaves.append(root)
+        return graph
+    visited = {root.grad_fn}
     level: list[tuple[Any, float, bool]] = [(root.grad_fn, 1.0, False)]  # node, factor down to it, divided on the way
     depth = 0
-    while level and found.nodes < MOST_NODES:
+    while level and graph.nodes < MOST_NODES:
         below: list[tuple[Any, float, bool]] = []
         for node, factor, divided in level:
-            found.nodes += 1
+            graph.nodes += 1
             name = operation(node)
-            found.kinds[name] = found.kinds.get(name, 0) + 1
+            graph.kinds[name] = graph.kinds.get(name, 0) + 1
             tensor = leaf(node)
             if tensor is not None:
-                found.leaves.append(tensor)
+                graph.leaves.append(tensor)
                 continue
-            if len(found.top) < 16:
-                found.top.append(name)
+            if len(graph.top) < 16:
+                graph.top.append(name)
             if name in LOSSES:
-                found.losses.append({"kind": LOSSES[name], "factor": factor, "divided": divided, "node": node})
-            if depth < 12 and name in ("Sub", "Rsub") and not found.blown:
-                found.blown = _blown(node)
+                graph.losses.append({"kind": LOSSES[name], "factor": factor, "divided": divided, "node": node})
+            if depth < 12 and name in ("Sub", "Rsub") and not graph.blown:
+                graph.blown = _blown(node)
             factor, divided = _scaled(name, node, factor, divided)  # noqa: PLW2901
             for parent, _ in node.next_functions:
-                if parent is not None and parent not in seen:
-                    seen.add(parent)
+                if parent is not None and parent not in visited:
+                    visited.add(parent)
                     below.append((parent, factor, divided))
         level, depth = below, depth + 1
-    return found
+    return graph
 
 
 def _scaled(name: str, node: Any, factor: float, divided: bool) -> tuple[float, bool]:

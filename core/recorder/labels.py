@@ -40,7 +40,7 @@ class Labels:
         self.next = max(calls + 1, calls * (DENSE + 1) // DENSE)
         return True
 
-    def see(self, kind: str, given: torch.Tensor, target: torch.Tensor) -> None:
+    def see(self, kind: str, output: torch.Tensor, target: torch.Tensor) -> None:
         """One batch."""
         values = target.detach()
         if values.numel() == 0 or values.device.type == "meta":
@@ -48,12 +48,12 @@ class Labels:
         whole = not values.is_floating_point()
         if whole and kind in ("cross_entropy", "nll", "multi_margin"):
             self.kind = "classes"
-            self.classes = given.shape[1] if given.dim() > 1 else given.shape[0]
+            self.classes = output.shape[1] if output.dim() > 1 else output.shape[0]
         elif kind in ("bce", "bce_with_logits"):
             self.kind = "binary"
-        elif kind == "cross_entropy" and values.dim() == given.dim() and given.dim() > 1:
+        elif kind == "cross_entropy" and values.dim() == output.dim() and output.dim() > 1:
             self.kind = "shares"
-            self.classes = given.shape[1]
+            self.classes = output.shape[1]
             if bool((values.sum(1) - 1).abs().max() < 1e-4):
                 values = values.argmax(1)
             else:
@@ -61,9 +61,9 @@ class Labels:
         else:
             self.kind = "numbers"
         array = values.reshape(-1)[:LONGEST].to("cpu", torch.float64).numpy()
-        self._count(array, given)
+        self._count(array, output)
 
-    def _count(self, array: np.ndarray, given: torch.Tensor) -> None:
+    def _count(self, array: np.ndarray, output: torch.Tensor) -> None:
         if self.kind in ("classes", "shares"):
             ignored = array < 0
             if ignored.any():

@@ -109,9 +109,9 @@ class Report:
         started = time.perf_counter()
         self._quietly(sys.stdout.flush)
         self._quietly(lambda: self.recording.stop(self.exit_code))
-        found: list[Any] = []
+        findings: list[Any] = []
         try:
-            found = self.recording.findings()
+            findings = self.recording.findings()
         except Exception as error:  # our fault must never become the script's
             words = f"watch: the recording could not be judged ({error!r})"
             self._quietly(lambda: print(words, file=sys.stderr))
@@ -119,7 +119,7 @@ class Report:
                 import traceback
 
                 traceback.print_exc()
-        text = "".join(_sentence(finding) for finding in found) or "watch: no fault was seen\n"
+        text = "".join(_sentence(finding) for finding in findings) or "watch: no fault was seen\n"
         text += f"watch: recorded as {self.recording.name!r}\n" if self.recording.name else ""
         if self.recording.compiled:
             text += "watch: a model is compiled (torch.compile): what happens between its layers could not be seen\n"
@@ -127,7 +127,7 @@ class Report:
             text += f"watch: the recording could not be written ({self.recording.problem})\n"
         self._quietly(lambda: print(text, end="", file=sys.stderr, flush=True))
         if self.file:
-            data = json.dumps([finding.as_dict() for finding in found], indent=2, ensure_ascii=False)
+            data = json.dumps([finding.as_dict() for finding in findings], indent=2, ensure_ascii=False)
             self._quietly(lambda: _write_whole(Path(self.file), data))
         self.seconds = time.perf_counter() - started
         if self.exit_code == script.INTERRUPTED_BY_KEYBOARD:  # as Python itself ends after an uncaught interrupt

@@ -23,8 +23,8 @@ class Watch:
     """
 
     def __init__(self, name: str = "", store: str = "", every: int = 0, script: str = "") -> None:
-        named = name or "recording"
-        self._writer = recordings.Writer(named, store)
+        label = name or "recording"
+        self._writer = recordings.Writer(label, store)
         self._writer.write("recording", recordings.header(script))
         self._session = Session(self._writer, every)
         self.name, self.path, self.problem = self._writer.name, self._writer.path, self._writer.problem

@@ -172,52 +172,52 @@ class Losses:
             if len(self.recent) > 64:
                 del self.recent[:32]
 
-    def _look(self, record: Loss, given: torch.Tensor, target: torch.Tensor, graded: bool, failed: str) -> None:
+    def _look(self, record: Loss, output: torch.Tensor, target: torch.Tensor, graded: bool, failed: str) -> None:
         record.samples += 1
         if failed:
             record.failed = failed[:300]
-        values = given.detach().float()
-        now: dict[str, Any] = {"shape": list(given.shape), "dtype": str(given.dtype).removeprefix("torch.")}
+        values = output.detach().float()
+        input_facts: dict[str, Any] = {"shape": list(output.shape), "dtype": str(output.dtype).removeprefix("torch.")}
         if values.numel():
-            now |= {"min": float(values.min()), "max": float(values.max())}
+            input_facts |= {"min": float(values.min()), "max": float(values.max())}
             axis = 1 if values.dim() > 1 else 0
             if values.dim() >= 1 and values.shape[axis] > 1:
                 rows = values[:256]
                 if record.kind in ("cross_entropy", "nll", "kl_div"):
                     sums = rows.sum(axis)
-                    now["sums_to_one"] = bool((sums - 1).abs().max() < 1e-3 and rows.min() >= 0)
-                    now["exp_sums_to_one"] = float((rows.exp().sum(axis) - 1).abs().max())
-                now["spread"] = float(rows.std()) if rows.numel() > 1 else 0.0
-        wanted: dict[str, Any] = {"shape": list(target.shape), "dtype": str(target.dtype).removeprefix("torch.")}
-        wanted["requires_grad"] = target.requires_grad
+                    input_facts["sums_to_one"] = bool((sums - 1).abs().max() < 1e-3 and rows.min() >= 0)
+                    input_facts["exp_sums_to_one"] = float((rows.exp().sum(axis) - 1).abs().max())
+                input_facts["spread"] = float(rows.std()) if rows.numel() > 1 else 0.0
+        target_facts: dict[str, Any] = {"shape": list(target.shape), "dtype": str(target.dtype).removeprefix("torch.")}
+        target_facts["requires_grad"] = target.requires_grad
         if target.numel():
             answer = target.detach().double()
-            wanted |= {"min": float(answer.min()), "max": float(answer.max()), "mean": float(answer.mean())}
+            target_facts |= {"min": float(answer.min()), "max": float(answer.max()), "mean": float(answer.mean())}
             if answer.numel() > 1:
-                wanted["std"] = float(answer.std())
-        now["graded"] = graded
+                target_facts["std"] = float(answer.std())
+        input_facts["graded"] = graded
         if graded or not record.input:
-            record.input, kept = now, record.target
-            record.target = wanted
-            if kept:  # the widest range seen
-                record.target["min"] = min(kept.get("min", math.inf), wanted.get("min", math.inf))
-                record.target["max"] = max(kept.get("max", -math.inf), wanted.get("max", -math.inf))
-        if record.kind in DISTANCES and given.shape != target.shape:
-            out = math.prod(torch.broadcast_shapes(given.shape, target.shape))
-            if out > max(given.numel(), target.numel()) and not record.worst:
-                record.worst = {"input": list(given.shape), "target": list(target.shape), "elements": out}
-        if graded and given.grad_fn is not None:
-            self._producer(record, given)
+            record.input, earlier = input_facts, record.target
+            record.target = target_facts
+            if earlier:  # the widest range seen
+                record.target["min"] = min(earlier.get("min", math.inf), target_facts.get("min", math.inf))
+                record.target["max"] = max(earlier.get("max", -math.inf), target_facts.get("max", -math.inf))
+        if record.kind in DISTANCES and output.shape != target.shape:
+            out = math.prod(torch.broadcast_shapes(output.shape, target.shape))
+            if out > max(output.numel(), target.numel()) and not record.worst:
+                record.worst = {"input": list(output.shape), "target": list(target.shape), "elements": out}
+        if graded and output.grad_fn is not None:
+            self._producer(record, output)
 
-    def _producer(self, record: Loss, given: torch.Tensor) -> None:
-        name, node = graphs.producer(given.grad_fn)
+    def _producer(self, record: Loss, output: torch.Tensor) -> None:
+        name, node = graphs.producer(output.grad_fn)
         classes = graphs.shape_of(node)[-1:] if node is not None else ()
         if name == "Softmax" and classes == (1,):
             name = "SoftmaxOfOne"
         record.producers[name] = record.producers.get(name, 0) + 1
-        if name in graphs.LINEAR and given.dim() > 1:
+        if name in graphs.LINEAR and output.dim() > 1:
             leaves = [tuple(tensor.shape) for tensor in graphs.parameters_of(node)]
-            record.linear_classes = given.shape[1] if leaves else 0
+            record.linear_classes = output.shape[1] if leaves else 0
 
     def evaluation_loss(self) -> float:
         """The mean loss of the evaluation that has just ended; NaN where there was none."""

@@ -65,9 +65,9 @@ class Module:
                 value = getattr(module, name, None)
                 if isinstance(value, (int, float, bool)):
                     extra[name] = value
-            own = [tensor for tensor in module._parameters.values() if tensor is not None]
+            parameters = [tensor for tensor in module._parameters.values() if tensor is not None]
             extra["bias"] = getattr(module, "bias", None) is not None
-            extra["trainable"] = any(tensor.requires_grad for tensor in own)
+            extra["trainable"] = any(tensor.requires_grad for tensor in parameters)
         return {
             "name": self.name,
             "kind": self.kind,
@@ -122,11 +122,11 @@ class Modules:
         """Whether forward passes are seen."""
         return self._handle is not None
 
-    def listen(self, wanted: bool) -> None:
+    def listen(self, on: bool) -> None:
         """Sees forward passes or not: the hook costs each module a microsecond or two. Modes are followed throughout."""
-        if (wanted or self._watched) and self._handle is None:
+        if (on or self._watched) and self._handle is None:
             self._handle = nn.modules.module.register_module_forward_hook(self._forward)
-        elif not wanted and not self._watched and self._handle is not None:
+        elif not on and not self._watched and self._handle is not None:
             self._handle.remove()
             self._handle = None
 
@@ -164,11 +164,11 @@ class Modules:
         self._session.compiled = self._session.compiled or record.kind == "OptimizedModule"
         for tensor in module._parameters.values():
             if tensor is not None:
-                known = self._session.parameters.of(tensor)
-                if known is not None:
-                    known.called += 1
+                parameter = self._session.parameters.of(tensor)
+                if parameter is not None:
+                    parameter.called += 1
                     if not self._session.step:
-                        known.snapshot(tensor)
+                        parameter.snapshot(tensor)
         self._session.unnamed = True
         return record
 
@@ -183,8 +183,8 @@ class Modules:
         root = record.root() if record.root is not None else None
         root_training = module.training if root is None else root.training
         if graded:
-            known = self.recent.get(id(module))
-            trained = module.training or (known is not None and known[1])
+            recent = self.recent.get(id(module))
+            trained = module.training or (recent is not None and recent[1])
             self.recent[id(module)] = (record, trained, root_training)
             if record.norm and module.training and args and isinstance(args[0], torch.Tensor):
                 rows = args[0].shape[0]
@@ -275,7 +275,7 @@ class Modules:
 
     def _owner(self, node: Any) -> str:
         for tensor in graphs.parameters_of(node):
-            record = self._session.parameters.seen(tensor)
+            record = self._session.parameters.record_of(tensor)
             if record is not None:
                 return record.module or f"parameter {record.index}"
         return ""
@@ -324,19 +324,19 @@ class Modules:
                         record = self._by_id.get(id(child))
                         if record is not None:
                             record.name = ".".join(part for part in (place, prefix) if part)
-                    for record_of in item.parameters():
-                        known = self._session.parameters.seen(record_of)
-                        if known is not None:
-                            known.module = place
+                    for tensor in item.parameters():
+                        parameter = self._session.parameters.record_of(tensor)
+                        if parameter is not None:
+                            parameter.module = place
                     self._session.plain_lists.add(place)
                 elif isinstance(item, torch.Tensor) and item.requires_grad and item.is_leaf:
                     self._name_outside(item, place)
 
     def _name_outside(self, tensor: torch.Tensor, place: str) -> None:
         """A trainable tensor that its model's ``parameters()`` does not know."""
-        known = self._session.parameters.of(tensor)
-        if known is not None:
-            known.name = known.module = place
+        parameter = self._session.parameters.of(tensor)
+        if parameter is not None:
+            parameter.name = parameter.module = place
             self._session.plain_lists.add(place)
 
     def facts(self) -> list[dict[str, Any]]:

@@ -134,12 +134,12 @@ def is_adaptive(optimizer: torch.optim.Optimizer) -> bool:
 def options_of(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """Its options as numbers."""
     group = optimizer.param_groups[0] if optimizer.param_groups else {}
-    kept = {name: value for name, value in group.items() if isinstance(value, (int, float, bool))}
+    options = {name: value for name, value in group.items() if isinstance(value, (int, float, bool))}
     if "betas" in group:
-        kept["beta1"] = float(group["betas"][0])
-    kept["groups"] = len(optimizer.param_groups)
-    kept["weight_decay"] = max((float(g.get("weight_decay") or 0.0) for g in optimizer.param_groups), default=0.0)
-    return kept
+        options["beta1"] = float(group["betas"][0])
+    options["groups"] = len(optimizer.param_groups)
+    options["weight_decay"] = max((float(g.get("weight_decay") or 0.0) for g in optimizer.param_groups), default=0.0)
+    return options
 
 
 class Optimizers:
@@ -161,7 +161,7 @@ class Optimizers:
         ]
         session = self._session
 
-        def made(original: Any) -> Any:
+        def wrapped(original: Any) -> Any:
             def __init__(optimizer: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
                 original(optimizer, *args, **kwargs)
                 if session.on:
@@ -185,7 +185,7 @@ class Optimizers:
 
             return zero_grad
 
-        session.patches.wrap(torch.optim.Optimizer, "__init__", made)
+        session.patches.wrap(torch.optim.Optimizer, "__init__", wrapped)
         session.patches.wrap(torch.optim.Optimizer, "zero_grad", zero)
         session.patches.wrap(torch.nn.Module, "zero_grad", module_zero)
 
@@ -210,9 +210,9 @@ class Optimizers:
     def register(self, record: Optimizer) -> None:
         """Notes which parameters it has, also those added later."""
         for tensor in record.parameters():
-            known = self._session.parameters.of(tensor)
-            if known is not None:
-                known.optimizers.add(record.index)
+            parameter = self._session.parameters.of(tensor)
+            if parameter is not None:
+                parameter.optimizers.add(record.index)
 
     def _zeroed(self, optimizer: torch.optim.Optimizer) -> None:
         record = self.of(optimizer)
@@ -301,9 +301,9 @@ class Optimizers:
         norms = _norms([tensor.grad for tensor in with_gradient if tensor.grad is not None])
         weights = _norms([_part(tensor) for tensor in with_gradient])
         for tensor in tensors:
-            known = session.parameters.seen(tensor)
-            if known is not None and tensor.grad is None:
-                known.without_gradient += 1
+            parameter = session.parameters.record_of(tensor)
+            if parameter is not None and tensor.grad is None:
+                parameter.without_gradient += 1
         if not with_gradient:
             record.empty_steps += 1
             record.before = []
@@ -316,14 +316,14 @@ class Optimizers:
             record.decay_ratio = decay * size / total if total else math.inf
         record.before = []
         for tensor, norm, size in zip(with_gradient, norms, weights, strict=True):
-            known = session.parameters.seen(tensor)
-            if known is not None:
-                known.with_gradient += norm != 0
-                known.zero_gradient += norm == 0
-                if tensor.dim() >= 2 and known.module:
+            parameter = session.parameters.record_of(tensor)
+            if parameter is not None:
+                parameter.with_gradient += norm != 0
+                parameter.zero_gradient += norm == 0
+                if tensor.dim() >= 2 and parameter.module:
                     root = math.sqrt(tensor.numel())
                     session.layer_row(
-                        known.module,
+                        parameter.module,
                         {"grad_rms": norm / root, "weight_rms": size / root, "numel": float(tensor.numel())},
                     )
             record.before.append((tensor, _part(tensor).clone()))
@@ -337,11 +337,11 @@ class Optimizers:
             changes = [_part(tensor) - old for tensor, old in record.before]
         sizes = _norms(changes)
         for (tensor, _), size, weight in zip(record.before, sizes, record.weights, strict=True):
-            known = self._session.parameters.seen(tensor)
-            if known is not None:
-                known.changes += size > 0
-                if known.module and tensor.dim() >= 2 and weight > 0:
-                    self._session.layer_row(known.module, {"update_ratio": size / weight})
+            parameter = self._session.parameters.record_of(tensor)
+            if parameter is not None:
+                parameter.changes += size > 0
+                if parameter.module and tensor.dim() >= 2 and weight > 0:
+                    self._session.layer_row(parameter.module, {"update_ratio": size / weight})
         moved = any(size > 0 or math.isnan(size) for size in sizes)
         record.before = []
         record.moved += moved

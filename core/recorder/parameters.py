@@ -127,7 +127,7 @@ class Parameters:
         self.unnamed = True
         return record
 
-    def seen(self, tensor: torch.Tensor) -> Parameter | None:
+    def record_of(self, tensor: torch.Tensor) -> Parameter | None:
         """Its record; None where there is none."""
         record = self._by_id.get(id(tensor))
         return record if record is not None and record.ref() is tensor else None

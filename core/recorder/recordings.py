@@ -44,15 +44,15 @@ class Recording:
 
 def recordings_beside(store: str = "") -> list[Recording]:
     """The recordings beside a store, the newest first."""
-    found = []
+    recordings = []
     for path in folder(store).glob(f"*{SUFFIX}"):
         try:
             state = path.stat()
         except OSError:  # deleted meanwhile
             continue
         if path.is_file():
-            found.append(Recording(path.name.removesuffix(SUFFIX), state.st_mtime, state.st_size))
-    return sorted(found, key=lambda recording: -recording.changed)
+            recordings.append(Recording(path.name.removesuffix(SUFFIX), state.st_mtime, state.st_size))
+    return sorted(recordings, key=lambda recording: -recording.changed)
 
 
 def names(store: str = "") -> list[str]:

@@ -13,7 +13,7 @@ class Windows:
     def __init__(self, every: int = 0) -> None:
         self._every, self._next, self._left = every, float(FIRST), 0
 
-    def measured(self, step: int, width: int) -> bool:
+    def covers(self, step: int, width: int) -> bool:
         """Whether step ``step`` is; a window is ``width`` steps wide, one for each optimizer and more."""
         if step < FIRST * max(1, width // 2):
             return True

@@ -92,9 +92,9 @@ class Schedules:
             if isinstance(value, type) and "step" in vars(value) and value.__module__ == module.__name__:
                 self._session.patches.wrap(value, "step", self._wrapped)
         for value in (module.LRScheduler, module.ReduceLROnPlateau, module.SequentialLR, module.ChainedScheduler):
-            self._session.patches.wrap(value, "__init__", self._made)
+            self._session.patches.wrap(value, "__init__", self._counting_constructor)
 
-    def _made(self, original: Callable[..., Any]) -> Callable[..., Any]:
+    def _counting_constructor(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def __init__(scheduler: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
             self._depth += 1
             try:

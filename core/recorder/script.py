@@ -147,12 +147,12 @@ def show(error: BaseException) -> None:
 
 
 def _without_ours(trace: TracebackType | None) -> TracebackType | None:
-    kept = []
+    frames = []
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
         if not file.startswith((OURS, "<frozen runpy>")):
-            kept.append(trace)
+            frames.append(trace)
         trace = trace.tb_next
-    for above, below in zip(kept, [*kept[1:], None], strict=True):
+    for above, below in zip(frames, [*frames[1:], None], strict=True):
         above.tb_next = below
-    return kept[0] if kept else None
+    return frames[0] if frames else None

@@ -116,13 +116,13 @@ class Session:
         """Names modules, parameters and optimizers by the script's own variables."""
         self.unnamed = False
         kinds = (torch.nn.Module, torch.optim.Optimizer, torch.Tensor)
-        found = variables(depth, lambda value: isinstance(value, kinds))
-        frames_modules = _modules_of(found)
-        self.modules.name_all(found, frames_modules)
-        self.parameters.name_rest(found)
+        names = variables(depth, lambda value: isinstance(value, kinds))
+        frames_modules = _modules_of(names)
+        self.modules.name_all(names, frames_modules)
+        self.parameters.name_rest(names)
         for record in self.optimizers.all:
             optimizer = record.ref()
-            record.name = found.get(id(optimizer), record.name) if optimizer is not None else record.name
+            record.name = names.get(id(optimizer), record.name) if optimizer is not None else record.name
 
     def before_backward(self) -> None:
         """The training goes on: an evaluation, if there was one, has ended."""
@@ -137,7 +137,7 @@ class Session:
 
     def step_windows(self) -> None:
         """Whether the step that begins is measured dearly."""
-        self.sampled = self.windows.measured(self.step, 2 * (len(self.optimizers.all) or 1))
+        self.sampled = self.windows.covers(self.step, 2 * (len(self.optimizers.all) or 1))
         self.modules.listen(self.sampled or self.step < LISTENED or self.compiled)
         self.listened += self.modules.listening
 
@@ -262,18 +262,18 @@ class Session:
         }
 
 
-def _modules_of(found: dict[int, str]) -> list[torch.nn.Module]:
+def _modules_of(names: dict[int, str]) -> list[torch.nn.Module]:
     """The models among the script's variables."""
     frames = sys._getframe(2)
     modules: dict[int, torch.nn.Module] = {}
     frame: Any = frames
     while frame is not None:
         for value in list(frame.f_locals.values()):
-            if id(value) in found and isinstance(value, torch.nn.Module):
+            if id(value) in names and isinstance(value, torch.nn.Module):
                 modules[id(value)] = value
         frame = frame.f_back
     main = sys.modules.get("__main__")
     for value in list(vars(main).values()) if main is not None else ():
-        if id(value) in found and isinstance(value, torch.nn.Module):
+        if id(value) in names and isinstance(value, torch.nn.Module):
             modules[id(value)] = value
     return list(modules.values())

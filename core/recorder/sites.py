@@ -53,18 +53,18 @@ class Sites:
         return self.names[number] if 0 <= number < len(self.names) else ""
 
 
-def variables(depth: int, wanted: Callable[[Any], bool]) -> dict[int, str]:
-    """id -> name of the script's variables that are ``wanted``: globals of __main__ and locals of the frames above."""
+def variables(depth: int, predicate: Callable[[Any], bool]) -> dict[int, str]:
+    """id -> name of the script's variables that meet the ``predicate``: globals of __main__ and locals of the frames above."""
     names: dict[int, str] = {}
     frame: FrameType | None = sys._getframe(depth + 1)
     while frame is not None:
         if not foreign(frame.f_code.co_filename):
             for name, value in list(frame.f_locals.items()):
-                if not name.startswith("_") and name != "self" and wanted(value):
+                if not name.startswith("_") and name != "self" and predicate(value):
                     names.setdefault(id(value), name)
         frame = frame.f_back
     main = sys.modules.get("__main__")
     for name, value in list(vars(main).items()) if main else ():
-        if not name.startswith("_") and wanted(value):
+        if not name.startswith("_") and predicate(value):
             names.setdefault(id(value), name)
     return names

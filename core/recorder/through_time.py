@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 
-def look(found: dict[str, Any], module: nn.RNN, output: torch.Tensor) -> None:
+def look(record: dict[str, Any], module: nn.RNN, output: torch.Tensor) -> None:
     """Notes by which factor a gradient at the last state arrives at the first one, through the last layer.
 
     output  (B, T, H) with batch_first, else (T, B, H); its entries are the states h_t
@@ -28,5 +28,5 @@ def look(found: dict[str, Any], module: nn.RNN, output: torch.Tensor) -> None:
     for t in range(steps - 1, 0, -1):
         slope = 1 - states[t] ** 2 if module.nonlinearity == "tanh" else (states[t] > 0).float()
         gradient = (gradient * slope) @ weights
-    found["steps"] = steps
-    found["factor"] = float(gradient.norm(dim=1).mean())
+    record["steps"] = steps
+    record["factor"] = float(gradient.norm(dim=1).mean())

@@ -48,10 +48,10 @@ def table(dataset: str, dtype: str, labelled: bool = True, validated: bool = Fal
 def _split(part: Part[Dataset], labelled: bool, validated: bool, classifies: bool) -> str:
     kinds = ("inputs", "labels")[: 1 + labelled]
     parts = [name for kind in kinds for name in (f"train_{kind}", f"validation_{kind}" if validated else "_")]
-    given = ", ".join([*kinds, "test_size=0.2", "random_state=0", *(["stratify=labels"] if classifies else [])])
-    line = f"{', '.join(parts)} = train_test_split({given})"
+    arguments = ", ".join([*kinds, "test_size=0.2", "random_state=0", *(["stratify=labels"] if classifies else [])])
+    line = f"{', '.join(parts)} = train_test_split({arguments})"
     if len(line) > LINE:
-        line = f"{', '.join(parts)} = train_test_split(\n    {given}\n)"
+        line = f"{', '.join(parts)} = train_test_split(\n    {arguments}\n)"
     return f"""\
 from sklearn.model_selection import train_test_split
 {line}

@@ -9,20 +9,20 @@ from core.scripts import draws
 
 def initialize(init: str) -> str:
     """``initialize(weight, bias, layer)``; PyTorch's default bounds all weights of a recurrent layer by its width."""
-    written = draws.initialize(init)
+    code = draws.initialize(init)
     default = INITS.parse(init).entry.name == "torch_default"
     if not default:
-        return written
+        return code
     swapped = {"weight.shape[1]": "WIDTH", "torch.nn.Linear": "torch.nn.RNN", "fan_in": "WIDTH"}
     for one, other in swapped.items():
-        written = written.replace(one, other)
-    return written
+        code = code.replace(one, other)
+    return code
 
 
 def network(model: str) -> str:
     """``Network``: a recurrent layer of WIDTH units, and a linear readout of its last state."""
     return (
-        _drawn(model, "")
+        _network(model, "")
         + """
     def forward(self, sequences):
         states, _ = self.recurrent(sequences)
@@ -40,7 +40,7 @@ def unrolled(model: str) -> str:
         start, step = "1, len(sequences), WIDTH", "_, state = self.recurrent(step, state)"
         what = "(1, rows, WIDTH)"
     return (
-        _drawn(model, "\n            weights_hh[gate].data *= GAIN")
+        _network(model, "\n            weights_hh[gate].data *= GAIN")
         + f"""
     def forward(self, sequences):
         \"\"\"The readout, and the state after each time step: {what}.\"\"\"
@@ -53,7 +53,7 @@ def unrolled(model: str) -> str:
     )
 
 
-def _drawn(model: str, scaled: str) -> str:
+def _network(model: str, scaled: str) -> str:
     """``Network`` without its forward pass; ``scaled`` is a line that changes a gate's recurrent weights."""
     entry = MODELS.parse(model).entry
     each = "" if entry.gates == 1 else f"  # each of its {entry.gates} gates is drawn by itself"

@@ -17,11 +17,11 @@ IMPORT = re.compile(r"^ *(import [\w.]+(?: as \w+)?|from [\w.]+ import [\w, ]+)\
 def script(title: str, constants: Mapping[str, object], *pieces: str) -> str:
     """The pieces as one script: docstring, the imports of all pieces, those constants that are used, the pieces."""
     body = "\n\n\n".join(piece.strip() for piece in pieces) + "\n"
-    imports = {found[1] for found in IMPORT.finditer(body)}
+    imports = {line[1] for line in IMPORT.finditer(body)}
     body = re.sub(r"\n{4,}", "\n\n\n", IMPORT.sub("", body))
     used = [f"{name} = {value!r}" for name, value in constants.items() if re.search(rf"\b{name}\b", body)]
-    told = title.replace("\\", r"\\").replace('"""', r"\"\"\"")  # a user's words may stand in it
-    return f'"""{told}"""\n\n' + "\n\n".join([*_groups(imports), "\n".join(used)]) + f"\n\n\n{body}"
+    docstring = title.replace("\\", r"\\").replace('"""', r"\"\"\"")  # a user's words may stand in it
+    return f'"""{docstring}"""\n\n' + "\n\n".join([*_groups(imports), "\n".join(used)]) + f"\n\n\n{body}"
 
 
 def _groups(imports: set[str]) -> list[str]:
@@ -34,8 +34,8 @@ def _groups(imports: set[str]) -> list[str]:
 def title(question: str, run: Run, printed: str) -> str:
     """A script's docstring: the question, the run's settings, what the script prints. The seed is a constant."""
     settings = " ".join(f"{name}={value}" for name, value in run.settings.values().items())
-    told = f"One run of Gradient Lab's experiment {run.experiment}, in plain PyTorch: {settings}."
-    return f"{question}\n\n{_filled(told)}\n{_filled(printed)}\n"
+    about = f"One run of Gradient Lab's experiment {run.experiment}, in plain PyTorch: {settings}."
+    return f"{question}\n\n{_filled(about)}\n{_filled(printed)}\n"
 
 
 def columns(names: tuple[str, ...]) -> str:

@@ -41,16 +41,16 @@ def trace_charts(trace: Trace) -> dict[str, Figure]:
     steps = pd.DataFrame({name: np.asarray(column) for name, column in trace.steps.items()})
     layers = pd.DataFrame({name: np.asarray(column) for name, column in trace.layers.items()})
     time = _time(trace, steps)
-    drawn = {
+    figures = {
         "loss": _lines(steps, _loss_columns(steps), time, "loss", _loss_title),
         "rate": _lines(steps, _rate_columns(steps), time, "learning rate", _rate_title),
         "norm": _lines(steps, _norm_columns(steps), time, "gradient norm", _norm_title),
     }
     if {"layer", "grad_rms"} <= set(layers):
-        drawn["layers"] = _layer_map(layers, _layer_order(trace, layers), time)
+        figures["layers"] = _layer_map(layers, _layer_order(trace, layers), time)
     if {"layer", "update_ratio"} <= set(layers):
-        drawn["updates"] = _update_chart(layers, time)
-    return {name: chart for name, chart in drawn.items() if chart is not None}
+        figures["updates"] = _update_chart(layers, time)
+    return {name: chart for name, chart in figures.items() if chart is not None}
 
 
 def _time(trace: Trace, steps: pd.DataFrame) -> Time:
@@ -89,9 +89,9 @@ def _series(steps: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
         numbers = pd.to_numeric(steps[name], errors="coerce")
         for optimizer in sorted(whose.dropna().unique()):
             rows = (whose == optimizer) & np.isfinite(numbers)
-            named = f"{label}, optimizer {int(optimizer) + 1}" if whose.nunique() > 1 else label
+            series = f"{label}, optimizer {int(optimizer) + 1}" if whose.nunique() > 1 else label
             if rows.any():
-                part = pd.DataFrame({"step": steps["step"][rows], "value": numbers[rows], "label": named})
+                part = pd.DataFrame({"step": steps["step"][rows], "value": numbers[rows], "label": series})
                 parts.append(thinned(part.sort_values("step", kind="stable")))
     return pd.concat(parts[:MOST_LINES]) if parts else pd.DataFrame({"step": [], "value": [], "label": []})
 
@@ -103,8 +103,8 @@ def thinned(line: pd.DataFrame) -> pd.DataFrame:
     line = line.reset_index(drop=True)
     stretch = np.arange(len(line)) * (MOST_POINTS // 2) // len(line)
     values = line["value"].groupby(stretch)
-    kept = np.unique(np.concatenate([values.idxmin(), values.idxmax(), [0, len(line) - 1]]))
-    return line.loc[kept]
+    rows = np.unique(np.concatenate([values.idxmin(), values.idxmax(), [0, len(line) - 1]]))
+    return line.loc[rows]
 
 
 def _lines(
@@ -232,10 +232,10 @@ def _layer_map(layers: pd.DataFrame, order: list[str], time: Time) -> Figure | N
     if data.empty:
         return None
     names = [name for name in order if name in set(data["layer"])]
-    shown = _spread(names, MOST_LAYERS)
+    layers_shown = _spread(names, MOST_LAYERS)
     steps = _spread(sorted(data["step"].unique()), MOST_COLUMNS)
     until = dict(zip(steps, [*steps[1:], max(time.end, steps[-1] + 1)], strict=True))
-    data = data[data["layer"].isin(shown) & data["step"].isin(steps)]
+    data = data[data["layer"].isin(layers_shown) & data["step"].isin(steps)]
     data = data.assign(until=data["step"].map(until))[["step", "until", "layer", "grad_rms", "log_grad"]]
     axis, scale = power_axis("", data["log_grad"].to_numpy(float))
     colour = alt.Color(
@@ -257,7 +257,7 @@ def _layer_map(layers: pd.DataFrame, order: list[str], time: Time) -> Figure | N
             x2="until:Q",
             y=alt.Y(
                 "layer:N",
-                sort=shown,
+                sort=layers_shown,
                 title="layer",
                 axis=alt.Axis(labelOverlap=True, labelLimit=110),
             ),
@@ -266,20 +266,20 @@ def _layer_map(layers: pd.DataFrame, order: list[str], time: Time) -> Figure | N
         )
     )
     typical = data.groupby("layer")["grad_rms"].median()
-    first, last = float(typical[shown[0]]), float(typical[shown[-1]])
+    first, last = float(typical[layers_shown[0]]), float(typical[layers_shown[-1]])
     title = (
         f"The first layer's gradient is {three_digits(first)}, the last one's {three_digits(last)} (median of steps)"
     )
-    if len(shown) == 1:
+    if len(layers_shown) == 1:
         title = f"The gradient is {three_digits(first)} (median of steps)"
     notes = [
         "Root mean square over a layer's weights, the input's layer at the top; each measured step holds until the next."
     ]
-    if len(shown) < len(names):
-        notes.append(f"{len(shown):,} of {len(names):,} layers are drawn.")
+    if len(layers_shown) < len(names):
+        notes.append(f"{len(layers_shown):,} of {len(names):,} layers are drawn.")
     if zeros:
         notes.append(f"{zeros:,} gradients of exactly 0 are left white.")
-    return figure(chart, title, " ".join(notes), LEGEND + max(120, min(440, 24 * len(shown))))
+    return figure(chart, title, " ".join(notes), LEGEND + max(120, min(440, 24 * len(layers_shown))))
 
 
 def _spread(values: list, most: int) -> list:

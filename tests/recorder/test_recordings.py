@@ -160,7 +160,7 @@ def test_rows_and_windows_stay_few_in_an_hour_of_steps():
         rows += stride.due(step)
         step += stride.stride
     assert rows < 6_000
-    measured = [step for step in range(100_000) if windows.measured(step, 2)]
+    measured = [step for step in range(100_000) if windows.covers(step, 2)]
     assert measured[:FIRST] == list(range(FIRST))
     assert len(measured) < 80
 

@@ -48,7 +48,7 @@ PRESETS = (
     ),
     Preset(
         "Every schedule of the lab",
-        "Fourteen schedules with their defaults, on digits.",
+        "All schedules with their defaults, on digits.",
         {"scheduler": ",".join(entry.name for entry in SCHEDULERS), "seeds": "5"},
     ),
     Preset(

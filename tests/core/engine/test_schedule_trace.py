@@ -54,7 +54,6 @@ PLAIN = {
         o, lambda step: min(0.2 + 0.8 * step / 7, 1.0) if step < 40 else max(0.0, (60 - step) / 20)
     ),
 }
-PER_BATCH = {"one_cycle", "linear_warmup", "warmup_cosine", "cyclic", "inverse_sqrt", "wsd"}
 RULES = {
     "adam": lambda p: torch.optim.Adam(p, BASE_LR),
     "sgd(momentum=0.9)": lambda p: torch.optim.SGD(p, BASE_LR, momentum=0.9),
@@ -118,7 +117,7 @@ def test_every_schedule_that_can_be_traced_is_compared_at_its_defaults_and_chang
 
 @pytest.mark.parametrize("text", PLAIN)
 def test_without_being_told_a_schedule_is_stepped_as_it_is_meant(text):
-    own = "batch" if text.partition("(")[0] in PER_BATCH else "epoch"
+    own = SCHEDULERS.parse(text).entry.per
     assert np.array_equal(traced(text).lr, traced(with_per(text, own)).lr)
 
 

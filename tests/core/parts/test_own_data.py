@@ -77,7 +77,8 @@ def the_run(kind, **given):
 
 def test_every_column_is_used_encoded_or_left_out_with_a_reason():
     found = {
-        column.name: (column.kind, column.note) for column in own_data.sheet("houses.csv", "condition class").columns
+        column.name: (column.kind, column.note)
+        for column in own_data.read_sheet("houses.csv", "condition class").columns
     }
     assert found["id"] == ("left out", "row numbers")
     assert found["name"] == ("left out", "text that never repeats")
@@ -94,7 +95,7 @@ def test_decimal_commas_are_read_between_semicolons_and_tabs_and_only_there():
     for separator, decimal in ((";", ","), ("\t", ","), (";", ".")):
         frame.to_csv("other.csv", index=False, sep=separator, decimal=decimal)
         for target in ("price", "condition class"):
-            own, usual = own_data.sheet("other.csv", target), own_data.sheet("houses.csv", target)
+            own, usual = own_data.read_sheet("other.csv", target), own_data.read_sheet("houses.csv", target)
             assert [column[:2] for column in own.columns] == [column[:2] for column in usual.columns]
             notes = {column.name: column.note for column in own.columns}
             assert (
@@ -106,10 +107,10 @@ def test_decimal_commas_are_read_between_semicolons_and_tabs_and_only_there():
             np.testing.assert_array_equal(own.inputs[:, 0].astype(float), usual.inputs[:, 0].astype(float))
     frame["price"] = [f"{1 + n % 2}.{n:03},50" if n % 3 else f"{n},5" for n in range(len(frame))]
     frame.to_csv("thousands.csv", index=False, sep=";", decimal=",")
-    assert own_data.sheet("thousands.csv", "price").labels[:3].tolist() == [0.5, 2001.5, 1002.5]
+    assert own_data.read_sheet("thousands.csv", "price").labels[:3].tolist() == [0.5, 2001.5, 1002.5]
     frame["price"] = [f"{cell} kr" if n % 3 else cell for n, cell in enumerate(frame["price"])]
     frame.to_csv("crowns.csv", index=False, sep=";", decimal=",")
-    crowns = own_data.sheet("crowns.csv", "price")
+    crowns = own_data.read_sheet("crowns.csv", "price")
     assert crowns.labels[:3].tolist() == [0.5, 2001.5, 1002.5]
     assert crowns.uses[2].form.decimal == ","
 
@@ -119,11 +120,13 @@ def test_a_sign_that_may_part_thousands_is_doubted():
     frame["price"] = [f"{100 + number}.{number:03}" for number in range(len(frame))]
     frame["area"] = [f"{1 + number % 9},{number:03}" for number in range(len(frame))]
     frame.to_csv("thousands.csv", index=False, sep=";")
-    notes = {column.name: column.note for column in own_data.sheet("thousands.csv", "price").columns}
+    notes = {column.name: column.note for column in own_data.read_sheet("thousands.csv", "price").columns}
     assert notes["price"] == "a number; 100.000 read as 100: if the sign parts thousands, leave it out"
     assert notes["area"] == "1,000 read as 1: if the sign parts thousands, leave it out"
     frame.drop(columns="area").to_csv("points.csv", index=False)  # between commas three decimals are usual
-    assert {column.name: column.note for column in own_data.sheet("points.csv", "price").columns}["price"] == "a number"
+    assert {column.name: column.note for column in own_data.read_sheet("points.csv", "price").columns}[
+        "price"
+    ] == "a number"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +145,7 @@ def test_the_separator_is_told_by_rows_not_by_the_header_alone(separator, names)
 
 
 def test_classes_are_sorted_rows_without_a_target_left_out_and_the_baseline_is_the_largest_class():
-    own, frame = own_data.sheet("houses.csv", "condition class"), houses().dropna(subset="condition class")
+    own, frame = own_data.read_sheet("houses.csv", "condition class"), houses().dropna(subset="condition class")
     assert own.classes == ("fair", "good", "poor")
     assert own.dropped_rows == 2
     assert [own.classes[label] for label in own.labels] == frame["condition class"].tolist()
@@ -193,7 +196,7 @@ def test_a_table_is_what_pandas_makes_of_it_on_the_training_part():
 def test_what_a_target_is_follows_the_written_rule(values, classes):
     rng = np.random.default_rng(0)
     pd.DataFrame({"x": rng.normal(size=len(values)), "y": values}).to_csv("t.csv", index=False)
-    own = own_data.sheet("t.csv", "y")
+    own = own_data.read_sheet("t.csv", "y")
     assert own.classes == classes
     assert own.labels.dtype == (np.int64 if classes else np.float64)
     if not classes:
@@ -493,7 +496,7 @@ def test_a_table_is_read_once_for_all_processes(monkeypatch):
     given = {"dataset": written("price"), **SMALL}
     first = core.run("schedulers", executor="inline", **given)
     own_reading._reading.cache_clear()  # as another process
-    monkeypatch.setattr(own_data, "sheet", text_of)
+    monkeypatch.setattr(own_data, "read_sheet", text_of)
     again = core.run("schedulers", executor="inline", fresh=True, **given)
     pd.testing.assert_frame_equal(first, again)
     for kept in Path("data").glob("read-*.npz"):

@@ -268,7 +268,7 @@ def test_the_lines_of_a_plain_script_read_it_alike(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("made.csv").write_bytes(content.encode() if isinstance(content, str) else content)
     given = {"target": "y", **choices}
-    own, read_by_script = own_data.sheet("made.csv", **given), {}
+    own, read_by_script = own_data.read_sheet("made.csv", **given), {}
     exec(own_script.reading_code("made.csv", **given), read_by_script)
     np.testing.assert_array_equal(read_by_script["labels"], own.labels)
     width = own.inputs.shape[1] - len(own.texts)
