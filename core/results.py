@@ -7,12 +7,17 @@ deleted whoever made it.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+
 from core.experiments import NAMES as EXPERIMENTS
 from core.experiments import experiment
+from core.labels import labels
 from core.settings import Run
 from core.store import Store, StoredSweep
 from core.sweeps import Sweep
@@ -86,7 +91,7 @@ def delete_sweeps(keys: set[str], store: Store) -> int:
             sweep = experiment(stored.experiment).stored_sweep(stored.link)
         except ValueError:  # its settings can't be read any more: its runs stay for prune
             continue
-        ids = {id for version in range(sweep.version, 0, -1) for id in replace(sweep, version=version).ids}
+        ids = all_ids(sweep)
         if stored.key in keys:
             doomed |= ids
         else:
@@ -96,6 +101,41 @@ def delete_sweeps(keys: set[str], store: Store) -> int:
     store.delete(there)
     store.forget(sorted(keys))
     return count
+
+
+def all_ids(sweep: Sweep) -> set[str]:
+    """The ids of a sweep's runs, of every version so far."""
+    return {id for version in range(sweep.version, 0, -1) for id in replace(sweep, version=version).ids}
+
+
+def starred_ids(store: Store) -> set[str]:
+    """The ids of all runs of starred sweeps, of every version; a sweep that can't be read any more has none."""
+    stars = {key for key, label in labels(store).items() if label.starred}
+    ids: set[str] = set()
+    for stored in store.sweeps():
+        if stored.key in stars:
+            with suppress(ValueError):
+                ids |= all_ids(experiment(stored.experiment).stored_sweep(stored.link))
+    return ids
+
+
+def drop_oldest(store: Store, most: int) -> dict[str, int]:
+    """Deletes the oldest runs until the store's file has at most so many bytes; how many went, by experiment.
+
+    Runs of starred sweeps stay, even if they alone take more.
+    """
+    starred, dropped = starred_ids(store), Counter[str]()
+    while True:
+        store.shrink()
+        ages, size = store.ages(), store.size()
+        loose = [row for row in ages if row[0] not in starred]
+        if size <= most or not loose:
+            return dict(sorted(dropped.items()))
+        share = size / sum(row[2] for row in ages)  # bytes of the file for a byte of a row
+        reach = np.cumsum([row[2] for row in loose]) * share
+        doomed = loose[: int(np.searchsorted(reach, size - most)) + 1]
+        store.delete([id for id, _, _ in doomed])
+        dropped.update(name for _, name, _ in doomed)
 
 
 def outdated(store: Store) -> list[str]:

@@ -25,12 +25,13 @@ LEVELS = (
     ("theory", "scripts", "analysis", "diagnosis"),
     ("engine", "plotting"),
     ("tables", "files", "store"),
-    ("experiments",),
+    ("experiments", "labels"),
     ("experiments.training", "experiments.neutral"),
     tuple(f"experiments.{name}" for name in NAMES),
     ("recorder", "logs", "results", "uploads"),
     ("jobs", "reports", "traces"),
     ("front",),
+    ("store_commands",),
     ("__main__", "pages"),
 )
 HEAVY = {"torch", "pandas", "altair", "scipy"}
