@@ -24,7 +24,7 @@ class Label(NamedTuple):
     starred: bool = False
 
 
-def labels(store: Store) -> dict[str, Label]:
+def sweep_labels(store: Store) -> dict[str, Label]:
     """The labels of the store's sweeps, by the sweep's key; a sweep without one is not among them."""
     if not store.has_table("labels"):
         return {}

@@ -17,7 +17,7 @@ import numpy as np
 
 from core.experiments import NAMES as EXPERIMENTS
 from core.experiments import experiment
-from core.labels import labels
+from core.labels import sweep_labels
 from core.settings import Run
 from core.store import Store, StoredSweep
 from core.sweeps import Sweep
@@ -110,7 +110,7 @@ def all_ids(sweep: Sweep) -> set[str]:
 
 def starred_ids(store: Store) -> set[str]:
     """The ids of all runs of starred sweeps, of every version; a sweep that can't be read any more has none."""
-    stars = {key for key, label in labels(store).items() if label.starred}
+    stars = {key for key, label in sweep_labels(store).items() if label.starred}
     ids: set[str] = set()
     for stored in store.sweeps():
         if stored.key in stars:

@@ -264,6 +264,10 @@ class Store:
         """How many of these runs are there, made by today's device and versions, or ``by_anyone``; frames are not read."""
         return sum(1 for _ in self._matching(ids, "id", by_anyone))
 
+    def latest(self, ids: Sequence[str]) -> float:
+        """When the latest of these runs came into the store, whoever made it; 0 for none."""
+        return max((created for (created,) in self._matching(ids, "created", by_anyone=True)), default=0.0)
+
     def _matching(self, ids: Sequence[str], columns: str, by_anyone: bool) -> list[Any]:
         rows, ordered = [], sorted(ids)  # in the table's order, so that each page is read once
         with self._speaking():

@@ -61,12 +61,12 @@ def _existing_store(path: str | None) -> core.Store:
 
 def _list(arguments: argparse.Namespace) -> None:
     from core import results
-    from core.labels import Label, labels
+    from core.labels import Label, sweep_labels
 
     store = _existing_store(arguments.store)
     for name, (runs, size) in store.counts().items():
         print(f"{name}: {runs:,} runs, {size / 1e6:,.1f} MB")
-    written = labels(store)
+    written = sweep_labels(store)
     for stored in store.sweeps():
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(stored.created))
         try:

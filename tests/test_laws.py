@@ -29,7 +29,7 @@ LEVELS = (
     ("experiments.training", "experiments.neutral"),
     tuple(f"experiments.{name}" for name in NAMES),
     ("recorder", "logs", "results", "uploads"),
-    ("jobs", "reports", "traces"),
+    ("jobs", "reports", "traces", "comparisons"),
     ("front",),
     ("store_commands",),
     ("__main__", "pages"),

@@ -14,7 +14,7 @@ import pytest
 import core
 from core import results
 from core.__main__ import main
-from core.labels import Label, labels, put_label
+from core.labels import Label, put_label, sweep_labels
 from core.store import SCHEMA_VERSION, Row, Store, StoreError
 from tests.core.test_jobs import compute
 
@@ -44,14 +44,14 @@ def test_a_label_is_kept_changed_and_taken_away_and_the_runs_stay_as_they_were(s
     asked = sweep(depth="2")
     compute(asked, store)
     before = store.select("SELECT * FROM runs ORDER BY id")
-    assert labels(store) == {}
+    assert sweep_labels(store) == {}
     put_label(asked.key, Label(" Deep\n tanh ", "first try", True), store)
     with closing(core.Store(store.path)) as again:
-        assert labels(again) == {asked.key: Label("Deep tanh", "first try", True)}
+        assert sweep_labels(again) == {asked.key: Label("Deep tanh", "first try", True)}
     put_label(asked.key, Label("Other"), store)
-    assert labels(store) == {asked.key: Label("Other")}
+    assert sweep_labels(store) == {asked.key: Label("Other")}
     put_label(asked.key, Label(), store)
-    assert labels(store) == {}
+    assert sweep_labels(store) == {}
     assert store.select("SELECT * FROM runs ORDER BY id") == before
     assert store.select("PRAGMA user_version") == [(SCHEMA_VERSION,)] == [(1,)]
 
@@ -61,7 +61,7 @@ def test_a_label_follows_its_sweep_to_a_later_version_and_is_refused_without_one
     store.remember("key of an earlier version", asked.experiment, asked.link(), 2)
     put_label("key of an earlier version", Label("Mine"), store)
     store.remember(asked.key, asked.experiment, asked.link(), 2)
-    assert labels(store) == {asked.key: Label("Mine")}
+    assert sweep_labels(store) == {asked.key: Label("Mine")}
     with pytest.raises(ValueError, match="not in the store any more"):
         put_label("nobody", Label("x"), store)
     with pytest.raises(ValueError, match="name: must have at most 80 characters, but has 81"):
@@ -82,7 +82,7 @@ def test_a_store_that_may_only_be_read_is_opened_and_says_so_when_something_is_w
         try:
             with closing(core.Store(path)) as store:
                 assert store.find(["a"]).frames == {"a": b"frame"}
-                assert labels(store) == {}
+                assert sweep_labels(store) == {}
                 with pytest.raises(StoreError, match="can't be written to; choose another with --store"):
                     put_label("key", Label("Mine"), store)
         finally:

@@ -57,5 +57,7 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     main_settings=("dataset", "hidden", "activation", "init", "base_lr", "epochs"),
     healthy="no run diverges, and none ends a truth table with a wrong answer",
+    outcome="final_train_loss",
+    goal="lowest",
     next="vanishing",
 )

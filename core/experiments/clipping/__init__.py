@@ -39,6 +39,8 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     main_settings=("clipper", "model", "dataset", "init", "optimizer", "base_lr", "epochs"),
     healthy="no run diverges, and no threshold clips always or never",
+    outcome="final_val_loss",
+    goal="lowest",
     base="core.experiments.training",
     next="schedulers",
 )

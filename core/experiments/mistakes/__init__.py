@@ -45,5 +45,6 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     main_settings=("mistake", "dataset", "optimizer", "base_lr", "epochs"),
     healthy="the loop has no wrong line",
+    outcome="accuracy_cost",
     base="core.experiments.training",
 )

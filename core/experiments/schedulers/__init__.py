@@ -41,6 +41,8 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     main_settings=("scheduler", "model", "dataset", "optimizer", "base_lr", "epochs"),
     healthy="no run diverges, and no schedule is stepped out of its measure",
+    outcome="final_val_loss",
+    goal="lowest",
     base="core.experiments.training",
     next="mistakes",
 )

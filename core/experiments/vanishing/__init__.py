@@ -48,5 +48,7 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     main_settings=("depth", "width", "activation", "init", "norm", "residual"),
     healthy="gradients keep their size, units give derivatives",
+    outcome="decay_factor",
+    goal="nearest 1",
     next="remedies",
 )

@@ -1,0 +1,94 @@
+"""The page Results, by AppTest: rows are ticked by the test, because AppTest can't click into a table."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+import streamlit as st
+
+import core
+from core.labels import Label, put_label, sweep_labels
+from tests.core.test_jobs import compute
+from tests.pages.test_pages import RESULTS, _own_server, opened, text_of  # noqa: F401  # a fixture of its own
+
+pytestmark = pytest.mark.slow  # whole pages, run and drawn
+SMALL = {"dataset": "wine", "width": "4", "epochs": "2", "seeds": "3"}
+
+
+@pytest.fixture
+def ticked(monkeypatch) -> list[int]:
+    """The rows of the page's first table that count as ticked."""
+    rows: list[int] = []
+    plain = st.dataframe
+
+    def dataframe(*given, **named):
+        drawn = plain(*given, **named)
+        return {"selection": {"rows": list(rows)}} if "on_select" in named else drawn
+
+    monkeypatch.setattr(st, "dataframe", dataframe)
+    return rows
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store with three sweeps, the latest first: deep, one_cycle, constant."""
+    with closing(core.Store(tmp_path / "store.sqlite")) as opened:
+        for name, given in (
+            ("schedulers", {**SMALL, "scheduler": "constant"}),
+            ("schedulers", {**SMALL, "scheduler": "one_cycle"}),
+            ("vanishing", {"depth": "3", "width": "4", "seeds": "2"}),
+        ):
+            compute(core.experiment(name).sweep(given), opened)
+        yield opened
+
+
+def test_a_sweep_is_named_noted_and_starred_and_found_by_its_name(store, ticked):
+    ticked.append(2)
+    app = opened(RESULTS)
+    shown = app.dataframe[0].value
+    assert shown["experiment"].tolist() == ["Vanishing gradients", "Schedulers", "Schedulers"]
+    assert shown["outcome"].iloc[0].startswith("decay factor 0.")
+    assert shown["outcome"].iloc[2].startswith("final validation loss ")
+    next(field for field in app.text_input if field.label == "Name").set_value("Plain").run()
+    next(field for field in app.text_input if field.label == "Note").set_value("as it comes").run()
+    app.toggle[0].set_value(True).run()
+    key = next(sweep.key for sweep in store.sweeps() if sweep.link.get("scheduler") == "constant")
+    assert sweep_labels(store) == {key: Label("Plain", "as it comes", True)}
+    assert app.dataframe[0].value[["star", "name", "note"]].iloc[2].tolist() == ["★", "Plain", "as it comes"]
+    next(field for field in app.text_input if field.label == "Name").set_value("x" * 100).run()
+    assert "at most 80 characters" in app.error[0].value.replace("\\", "")
+    ticked.clear()
+    app.text_input(key="filter").set_value("plain").run()
+    assert app.dataframe[0].value["name"].tolist() == ["Plain"]
+    app.text_input(key="filter").set_value("").run()
+    app.selectbox(key="order").set_value("starred first").run()
+    assert app.dataframe[0].value["star"].tolist() == ["★", "", ""]
+    app.selectbox(key="order").set_value("best outcome first").run()
+    losses = [float(text.split()[3]) for text in app.dataframe[0].value["outcome"] if text.startswith("final")]
+    assert losses == sorted(losses)
+    assert not app.exception
+
+
+def test_ticked_sweeps_of_one_experiment_are_compared_and_the_baseline_stays_pinned(store, ticked):
+    put_label(store.sweeps()[2].key, Label("Plain"), store)
+    ticked[:] = [1, 2]
+    app = opened(RESULTS)
+    assert not app.exception
+    box = next(box for box in app.selectbox if box.label == "Baseline")
+    assert box.options == ["one_cycle", "Plain"]
+    assert app.dataframe[1].value.set_index("setting").loc["schedule"].tolist() == ["one_cycle", "constant"]
+    assert app.dataframe[2].value.columns.tolist() == ["measure", "Plain"]
+    box.set_value("Plain").run()
+    assert app.dataframe[2].value.columns.tolist() == ["measure", "one_cycle"]
+    ticked[:] = [1]  # the pinned one comes along by itself
+    app.run()
+    assert next(box for box in app.selectbox if box.label == "Baseline").value == "Plain"
+    app.button_group(key="numbers").select("Measures").run()
+    assert app.dataframe[2].value.columns.tolist() == ["measure", "Plain", "one_cycle"]
+    app.button(key="unpin").click().run()
+    assert not [box for box in app.selectbox if box.label == "Baseline"]
+    ticked[:] = [0, 1]
+    app.run()
+    assert "choose sweeps of one of them to export or compare" in text_of(app)
+    assert not app.exception
