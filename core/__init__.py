@@ -34,6 +34,7 @@ _EXPORTS = {
     "core.analysis.points": ("varying_settings",),
     "core.analysis.statistics": ("comparison", "readable"),
     "core.analysis.outcomes": ("Outcome",),
+    "core.deletions": ("Deletion", "bring_back", "last_deletion"),
     "core.diagnosis.finding": ("Finding",),
     "core.diagnosis.trace": ("Trace",),
     "core.experiments": ("NAMES", "Analysis", "Experiment", "experiment", "experiment_of"),

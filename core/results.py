@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from core.deletions import set_aside
 from core.experiments import NAMES as EXPERIMENTS
 from core.experiments import experiment
 from core.labels import sweep_labels
@@ -83,7 +84,10 @@ def stored_runs(name: str, store: Store, wanted: Mapping[str, str]) -> tuple[lis
 
 
 def delete_sweeps(keys: set[str], store: Store) -> int:
-    """Deletes the runs of these sweeps, whoever made them, those excepted that other sweeps share; how many went."""
+    """Deletes the runs of these sweeps, whoever made them, those excepted that other sweeps share; how many went.
+
+    Until the next deletion ``bring_back`` undoes it.
+    """
     doomed: set[str] = set()
     shared: set[str] = set()
     for stored in store.sweeps():
@@ -98,8 +102,7 @@ def delete_sweeps(keys: set[str], store: Store) -> int:
             shared |= ids
     there = sorted(doomed - shared)
     count = store.count(there, by_anyone=True)
-    store.delete(there)
-    store.forget(sorted(keys))
+    set_aside(there, sorted(keys), store)
     return count
 
 

@@ -117,7 +117,7 @@ def bytes_of(size: str) -> int:
 
 
 def _prune(arguments: argparse.Namespace) -> None:
-    from core import labels, results
+    from core import deletions, labels, results
 
     if arguments.older_than is not None and not arguments.older_than >= 0:
         raise ValueError(f"--older-than: must be 0 or more days, but got {arguments.older_than}")
@@ -134,6 +134,7 @@ def _prune(arguments: argparse.Namespace) -> None:
     if arguments.all:
         store.forget([sweep.key for sweep in store.sweeps()])
         labels.clear(store)
+    deletions.give_up(store)
     store.shrink()
     oldest = {} if most is None else results.drop_oldest(store, most)
     print(f"{len(doomed) + sum(oldest.values()):,} rows deleted from {store.path}")

@@ -9,6 +9,7 @@ page.begin("Results")
 store = page.store()
 
 page.heading("Results", "What has been computed so far?")
+stored_actions.undo(store)
 sweeps = store.sweeps()
 if not sweeps:
     st.info("The store is empty. Run a sweep on the page Vanishing gradients; it appears here by itself.")

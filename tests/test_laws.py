@@ -25,7 +25,7 @@ LEVELS = (
     ("theory", "scripts", "analysis", "diagnosis"),
     ("engine", "plotting"),
     ("tables", "files", "store"),
-    ("experiments", "labels"),
+    ("experiments", "labels", "deletions"),
     ("experiments.training", "experiments.neutral"),
     tuple(f"experiments.{name}" for name in NAMES),
     ("recorder", "logs", "results", "uploads"),

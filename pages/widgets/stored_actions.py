@@ -42,10 +42,24 @@ def actions(chosen: Sequence[StoredRow], store: core.Store) -> None:
     if mixed:
         st.caption("Experiments have different columns: choose sweeps of one of them to export or compare.")
     with fourth.popover("Delete", width="stretch"):
-        st.write("Deletes the runs of the chosen sweeps, those that other sweeps share excepted. It can't be undone.")
+        st.write(
+            "Deletes the runs of the chosen sweeps, those that other sweeps share excepted. Until the next deletion it can be undone."
+        )
         st.button("Delete them", type="primary", on_click=_delete, args=(chosen, store), key="delete")
     if len(chosen) == 1:
         _label(chosen[0], store)
+
+
+def undo(store: core.Store) -> None:
+    """What the latest deletion took, and the button that brings it back; it waits in the store itself, whatever ends."""
+    taken = core.last_deletion(store)
+    if not taken.sweeps:
+        return
+    sweeps = "1 sweep" if taken.sweeps == 1 else f"{taken.sweeps:,} sweeps"
+    runs = "1 run" if taken.runs == 1 else f"{taken.runs:,} runs"
+    words, button = st.columns([4, 1], vertical_alignment="center")
+    words.caption(f"Deleted last: {sweeps} with {runs}. They can be brought back as they were until the next deletion.")
+    button.button("Undo", icon=":material/undo:", on_click=core.bring_back, args=(store,), key="undo", width="stretch")
 
 
 def _table(chosen: Sequence[StoredRow], store: core.Store) -> object:

@@ -92,3 +92,20 @@ def test_ticked_sweeps_of_one_experiment_are_compared_and_the_baseline_stays_pin
     app.run()
     assert "choose sweeps of one of them to export or compare" in text_of(app)
     assert not app.exception
+
+
+def test_a_deletion_can_be_undone_on_the_page_even_of_the_last_sweep(store, ticked):
+    before = store.select("SELECT * FROM runs ORDER BY id")
+    ticked[:] = [0, 1, 2]
+    app = opened(RESULTS)
+    assert not [button for button in app.button if button.key == "undo"]
+    app.button(key="delete").click().run()
+    ticked.clear()
+    assert store.sweeps() == []
+    assert "The store is empty" in text_of(app)
+    assert "Deleted last: 3 sweeps with 8 runs" in text_of(app)
+    app.button(key="undo").click().run()
+    assert app.dataframe[0].value["finished"].tolist() == [2, 3, 3]
+    assert store.select("SELECT * FROM runs ORDER BY id") == before
+    assert not [button for button in app.button if button.key == "undo"]
+    assert not app.exception
