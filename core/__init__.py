@@ -41,6 +41,7 @@ _EXPORTS = {
     "core.experiments.question": ("Answer", "Question"),
     "core.files": ("csv_bytes", "parquet_bytes"),
     "core.frames": ("COLUMNS",),
+    "core.imports": ("Imported", "import_bytes", "import_file"),
     "core.jobs": ("Jobs",),
     "core.jobs.estimates": ("START_SECONDS", "Estimate", "estimate", "measured_speed", "too_large"),
     "core.jobs.executors": ("InlineExecutor", "Pool", "local_executor", "pool"),

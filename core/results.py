@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from core.experiments import NAMES as EXPERIMENTS
 from core.experiments import experiment
 from core.labels import sweep_labels
 from core.settings import Run
-from core.store import Store, StoredSweep
+from core.store import IMPORTED, Store, StoredSweep
 from core.sweeps import Sweep
 
 
@@ -59,8 +59,15 @@ def kept_sweep(sweep: Sweep, store: Store) -> Kept:
         there = store.count(earlier.ids, by_anyone=True)
         if there:
             maker = "other packages or another machine" if version == sweep.version else f"version {version}"
-            return Kept(earlier, there, f"made by {maker}; Run computes it again")
+            return Kept(earlier, there, f"made by {_makers(store.sources(earlier.ids), maker)}; Run computes it again")
     return Kept(sweep, 0, "")
+
+
+def _makers(sources: Sequence[str | None], maker: str) -> str:
+    """Who made runs of these sources: ``an import of results.csv``, ``maker`` those that were computed, or both."""
+    files = sorted({source for source in sources if source is not None})
+    imports = f"an import of {', '.join(files[:2])}{' and others' if len(files) > 2 else ''}"
+    return " and ".join([imports] * bool(files) + [maker] * (None in sources))
 
 
 def stored_runs(name: str, store: Store, wanted: Mapping[str, str]) -> tuple[list[Run], list[bytes], list[str]]:
@@ -142,12 +149,13 @@ def drop_oldest(store: Store, most: int) -> dict[str, int]:
 
 
 def outdated(store: Store) -> list[str]:
-    """The ids of stored runs that no run of today has: an older version of their experiment made them."""
+    """The ids of stored runs that no run of today has: an older version of their experiment made them here."""
+    imported = {id for (id,) in store.select("SELECT id FROM runs WHERE device=?", IMPORTED)}
     return [
         id
         for name in store.counts()
         for id, run in _known(name, store)
-        if run is None or run.version != experiment(name).version
+        if id not in imported and (run is None or run.version != experiment(name).version)
     ]
 
 

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x47524C41  # "GRLA", in the header of our files
 DEFAULT_PATH = ".gradient_lab/results.sqlite"
+IMPORTED = "imported"  # the device of a run that was computed elsewhere; its versions are then the file it came from
 MADE_BY = ("torch", "numpy", "scikit-learn")  # what a run's numbers depend on
 HEADER_BYTES = 100  # of any SQLite file
 CHUNK = 500  # ids per query; SQLite takes 999 variables everywhere
@@ -268,6 +269,11 @@ class Store:
         """When the latest of these runs came into the store, whoever made it; 0 for none."""
         return max((created for (created,) in self._matching(ids, "created", by_anyone=True)), default=0.0)
 
+    def sources(self, ids: Sequence[str]) -> list[str | None]:
+        """For each of these runs that is there, the file it was imported from; None for what was computed."""
+        rows = self._matching(ids, "device, versions", by_anyone=True)
+        return [versions if device == IMPORTED else None for device, versions in rows]
+
     def _matching(self, ids: Sequence[str], columns: str, by_anyone: bool) -> list[Any]:
         rows, ordered = [], sorted(ids)  # in the table's order, so that each page is read once
         with self._speaking():
@@ -325,9 +331,11 @@ class Store:
             return [id for id, whole, frame in rows if checksum(id, frame) != whole]
 
     def stale(self) -> list[str]:
-        """The ids of rows that other versions made; they would be computed again."""
+        """The ids of rows that other versions made here; they would be computed again."""
         with self._speaking():
-            rows = self._connection.execute("SELECT id FROM runs WHERE versions<>?", (self.versions,))
+            rows = self._connection.execute(
+                "SELECT id FROM runs WHERE versions<>? AND device<>?", (self.versions, IMPORTED)
+            )
             return [id for (id,) in rows]
 
     def older_than(self, days: float) -> list[str]:

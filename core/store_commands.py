@@ -1,4 +1,4 @@
-"""The command line's words on the store: list, export, verify, prune."""
+"""The command line's words on the store: list, export, import, verify, prune."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 
 def add(commands: Any) -> None:
     """Adds ``store`` and its actions to the commands."""
-    store = commands.add_parser("store", help="finished runs: list, export, verify, prune")
-    actions = store.add_subparsers(dest="action", required=True, metavar="list|export|verify|prune")
+    store = commands.add_parser("store", help="finished runs: list, export, import, verify, prune")
+    actions = store.add_subparsers(dest="action", required=True, metavar="list|export|import|verify|prune")
     listing = actions.add_parser("list", help="sweeps that were asked for, and what is there")
     listing.set_defaults(act=_list)
     export = actions.add_parser("export", help="stored runs of an experiment as one frame")
@@ -27,6 +27,9 @@ def add(commands: Any) -> None:
     export.add_argument("settings", nargs="*", metavar="name=value,...", help="only runs with these settings and seeds")
     add_output(export)
     export.set_defaults(act=_export)
+    bring = actions.add_parser("import", help="runs that were exported elsewhere, from a CSV or Parquet file")
+    bring.add_argument("file")
+    bring.set_defaults(act=_import)
     verify = actions.add_parser("verify", help="check every row's checksum; exit code 1 if rows are damaged")
     verify.set_defaults(act=_verify)
     prune = actions.add_parser("prune", help="delete rows that are damaged or were made by other versions")
@@ -36,7 +39,7 @@ def add(commands: Any) -> None:
     )
     prune.add_argument("--all", action="store_true", help="everything")
     prune.set_defaults(act=_prune)
-    for command in (listing, export, verify, prune):
+    for command in (listing, export, bring, verify, prune):
         add_place(command)
 
 
@@ -96,6 +99,10 @@ def _export(arguments: argparse.Namespace) -> None:
     if not runs:
         raise ValueError(f"{store.path} holds no such runs of {kind.name}; see python -m core store list")
     files.deliver(kind.table(runs, frames, ids), target)
+
+
+def _import(arguments: argparse.Namespace) -> None:
+    print(core.import_file(arguments.file, arguments.store).sentence)
 
 
 def _verify(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Everything in the store: list, name, star, open, compare, export, delete."""
+"""Everything in the store: list, name, star, open, compare, export, import, delete with undo."""
 
 import streamlit as st
 
@@ -14,6 +14,7 @@ sweeps = store.sweeps()
 if not sweeps:
     st.info("The store is empty. Run a sweep on the page Vanishing gradients; it appears here by itself.")
     st.page_link("pages/2_Vanishing_gradients.py", label="Vanishing gradients", icon=":material/arrow_forward:")
+    stored_actions.bring_in(store)
     st.stop()
 
 counts = store.counts().values()
@@ -36,5 +37,6 @@ if not chosen:
 else:
     stored_actions.actions(chosen, store)
     compare_panel.compare_panel(chosen, rows, store)
+stored_actions.bring_in(store)
 if waiting:  # outcomes come in portions, so that the table stands at once
     st.rerun()

@@ -28,6 +28,8 @@ LEVELS = (
     ("experiments", "labels", "deletions"),
     ("experiments.training", "experiments.neutral"),
     tuple(f"experiments.{name}" for name in NAMES),
+    ("exported_tables",),
+    ("imports",),
     ("recorder", "logs", "results", "uploads"),
     ("jobs", "reports", "traces", "comparisons"),
     ("front",),

@@ -10,6 +10,8 @@ import core
 from pages.widgets import page
 from pages.widgets.stored_sweeps import StoredRow
 
+IMPORT_MEGABYTES = 100
+
 
 def actions(chosen: Sequence[StoredRow], store: core.Store) -> None:
     """A row of buttons, and the label of a single sweep."""
@@ -60,6 +62,41 @@ def undo(store: core.Store) -> None:
     words, button = st.columns([4, 1], vertical_alignment="center")
     words.caption(f"Deleted last: {sweeps} with {runs}. They can be brought back as they were until the next deletion.")
     button.button("Undo", icon=":material/undo:", on_click=core.bring_back, args=(store,), key="undo", width="stretch")
+
+
+def bring_in(store: core.Store) -> None:
+    """A file that was exported elsewhere, and the button that takes its runs into the store."""
+    with st.expander("Import a CSV or Parquet file", icon=":material/upload_file:"):
+        given = st.file_uploader(
+            "A file that was exported here or elsewhere",
+            type=["csv", "parquet"],
+            key=f"import {st.session_state.get('imports', 0)}",
+            max_upload_size=IMPORT_MEGABYTES,
+            help="Everything, as “CSV” or “Parquet” write it, not one row a run. Columns, settings and run ids are checked.",
+        )
+        st.caption(
+            "Imported runs are marked as such: listed, opened, compared, exported and deleted, but Run computes its own."
+        )
+        if given is not None:
+            st.button(
+                "Import", type="primary", on_click=_import, args=(given.name, given.getvalue(), store), key="import"
+            )
+        fault, done = (st.session_state.pop(name, "") for name in ("import fault", "import done"))
+        if fault:
+            st.error(core.plain(fault))
+        if done:
+            st.success(core.plain(done))
+
+
+def _import(name: str, data: bytes, store: core.Store) -> None:
+    state = st.session_state
+    try:
+        done = core.import_bytes(name, data, store)
+    except ValueError as error:
+        state["import fault"] = str(error)
+        return
+    state["import done"] = f"{done.sentence}."
+    state["imports"] = state.get("imports", 0) + 1  # the field is empty again
 
 
 def _table(chosen: Sequence[StoredRow], store: core.Store) -> object:

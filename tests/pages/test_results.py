@@ -94,6 +94,26 @@ def test_ticked_sweeps_of_one_experiment_are_compared_and_the_baseline_stays_pin
     assert not app.exception
 
 
+def test_a_file_exported_elsewhere_is_imported_and_a_false_one_gets_a_sentence(store, ticked):
+    kind = core.experiment("vanishing")
+    kept = core.kept(store.sweeps()[0], store)
+    table = kind.table(*core.finished(kept.sweep, store))
+    core.delete_sweeps({sweep.key for sweep in store.sweeps()}, store)
+    app = opened(RESULTS)
+    false = core.csv_bytes(table).replace(b"tanh", b"relu")
+    app.file_uploader[0].upload("false.csv", false, "text/csv").run()
+    app.button(key="import").click().run()
+    assert "is not the id of its settings and seed" in app.error[0].value.replace("\\", "")
+    assert store.counts() == {}
+    app.file_uploader[0].upload("true.parquet", core.parquet_bytes(table), "application/octet-stream").run()
+    app.button(key="import").click().run()
+    assert "2 runs of vanishing imported" in app.success[0].value.replace("\\", "")
+    shown = app.dataframe[0].value
+    assert shown["made by"].tolist() == ["made by an import of true.parquet; Run computes it again"]
+    assert shown["outcome"].iloc[0].startswith("decay factor")
+    assert not app.exception
+
+
 def test_a_deletion_can_be_undone_on_the_page_even_of_the_last_sweep(store, ticked):
     before = store.select("SELECT * FROM runs ORDER BY id")
     ticked[:] = [0, 1, 2]
