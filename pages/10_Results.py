@@ -38,5 +38,5 @@ else:
     stored_actions.actions(chosen, store)
     compare_panel.compare_panel(chosen, rows, store)
 stored_actions.bring_in(store)
-if waiting:  # outcomes come in portions, so that the table stands at once
-    st.rerun()
+if waiting:
+    stored_sweeps.outcomes_to_come(store)

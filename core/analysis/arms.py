@@ -47,13 +47,17 @@ def arms(runs: pd.DataFrame, sweeps: Mapping[str, Sequence[str]], settings: Sequ
             "compare smaller sweeps"
         )
     sizes, points = Counter(sweep for sweep, _, _ in parts), Counter(point for _, point, _ in parts)
-    found = []
+    found: list[Arm] = []
     for sweep, point, part in parts:
         label = str(table["label"][point])
         if sizes[sweep] == 1 and (points[point] > 1 or not sweep.startswith("sweep ")):
             label = sweep
         elif points[point] > 1 or not sweep.startswith("sweep "):
             label = f"{sweep} · {label}"
+        taken = [arm.label for arm in found]
+        again = 2
+        while label in taken:
+            label, again = f"{label.removesuffix(f' ({again - 1})')} ({again})", again + 1
         found.append(Arm(label, sweep, part))
     return found
 
@@ -210,7 +214,7 @@ def difference_sentence(table: pd.DataFrame, measure: str, baseline: str) -> str
         return f"No sure difference from {baseline} in {label}{lost}"
     row = max(clear, key=lambda row: abs(row.mean))
     size = f"{three_digits(abs(row.mean))} ({_span(row)})"
-    how = f"{row.pairs} pairs of the same seed" if row.pairs else "seeds drawn apart"
+    how = f"{row.pairs} pairs of the same seed" if row.pairs else "by Welch's t"
     rest = f"; {len(clear)} of {len(rows)} differ for sure" if len(rows) > 1 else ""
     return f"{row.arm}: {label} is {'higher' if row.mean > 0 else 'lower'} than {baseline}'s by {size}, {how}{rest}"
 

@@ -69,7 +69,7 @@ def _sides(together: Sequence[StoredRow], store: core.Store) -> core.SideBySide:
     return _read(sweeps, store, tuple(labels), str(store.path), marks)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading the runs …")
+@st.cache_resource(max_entries=2, show_spinner="Reading the runs …")
 def _read(
     _sweeps: dict[str, core.Kept], _store: core.Store, labels: tuple[str, ...], path: str, marks: tuple
 ) -> core.SideBySide:

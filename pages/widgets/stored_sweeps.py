@@ -16,7 +16,8 @@ from pages.widgets import page
 
 LATEST, BEST, STARRED, BY_NAME = "latest first", "best outcome first", "starred first", "by name"
 ORDERS = (LATEST, BEST, STARRED, BY_NAME)
-PORTION_SECONDS = 1.0  # of outcomes worked out before the table is drawn
+POLL_SECONDS = 0.3
+PORTION_SECONDS = 0.5  # of outcomes worked out before the table is drawn
 KEPT_OUTCOMES = 5_000
 TABLE_ROWS = 8  # seen at once; the rest scrolls
 
@@ -49,6 +50,13 @@ def rows(store: core.Store) -> tuple[list[StoredRow], bool]:
     while len(known) > KEPT_OUTCOMES:
         known.pop(next(iter(known)))
     return found, any(row.outcome is None for row in found)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def outcomes_to_come(store: core.Store) -> None:
+    """Works outcomes out in portions, so that the table stands at once; draws the page again once all are there."""
+    if not rows(store)[1]:
+        st.rerun()
 
 
 @st.cache_resource(show_spinner=False)

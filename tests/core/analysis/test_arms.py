@@ -110,6 +110,15 @@ def test_two_sweeps_show_what_differs_and_their_courses(tmp_path):
     assert "(learning rate 0.1)" in outcomes[2].words or "(learning rate 0.01)" in outcomes[2].words
 
 
+def test_labels_are_told_apart_even_where_names_are_those_of_settings():
+    runs = pd.concat([ends([1.0], [0]), ends([2.0], [1]), ends([3.0], [2]).assign(depth=6)], ignore_index=True)
+    found = beside.arms(runs, {"depth 6": ["0"], "(2)": ["1"], "sweep 3": ["2"]}, ["depth"])
+    assert [arm.label for arm in found] == ["depth 6", "(2)", "depth 6 (2)"]
+    many = pd.concat([ends([1.0], [n]).assign(depth=n) for n in range(30)], ignore_index=True)
+    with pytest.raises(ValueError, match="hold 30 combinations of settings, and at most 24"):
+        beside.arms(many, {"a": [str(n) for n in range(30)]}, ["depth"])
+
+
 def test_an_outcome_is_that_of_the_setting_that_ends_best():
     runs = pd.concat([ends([0.5, 0.5], range(2)), ends([1.9, 1.9], range(2)).assign(depth=6)], ignore_index=True)
     assert outcome(runs, ["depth"], "final_val_loss", "lowest") == (0.5, "final validation loss 0.5 (depth 5)")
