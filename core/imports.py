@@ -42,7 +42,10 @@ class Imported(NamedTuple):
     def sentence(self) -> str:
         """The same in words."""
         stay = f"; {self.already:,} were in the store already and stay as they are" if self.already else ""
-        return f"{self.runs:,} runs of {self.experiment} imported, in {self.sweeps:,} sweeps{stay}"
+        runs, sweeps = (
+            f"{n:,} {noun}{'' if n == 1 else 's'}" for n, noun in ((self.runs, "run"), (self.sweeps, "sweep"))
+        )
+        return f"{runs} of {self.experiment} imported, in {sweeps}{stay}"
 
 
 def import_file(path: str, store_path: str | None) -> Imported:

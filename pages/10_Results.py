@@ -9,7 +9,8 @@ page.begin("Results")
 store = page.store()
 
 page.heading("Results", "What has been computed so far?")
-stored_actions.undo(store)
+with st.container():  # of its own, so that what stands below keeps its place
+    stored_actions.undo(store)
 sweeps = store.sweeps()
 if not sweeps:
     st.info("The store is empty. Run a sweep on the page Vanishing gradients; it appears here by itself.")
@@ -32,11 +33,12 @@ if not fitting:
     st.caption(f"No sweep holds {core.plain(repr(wanted))}. Clear the filter to see all {len(rows):,}.")
     st.stop()
 chosen = stored_sweeps.table(fitting)
-if not chosen:
-    st.caption("Tick sweeps at the left of the table to open, name, star, compare, export or delete them.")
-else:
-    stored_actions.actions(chosen, store)
-    compare_panel.compare_panel(chosen, rows, store)
+with st.container():
+    if chosen:
+        stored_actions.actions(chosen, store)
+        compare_panel.compare_panel(chosen, rows, store)
+    else:
+        st.caption("Tick sweeps at the left of the table to open, name, star, compare, export or delete them.")
 stored_actions.bring_in(store)
 if waiting:
     stored_sweeps.outcomes_to_come(store)

@@ -206,7 +206,7 @@ def test_the_command_line_imports_a_file_and_says_what_came_in(tmp_path, small, 
     assert main(["store", "import", str(tmp_path / "bad.csv")]) == 2
     assert not (tmp_path / "new").exists()
     assert main(["store", "import", str(tmp_path / "good.csv")]) == 0
-    assert capsys.readouterr().out == "4 runs of vanishing imported, in 1 sweeps\n"
+    assert capsys.readouterr().out == "4 runs of vanishing imported, in 1 sweep\n"
     assert main(["store", "prune"]) == 0
     assert main(["store", "list"]) == 0
     assert (
