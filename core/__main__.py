@@ -14,22 +14,20 @@ if __name__ == "__main__" and sys.argv[1:2] == ["watch"]:  # first: nothing of o
     sys.exit(loaded.watch(sys.argv[2:]))
 
 import argparse
-import io
 import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import core
+from core import store_commands
 from core.registry import unknown, value_text
+from core.sweeps import assignments
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from core.jobs.job import Job
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -58,7 +56,7 @@ def _parser() -> Parser:
     run.add_argument(
         "settings", nargs="*", metavar="name=value,...", help="seeds=20, depth=2:50:4, activation=tanh,relu"
     )
-    _output(run)
+    store_commands.add_output(run)
     run.add_argument("--workers", type=int, help="worker processes (default: one per core)")
     run.add_argument(
         "--executor", default="local", metavar="local|inline|dask://HOST:PORT", help="where to compute (default: local)"
@@ -88,32 +86,9 @@ def _parser() -> Parser:
     diagnose.add_argument("--run", metavar="N|all", help="which run of a log that holds several (default: the last)")
     diagnose.add_argument("--findings", metavar="FILE.json", help="write the findings as JSON as well")
     diagnose.set_defaults(act=_diagnose)
-    store = commands.add_parser("store", help="finished runs: list, export, verify, prune")
-    actions = store.add_subparsers(dest="action", required=True, metavar="list|export|verify|prune")
-    listing = actions.add_parser("list", help="sweeps that were asked for, and what is there")
-    listing.set_defaults(act=_store_list)
-    export = actions.add_parser("export", help="stored runs of an experiment as one frame")
-    export.add_argument("experiment")
-    export.add_argument("settings", nargs="*", metavar="name=value,...", help="only runs with these settings and seeds")
-    _output(export)
-    export.set_defaults(act=_store_export)
-    verify = actions.add_parser("verify", help="check every row's checksum; exit code 1 if rows are damaged")
-    verify.set_defaults(act=_store_verify)
-    prune = actions.add_parser("prune", help="delete rows that are damaged or were made by other versions")
-    prune.add_argument("--older-than", type=float, metavar="DAYS", help="also rows made more than so many days ago")
-    prune.add_argument("--all", action="store_true", help="everything")
-    prune.set_defaults(act=_store_prune)
-    for command in (run, listing, export, verify, prune):
-        command.add_argument(
-            "--store", metavar="PATH", help="the store (default: $GRADIENT_LAB_STORE or .gradient_lab)"
-        )
+    store_commands.add(commands)
+    store_commands.add_place(run)
     return parser
-
-
-def _output(parser: Parser) -> None:
-    parser.add_argument(
-        "--out", default="-", metavar="FILE", help=".csv or .parquet; - or none: CSV on standard output"
-    )
 
 
 def _list(arguments: argparse.Namespace) -> None:
@@ -161,19 +136,6 @@ def _show(arguments: argparse.Namespace) -> None:
         print(f"  {preset.name}\n    {preset.note}\n    python -m core run {kind.name} {command}")
 
 
-def _assignments(words: Sequence[str]) -> dict[str, str]:
-    """``name=value`` arguments by name; ValueError for anything else and for a name given twice."""
-    values: dict[str, str] = {}
-    for item in words:
-        name, equals, value = item.partition("=")
-        if not equals:
-            raise ValueError(f"settings are written name=value, but got {item!r}")
-        if name in values:
-            raise ValueError(f"{name}: is given twice")
-        values[name] = value
-    return values
-
-
 def _run(arguments: argparse.Namespace) -> None:
     from core import files, tables
     from core.jobs.estimates import too_large
@@ -182,7 +144,7 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.summary not in (None, "settings", "runs"):
         raise ValueError(unknown("choice of --summary", arguments.summary, ["runs"]))
     kind = core.experiment(arguments.experiment)
-    sweep = kind.sweep(_assignments(arguments.settings))
+    sweep = kind.sweep(assignments(arguments.settings))
     pool(arguments.executor, arguments.workers)
     refusal = None if arguments.yes else too_large(sweep, arguments.workers)
     if refusal:
@@ -210,7 +172,7 @@ def _run(arguments: argparse.Namespace) -> None:
             print(core.readable(summary, kind.settings.names()))
             return
         table = tables.from_frame(summary)
-    _deliver(table, target)
+    files.deliver(table, target)
 
 
 def _say_tables(sweep: core.Sweep) -> None:
@@ -269,31 +231,12 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _deliver(table: pa.Table, target: Path | None) -> None:
+def _code(arguments: argparse.Namespace) -> None:
     from core import files
 
-    if target is None:
-        with _whole_output() as sink:
-            files.write_csv(table, sink)
-    else:
-        files.save(table, target)
-
-
-@contextmanager
-def _whole_output() -> Iterator[IO[bytes]]:
-    """Standard output, which takes all that is written: unbuffered (PYTHONUNBUFFERED) it may stop in the middle."""
-    plain: Any = sys.stdout.buffer
-    sink = io.BufferedWriter(plain) if isinstance(plain, io.RawIOBase) else plain
-    yield sink
-    sink.flush()
-    if sink is not plain:
-        sink.detach()
-
-
-def _code(arguments: argparse.Namespace) -> None:
     kind = core.experiment(arguments.experiment)
-    script = kind.code(kind.one_run(_assignments(arguments.settings)))
-    with _whole_output() as sink:
+    script = kind.code(kind.one_run(assignments(arguments.settings)))
+    with files.whole_output() as sink:
         sink.write(script.encode())  # UTF-8 wherever it goes, as Python reads it
 
 
@@ -320,72 +263,6 @@ def _diagnose(arguments: argparse.Namespace) -> None:
     if arguments.findings is not None:
         text = json.dumps([finding.as_dict() for finding in findings], indent=2, ensure_ascii=False)
         files.write(text.encode(), Path(arguments.findings))
-
-
-def _existing_store(path: str | None) -> core.Store:
-    """The store, which must be there already where its path was written; ValueError says that it is not."""
-    if path is not None and not Path(path).exists():
-        raise ValueError(f"--store: {path} does not exist; name a store that run has filled")
-    return core.Store(path)
-
-
-def _store_list(arguments: argparse.Namespace) -> None:
-    from core import results
-
-    store = _existing_store(arguments.store)
-    for name, (runs, size) in store.counts().items():
-        print(f"{name}: {runs:,} runs, {size / 1e6:,.1f} MB")
-    for sweep in store.sweeps():
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(sweep.created))
-        try:
-            there = results.kept(sweep, store)
-        except ValueError as error:
-            print(f"{when}  {sweep.experiment}: its settings can't be read any more ({str(error).splitlines()[0]})")
-            continue
-        note = f" ({there.made_by})" if there.made_by else ""
-        print(f"{when}  {there.finished:,} of {sweep.runs:,} runs{note}  {there.sweep.text()}")
-    for recording in core.recordings_beside(str(store.path)):
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(recording.changed))
-        print(f"{when}  recording {recording.name!r}, {recording.size / 1e6:,.1f} MB; see python -m core diagnose")
-    if not store.counts():
-        print(f"{store.path} holds no runs yet; fill it with python -m core run vanishing")
-
-
-def _store_export(arguments: argparse.Namespace) -> None:
-    from core import files, results
-
-    kind = core.experiment(arguments.experiment)
-    target = None if arguments.out == "-" else files.check_output(arguments.out)
-    store = _existing_store(arguments.store)
-    runs, frames, ids = results.stored_runs(kind.name, store, _assignments(arguments.settings))
-    if not runs:
-        raise ValueError(f"{store.path} holds no such runs of {kind.name}; see python -m core store list")
-    _deliver(kind.table(runs, frames, ids), target)
-
-
-def _store_verify(arguments: argparse.Namespace) -> int:
-    store = _existing_store(arguments.store)
-    damaged, total = store.damaged(), sum(runs for runs, _ in store.counts().values())
-    print(f"{total:,} rows checked, {len(damaged):,} damaged" + (": they will be computed again" if damaged else ""))
-    for id in damaged:
-        print(id)
-    return FAILED if damaged else DONE
-
-
-def _store_prune(arguments: argparse.Namespace) -> None:
-    from core import results
-
-    if arguments.older_than is not None and not arguments.older_than >= 0:
-        raise ValueError(f"--older-than: must be 0 or more days, but got {arguments.older_than}")
-    store = _existing_store(arguments.store)
-    doomed = {*store.damaged(), *store.stale(), *results.outdated(store)}
-    if arguments.older_than is not None or arguments.all:
-        doomed |= set(store.older_than(0.0 if arguments.all else arguments.older_than))
-    store.delete(sorted(doomed))
-    if arguments.all:
-        store.forget([sweep.key for sweep in store.sweeps()])
-    store.shrink()
-    print(f"{len(doomed):,} rows deleted from {store.path}")
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:

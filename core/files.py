@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -93,6 +94,26 @@ def save(table: pa.Table, target: Path) -> None:
     write = write_parquet if target.suffix.lower() == ".parquet" else write_csv
     with _whole(target) as file:
         write(table, file)
+
+
+def deliver(table: pa.Table, target: Path | None) -> None:
+    """Writes the table into the file, or as CSV on standard output where there is none."""
+    if target is None:
+        with whole_output() as sink:
+            write_csv(table, sink)
+    else:
+        save(table, target)
+
+
+@contextmanager
+def whole_output() -> Iterator[IO[bytes]]:
+    """Standard output, which takes all that is written: unbuffered (PYTHONUNBUFFERED) it may stop in the middle."""
+    plain: Any = sys.stdout.buffer
+    sink = io.BufferedWriter(plain) if isinstance(plain, io.RawIOBase) else plain
+    yield sink
+    sink.flush()
+    if sink is not plain:
+        sink.detach()
 
 
 def write(data: bytes, target: Path) -> None:

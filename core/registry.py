@@ -95,7 +95,7 @@ class Limits:
     def _number(self, raw: Any, kind: type | None = None) -> float | int:
         if isinstance(raw, bool) or not (isinstance(raw, str) or hasattr(raw, "__float__")):
             raise ValueError
-        if isinstance(given, str) and ("_" in given or not given.isascii()):  # Python would take 1_000 and １２
+        if isinstance(raw, str) and ("_" in raw or not raw.isascii()):  # Python would take 1_000 and １２
             raise ValueError
         if (kind or self.kind) is float:
             number: float | int = float(raw) + 0.0  # -0.0 is written 0.0

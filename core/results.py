@@ -7,14 +7,20 @@ deleted whoever made it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+
+from core.deletions import set_aside
 from core.experiments import NAMES as EXPERIMENTS
 from core.experiments import experiment
+from core.labels import sweep_labels
 from core.settings import Run
-from core.store import Store, StoredSweep
+from core.store import IMPORTED, Store, StoredSweep
 from core.sweeps import Sweep
 
 
@@ -53,8 +59,15 @@ def kept_sweep(sweep: Sweep, store: Store) -> Kept:
         there = store.count(earlier.ids, by_anyone=True)
         if there:
             maker = "other packages or another machine" if version == sweep.version else f"version {version}"
-            return Kept(earlier, there, f"made by {maker}; Run computes it again")
+            return Kept(earlier, there, f"made by {_makers(store.sources(earlier.ids), maker)}; Run computes it again")
     return Kept(sweep, 0, "")
+
+
+def _makers(sources: Sequence[str | None], maker: str) -> str:
+    """Who made runs of these sources: ``an import of results.csv``, ``maker`` those that were computed, or both."""
+    files = sorted({source for source in sources if source is not None})
+    imports = f"an import of {', '.join(files[:2])}{' and others' if len(files) > 2 else ''}"
+    return " and ".join([imports] * bool(files) + [maker] * (None in sources))
 
 
 def stored_runs(name: str, store: Store, wanted: Mapping[str, str]) -> tuple[list[Run], list[bytes], list[str]]:
@@ -78,7 +91,10 @@ def stored_runs(name: str, store: Store, wanted: Mapping[str, str]) -> tuple[lis
 
 
 def delete_sweeps(keys: set[str], store: Store) -> int:
-    """Deletes the runs of these sweeps, whoever made them, those excepted that other sweeps share; how many went."""
+    """Deletes the runs of these sweeps, whoever made them, those excepted that other sweeps share; how many went.
+
+    Until the next deletion ``bring_back`` undoes it.
+    """
     doomed: set[str] = set()
     shared: set[str] = set()
     for stored in store.sweeps():
@@ -86,25 +102,60 @@ def delete_sweeps(keys: set[str], store: Store) -> int:
             sweep = experiment(stored.experiment).stored_sweep(stored.link)
         except ValueError:  # its settings can't be read any more: its runs stay for prune
             continue
-        ids = {id for version in range(sweep.version, 0, -1) for id in replace(sweep, version=version).ids}
+        ids = all_ids(sweep)
         if stored.key in keys:
             doomed |= ids
         else:
             shared |= ids
     there = sorted(doomed - shared)
     count = store.count(there, by_anyone=True)
-    store.delete(there)
-    store.forget(sorted(keys))
+    set_aside(there, sorted(keys), store)
     return count
 
 
+def all_ids(sweep: Sweep) -> set[str]:
+    """The ids of a sweep's runs, of every version so far."""
+    return {id for version in range(sweep.version, 0, -1) for id in replace(sweep, version=version).ids}
+
+
+def starred_ids(store: Store) -> set[str]:
+    """The ids of all runs of starred sweeps, of every version; a sweep that can't be read any more has none."""
+    stars = {key for key, label in sweep_labels(store).items() if label.starred}
+    ids: set[str] = set()
+    for stored in store.sweeps():
+        if stored.key in stars:
+            with suppress(ValueError):
+                ids |= all_ids(experiment(stored.experiment).stored_sweep(stored.link))
+    return ids
+
+
+def drop_oldest(store: Store, most: int) -> dict[str, int]:
+    """Deletes the oldest runs until the store's file has at most so many bytes; how many went, by experiment.
+
+    Runs of starred sweeps stay, even if they alone take more.
+    """
+    starred, dropped = starred_ids(store), Counter[str]()
+    while True:
+        store.shrink()
+        ages, size = store.ages(), store.size()
+        loose = [row for row in ages if row[0] not in starred]
+        if size <= most or not loose:
+            return dict(sorted(dropped.items()))
+        share = size / sum(row[2] for row in ages)  # bytes of the file for a byte of a row
+        reach = np.cumsum([row[2] for row in loose]) * share
+        doomed = loose[: int(np.searchsorted(reach, size - most)) + 1]
+        store.delete([id for id, _, _ in doomed])
+        dropped.update(name for _, name, _ in doomed)
+
+
 def outdated(store: Store) -> list[str]:
-    """The ids of stored runs that no run of today has: an older version of their experiment made them."""
+    """The ids of stored runs that no run of today has: an older version of their experiment made them here."""
+    imported = {id for (id,) in store.select("SELECT id FROM runs WHERE device=?", IMPORTED)}
     return [
         id
         for name in store.counts()
         for id, run in _known(name, store)
-        if run is None or run.version != experiment(name).version
+        if id not in imported and (run is None or run.version != experiment(name).version)
     ]
 
 

@@ -24,6 +24,7 @@ from core.parts.kept_tables import default_path
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x47524C41  # "GRLA", in the header of our files
+IMPORTED = "imported"  # the device of a run that was computed elsewhere; its versions are then the file it came from
 MADE_BY = ("torch", "numpy", "scikit-learn")  # what a run's numbers depend on
 HEADER_BYTES = 100  # of any SQLite file
 CHUNK = 500  # ids per query; SQLite takes 999 variables everywhere
@@ -112,13 +113,15 @@ class Store:
             self._open()
 
     def _open(self) -> None:
+        if self.path.exists() and not self.path.is_file():
+            raise StoreError(f"{self.path} is no file; choose another with --store")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.is_file() and 0 < self.path.stat().st_size < HEADER_BYTES:  # SQLite takes one byte for none
             raise StoreError(
                 f"{self.path} is damaged or no store of Gradient Lab; it was left as it is: choose another with --store"
             )
-        self._connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-        tables = self._retry(lambda: self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+        self._connection = self._connected(str(self.path))
+        tables = self._retry(self._tables)
         if tables == 0:
             self._retry(self._create)
         application = self._value("PRAGMA application_id")
@@ -133,6 +136,23 @@ class Store:
             "PRAGMA wal_autocheckpoint=10000"
         )  # pages: a sweep's frames are copied once, not often
         self._connection.execute("PRAGMA synchronous=NORMAL")  # in WAL mode a power cut costs the last runs at most
+
+    @staticmethod
+    def _connected(place: str, uri: bool = False) -> sqlite3.Connection:
+        return sqlite3.connect(place, uri=uri, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+
+    def _tables(self) -> int:
+        """How many tables there are; a file that may only be read, with nothing left in its log, is opened as such."""
+        try:
+            return int(self._value("SELECT count(*) FROM sqlite_master"))
+        except sqlite3.OperationalError as error:
+            log = Path(f"{self.path}-wal")
+            unwritable = error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN"))
+            if not unwritable or not self.path.is_file() or (log.exists() and log.stat().st_size):
+                raise
+            self._connection.close()
+            self._connection = self._connected(f"{self.path.absolute().as_uri()}?immutable=1", uri=True)
+            return int(self._value("SELECT count(*) FROM sqlite_master"))
 
     def _create(self) -> None:
         """Makes the tables, once, whoever comes first."""
@@ -202,16 +222,26 @@ class Store:
         self._connection.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of what is done with the connection, or none of it."""
         with self._speaking():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield
+                yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def select(self, query: str, *values: object) -> list[Any]:
+        """The rows of a query."""
+        with self._speaking():
+            return self._connection.execute(query, values).fetchall()
+
+    def has_table(self, name: str) -> bool:
+        """Whether a table is there; some are made when they are first needed."""
+        return bool(self.select("SELECT 1 FROM sqlite_master WHERE type='table' AND name=?", name))
 
     def put(self, rows: Sequence[Row]) -> None:
         """Keeps finished runs, all or none; a row that was there is replaced."""
@@ -219,7 +249,7 @@ class Store:
             (*row[:4], self.device, self.versions, row.seconds, time.time(), checksum(row.id, row.frame), row.frame)
             for row in sorted(rows)  # in the table's order: a fifth faster
         ]
-        with self._transaction():
+        with self.transaction():
             self._connection.executemany("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?,?)", values)
 
     def find(self, ids: Sequence[str], by_anyone: bool = False) -> Found:
@@ -237,6 +267,15 @@ class Store:
         """How many of these runs are there, made by today's device and versions, or ``by_anyone``; frames are not read."""
         return sum(1 for _ in self._matching(ids, "id", by_anyone))
 
+    def latest(self, ids: Sequence[str]) -> float:
+        """When the latest of these runs came into the store, whoever made it; 0 for none."""
+        return max((created for (created,) in self._matching(ids, "created", by_anyone=True)), default=0.0)
+
+    def sources(self, ids: Sequence[str]) -> list[str | None]:
+        """For each of these runs that is there, the file it was imported from; None for what was computed."""
+        rows = self._matching(ids, "device, versions", by_anyone=True)
+        return [versions if device == IMPORTED else None for device, versions in rows]
+
     def _matching(self, ids: Sequence[str], columns: str, by_anyone: bool) -> list[Any]:
         rows, ordered = [], sorted(ids)  # in the table's order, so that each page is read once
         with self._speaking():
@@ -251,7 +290,7 @@ class Store:
     def remember(self, key: str, experiment: str, link: dict[str, str], runs: int) -> None:
         """Notes that a sweep was asked for; an earlier version's note on the same settings gives way to it."""
         text = json.dumps(link, sort_keys=True)
-        with self._transaction():
+        with self.transaction():
             self._connection.execute("DELETE FROM sweeps WHERE experiment=? AND link=?", (experiment, text))
             self._connection.execute(
                 "INSERT OR REPLACE INTO sweeps VALUES (?,?,?,?,?)", (key, experiment, text, runs, time.time())
@@ -294,9 +333,11 @@ class Store:
             return [id for id, whole, frame in rows if checksum(id, frame) != whole]
 
     def stale(self) -> list[str]:
-        """The ids of rows that other versions made; they would be computed again."""
+        """The ids of rows that other versions made here; they would be computed again."""
         with self._speaking():
-            rows = self._connection.execute("SELECT id FROM runs WHERE versions<>?", (self.versions,))
+            rows = self._connection.execute(
+                "SELECT id FROM runs WHERE versions<>? AND device<>?", (self.versions, IMPORTED)
+            )
             return [id for (id,) in rows]
 
     def older_than(self, days: float) -> list[str]:
@@ -305,14 +346,25 @@ class Store:
             rows = self._connection.execute("SELECT id FROM runs WHERE created<?", (time.time() - 86400.0 * days,))
             return [id for (id,) in rows]
 
+    def ages(self) -> list[tuple[str, str, int]]:
+        """(id, experiment, bytes of its texts and frame) of every run, the oldest first."""
+        return self.select(
+            "SELECT id, experiment, length(id) + length(settings) + length(frame) FROM runs ORDER BY created, id"
+        )
+
+    def size(self) -> int:
+        """Bytes of the file once its log is written into it."""
+        with self._speaking():
+            return int(self._value("PRAGMA page_count")) * int(self._value("PRAGMA page_size"))
+
     def delete(self, ids: Sequence[str]) -> None:
         """Deletes runs, all or none."""
-        with self._transaction():
+        with self.transaction():
             self._connection.executemany("DELETE FROM runs WHERE id=?", [(id,) for id in ids])
 
     def forget(self, keys: Sequence[str]) -> None:
         """Deletes sweeps from the list; their runs stay."""
-        with self._transaction():
+        with self.transaction():
             self._connection.executemany("DELETE FROM sweeps WHERE key=?", [(key,) for key in keys])
 
     def shrink(self) -> None:

@@ -221,6 +221,19 @@ def read_seed(value: object) -> int:
         raise ValueError(f"seed: must be one whole number, 0 to {MAXIMUM_SEED}, but got {value}") from None
 
 
+def assignments(written: Sequence[str]) -> dict[str, str]:
+    """``name=value`` arguments by name; ValueError for anything else and for a name given twice."""
+    given: dict[str, str] = {}
+    for item in written:
+        name, equals, value = item.partition("=")
+        if not equals:
+            raise ValueError(f"settings are written name=value, but got {item!r}")
+        if name in given:
+            raise ValueError(f"{name}: is given twice")
+        given[name] = value
+    return given
+
+
 def axis_text(values: Sequence[Any]) -> str:
     """The values of one setting as ``Sweep.read`` takes them."""
     if isinstance(values, range) and range_length(values) > 1:

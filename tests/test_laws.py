@@ -25,12 +25,15 @@ LEVELS = (
     ("theory", "scripts", "analysis", "diagnosis"),
     ("engine", "plotting"),
     ("tables", "files", "store"),
-    ("experiments",),
+    ("experiments", "labels", "deletions"),
     ("experiments.training", "experiments.neutral"),
     tuple(f"experiments.{name}" for name in NAMES),
+    ("exported_tables",),
+    ("imports",),
     ("recorder", "logs", "results", "uploads"),
-    ("jobs", "reports", "traces"),
+    ("jobs", "reports", "traces", "comparisons"),
     ("front",),
+    ("store_commands",),
     ("__main__", "pages"),
 )
 HEAVY = {"torch", "pandas", "altair", "scipy"}

@@ -32,3 +32,14 @@ def _setting_label(name: str, value: object) -> str:
 def varying_settings(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """The settings that take more than one value in the frame, the empty one counted."""
     return [name for name in names if frame[name].nunique(dropna=False) > 1]
+
+
+def telling_settings(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """The settings that tell a frame's points apart, those left out that follow from the ones before them."""
+    chosen: list[str] = []
+    groups = 1
+    for name in varying_settings(frame, names):
+        finer = frame.groupby([*chosen, name], dropna=False, sort=False).ngroups
+        if finer > groups:
+            chosen, groups = [*chosen, name], finer
+    return chosen or list(names)

@@ -121,13 +121,13 @@ def _with_interval(row: Any) -> str:
     return mean if math.isnan(row.ci_low) or low == high else f"{mean} ({low} to {high})"
 
 
-def share_interval(successes: int, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share, which is wide for 0 of few and 100 % of few, where a bootstrap has no width."""
+def share_interval(successes: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Wilson's interval of a share, which is wide for 0 of few and 100 % of few, where a bootstrap has no width."""
     if n == 0:
         return math.nan, math.nan
     from scipy.stats import binomtest
 
-    interval = binomtest(successes, n).proportion_ci(confidence_level=CONFIDENCE, method="wilson")
+    interval = binomtest(successes, n).proportion_ci(confidence_level=confidence, method="wilson")
     return float(interval.low), float(interval.high)
 
 

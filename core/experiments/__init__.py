@@ -73,6 +73,8 @@ class Experiment:
     measures       columns that were measured
     main_settings  settings that stand first in the form, the others folded below
     healthy        what a frame without a finding shows, as far as its rows hold it
+    outcome        the measure of a run that tells how a sweep came out
+    goal           of which the best setting has the ``lowest``, ``highest`` or ``nearest 1``; empty where none is best
     base           a folder whose rooms it uses where it has none of its own
     next           the experiment whose page leads on from here; empty for the last
     shows          settings with which its page shows the remedy of a finding at work, by the finding's code
@@ -103,6 +105,8 @@ class Experiment:
     presets: tuple[Preset, ...]
     main_settings: tuple[str, ...]
     healthy: str
+    outcome: str = ""
+    goal: str = ""
     base: str = ""
     next: str = ""
     shows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

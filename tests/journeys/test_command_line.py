@@ -263,12 +263,15 @@ BAD = {
     "diagnose an empty file": (["diagnose", "empty.csv"], "empty.csv: is empty"),
     "diagnose no parquet": (["diagnose", "fake.parquet"], "fake.parquet: can't be read as parquet"),
     "findings in no json": (["diagnose", "people.csv", "--findings", "a.txt"], "--findings: must end in .json"),
+    "import a foreign table": (["store", "import", "people.csv"], "people.csv: is no frame of ours: for "),
+    "import nothing": (["store", "import", "nowhere.csv"], "nowhere.csv: there is no such file"),
     "nothing to export": (["store", "export", "vanishing"], "holds no such runs of vanishing"),
-    "no store action": (["store"], "list|export|verify|prune"),
+    "no store action": (["store"], "list|export|import|verify|prune"),
     "no time steps": (["run", "through_time", "model=mlp"], "model: mlp has no time steps"),
     "no sequences": (["run", "through_time", "dataset=digits"], "dataset: rnn reads sequences"),
     "no gain": (["run", "through_time", "gain=0"], "gain: must be above 0, at most 100, but got 0"),
     "too few sequences": (["run", "through_time", "batch_size=1281"], "batch_size: adding has 1280 sequences"),
+    "no size": (["store", "prune", "--keep", "much"], "--keep: must be a size such as 500MB or 5GB, but got much"),
     "negative age": (["store", "prune", "--older-than", "-1"], "older-than"),
 }
 

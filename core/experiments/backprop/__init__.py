@@ -57,6 +57,8 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     main_settings=("dataset", "hidden", "activation", "init", "base_lr", "epochs"),
     healthy="no run diverges, and none ends a truth table with a wrong answer",
+    outcome="final_train_loss",
+    goal="lowest",
     next="vanishing",
     shows={"symmetric_units": {"init": "zeros,lesson", "seeds": "10"}},
 )

@@ -49,6 +49,7 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     main_settings=("mistake", "dataset", "optimizer", "base_lr", "epochs"),
     healthy="the loop has no wrong line",
+    outcome="accuracy_cost",
     base="core.experiments.training",
     shows={entry.finding: {"mistake": entry.name, "seeds": "10"} for entry in MISTAKES if entry.finding},
 )

@@ -39,6 +39,7 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     main_settings=("model", "dataset", "depth", "optimizer", "min_lr", "max_lr", "steps"),
     healthy="in most runs the loss falls, and turns before the highest rate",
+    outcome="suggested_lr_valley",
     base="core.experiments.training",
     next="schedulers",
     shows={

@@ -40,6 +40,8 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     main_settings=("remedy", "depth", "width", "dataset", "optimizer", "base_lr", "epochs"),
     healthy="no run diverges, and no network is stuck for want of gradients",
+    outcome="final_val_loss",
+    goal="lowest",
     base="core.experiments.training",
     next="schedulers",
 )

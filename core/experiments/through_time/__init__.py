@@ -60,6 +60,8 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     main_settings=("model", "gain", "init", "width", "dataset"),
     healthy="gradients neither vanish nor explode on their way back through time",
+    outcome="decay_factor",
+    goal="nearest 1",
     accepts_csv=False,  # it reads sequences
     next="clipping",
 )

@@ -48,6 +48,8 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     main_settings=("depth", "width", "activation", "init", "norm", "residual"),
     healthy="gradients keep their size, units give derivatives",
+    outcome="decay_factor",
+    goal="nearest 1",
     next="remedies",
     shows={
         "vanishing_gradients": {
