@@ -52,6 +52,7 @@ _EXPORTS = {
     "core.parts": ("REGISTRIES",),
     "core.plotting.figure": ("Figure",),
     "core.recorder.live": ("watch",),
+    "core.reports": ("trace_report",),
     "core.recorder.recordings": ("Recording", "recordings_beside"),
     "core.registry": ("Limits", "split_values", "unknown"),
     "core.results": ("Kept", "delete_sweeps", "finished", "kept", "kept_sweep"),

@@ -1,6 +1,6 @@
 """A result as one HTML file: settings, findings, live charts, script, versions. It opens offline and asks for nothing.
 
-The page is ``report.html.jinja``, whose every value is escaped.
+The pages are ``report.html.jinja`` and ``trace.html.jinja`` on ``page.html.jinja``, whose every value is escaped.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def report(
     Links to the lab's own pages are left out, since they need the lab.
     """
     meanings = {name: column.meaning for name, column in COLUMNS.items()} | {"seeds": "seeds of the runs"}
-    return _template().render(
+    return _template("report").render(
+        title=kind.title,
+        verdict="No fault found.",
         kind=kind,
         sweep=sweep,
         headline=kind.headline(analysis),
@@ -84,10 +86,39 @@ def _story(dataset: str) -> Sequence[Sentence]:
         return ()
 
 
-@lru_cache(maxsize=1)
-def _template():  # type: ignore[no-untyped-def]  # a jinja2.Template
+def trace_report(
+    name: str,
+    says: str,
+    findings: Sequence[Finding],
+    verdict: str,
+    steps: Sequence[str],
+    figures: Mapping[str, Figure],
+    lab_version: str = "",
+) -> str:
+    """The report of a recording or a log as the text of an HTML file.
+
+    says     what was read of it
+    verdict  what to say where there is no finding
+    steps    the order of a typical step, per optimizer
+    """
+    return _template("trace").render(
+        title=name,
+        says=says,
+        findings=findings,
+        verdict=verdict or "No fault found.",
+        steps=steps,
+        figures=list(figures.values()),
+        specification=_specification,
+        versions=_versions(lab_version),
+        made=time.strftime("%Y-%m-%d %H:%M"),
+        library=_library(),
+    )
+
+
+@lru_cache(maxsize=2)
+def _template(name: str):  # type: ignore[no-untyped-def]  # a jinja2.Template
     loader = FileSystemLoader(Path(__file__).parent)
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("report.html.jinja")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template(f"{name}.html.jinja")
 
 
 @lru_cache(maxsize=1)

@@ -171,7 +171,17 @@ def _value(value: Any) -> str:
 
 def take_away(source: Source, run: int, side: str, store: str) -> None:
     """The steps as CSV, and a recording's deletion."""
-    left, right = st.columns(2)
+    left, middle, right = st.columns(3)
+    middle.download_button(
+        "Report",
+        lambda: _report(source, run, store),
+        f"{PurePath(source.name).stem or 'training'}.html",
+        "text/html",
+        on_click="ignore",
+        width="stretch",
+        key=f"report {side}",
+        help="Findings and live charts in one HTML file, which opens offline.",
+    )
     left.download_button(
         "Steps as CSV",
         lambda: core.steps_csv(_newest(source, run, store)),
@@ -186,6 +196,15 @@ def take_away(source: Source, run: int, side: str, store: str) -> None:
     with right.popover("Delete recording", width="stretch", key=f"deletion {side}"):
         st.write("Deletes the recording's file. It can't be undone.")
         st.button("Delete it", type="primary", on_click=_delete, args=(source.name, store), key=f"delete {side}")
+
+
+def _report(source: Source, run: int, store: str) -> str:
+    """All that the page says of the training, as it is by now."""
+    trace = _newest(source, run, store)
+    findings = core.findings_of(trace)
+    says = f"{trace.facts.get('format', '')}: {trace.facts.get('says', '')}"
+    verdict, steps = core.verdict_of(trace, findings), core.typical_steps(trace)
+    return core.trace_report(source.name, says, findings, verdict, steps, core.trace_charts(trace), core.__version__)
 
 
 def _newest(source: Source, run: int, store: str) -> core.Trace:

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from markupsafe import Markup
 
 import core
 from core.analysis import statistics
@@ -61,3 +62,14 @@ def test_what_a_reader_wrote_can_not_run_in_a_report(tmp_path):
     text = core.report(kind, kind.sweep(CASES["backprop"]), kind.analysis(frame.assign(init=evil)), frame.head(0), evil)
     assert "<img src=x" not in text
     assert "<script>alert(1)" not in text
+
+
+def test_a_report_of_a_log_holds_its_findings_and_charts_and_nothing_runs_in_it():
+    rows = "".join(f"{epoch},{2.0 - 0.1 * epoch},{1.5 + 0.1 * epoch}\n" for epoch in range(12))
+    (trace,) = core.read_log("<img src=x>.csv", f"epoch,loss,val_loss\n{rows}".encode())
+    findings = core.findings_of(trace)
+    page = core.trace_report("<img src=x>.csv", "12 rows", findings, "", ["zero → step"], core.trace_charts(trace), "1")
+    assert "<img src=x>" not in page
+    assert all(str(Markup.escape(finding.message)) in page for finding in findings) and findings
+    assert page.count("data-chart=") >= 1
+    assert "A typical step: zero → step" in page
