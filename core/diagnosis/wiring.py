@@ -226,6 +226,7 @@ def without_gradient(view: View) -> list[Finding]:
                 file=_line_of_backward(view),
             )
         )
+    unused = [p for p in unused if p["name"]]  # others belong to a layer that was replaced: it is no part of the model
     if unused:
         names = ", ".join(str(p["name"]) for p in unused[:3])
         findings.append(
