@@ -59,6 +59,9 @@ TABLES = {
     "euros": (table(a=[f"{n:.2f} €".replace(".", ",") for n in NUMBER]), {}, "a", "number", "decimal commas"),
     "per cent": (table(a=[f"{c}%" for c in COUNT]), {}, "a", "number", "written with %"),
     "thousands": (table(a=[f"{1000 + 977 * c:,}" for c in COUNT]), {}, "a", "number", "thousands parted by commas"),
+    "thousands beside smaller numbers": (
+        table(";", a=[f"{600 + 97 * c:,}".replace(",", ".") for c in COUNT]), {}, "a", "number", "the sign parts thousands"
+    ),
     "blank thousands": (table(";", a=[f"{9000 + 977 * c:,}".replace(",", " ") for c in COUNT]), {}, "a", "number", "blanks"),
     "codes": (table(a=[f"PID{c % 9:03}" for c in COUNT]), {}, "a", "text", "one feature for each of"),
     "cp1252": (table(a=np.where(WORD == "red", "café", "naïve – yes")).encode("cp1252"), {}, "a", "text", "read as cp1252"),
