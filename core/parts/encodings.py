@@ -46,6 +46,10 @@ def _single_byte(content: bytes) -> str:
     from charset_normalizer import from_bytes
 
     telling = b"\n".join(line for line in content.splitlines() if not line.isascii())[:LOOKED_AT]
+    if _decodes(content, WESTERN) and not any(
+        sign.isalpha() and not sign.isascii() for sign in telling.decode(WESTERN)
+    ):
+        return WESTERN
     matches = from_bytes(telling, cp_isolation=list(SINGLE_BYTE))
     best = matches.best()
     if best is None:
