@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from core.experiments import NAMES, experiment
 from core.store import packages
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class ClusterExecutor(Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         """The future of ``fn(*args, **kwargs)`` on some worker."""
-        return self._executor.submit(checked, packages(), fn, *args, **kwargs)
+        return self._executor.submit(checked, maker(), fn, *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Leaves the cluster, which goes on for others."""
@@ -67,9 +68,14 @@ class ClusterExecutor(Executor):
         self._client.close()
 
 
+def maker() -> str:
+    """What numbers depend on here: packages, and the version of each experiment."""
+    return ", ".join([packages(), *(f"{name} {experiment(name).version}" for name in NAMES)])
+
+
 def checked(wanted: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """``fn(*args, **kwargs)`` in a worker, with one thread; ValueError where its packages are not ``wanted``."""
-    if (here := packages()) != wanted:
+    """``fn(*args, **kwargs)`` in a worker, with one thread; ValueError where its packages and experiments are not ``wanted``."""
+    if (here := maker()) != wanted:
         raise ValueError(
             f"a worker of the cluster has {here}, and this machine {wanted}: results would differ; install the same"
         )
@@ -91,16 +97,16 @@ def _client(address: str) -> Client:
 
 
 def _check(client: Client) -> None:
-    """Asks every worker for its packages; ValueError names the first that differs."""
+    """Asks every worker for its packages and experiments; ValueError names the first that differs."""
     try:
-        answers = client.run(packages)
+        answers = client.run(maker)
     except Exception as error:  # whatever a worker's Python says to code that it can't import
         raise ValueError(
             f"executor: the cluster's workers can't run the lab ({type(error).__name__}: {error}); start them where it is "
             "installed, in its folder"
         ) from None
     for worker, there in answers.items():
-        if there != packages():
+        if there != maker():
             raise ValueError(
-                f"executor: the worker {worker} has {there}, and this machine {packages()}: results would differ; install the same"
+                f"executor: the worker {worker} has {there}, and this machine {maker()}: results would differ; install the same"
             )

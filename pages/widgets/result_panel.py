@@ -89,6 +89,8 @@ def result_panel(
 
     @st.fragment(run_every=POLL_SECONDS if running else None)
     def renewed() -> None:
+        if page.jobs().find(sweep, store) is not job:  # Run was pressed: the clock must be wound
+            st.rerun()
         ended = running and job is not None and not job.running  # before drawing, so that all of it is drawn then
         job_panel.status_line(sweep, job)
         finished = stored

@@ -15,9 +15,8 @@ import pandas as pd
 import pytest
 
 import core
-from core.jobs.cluster import checked, cluster
+from core.jobs.cluster import checked, cluster, maker
 from core.jobs.executors import pool
-from core.store import packages
 
 ROOT = Path(__file__).parents[2]
 SWEEP = {"depth": [20, 30], "width": [64, 96], "batch_size": "64:76", "loss": "projection", "seeds": 2}
@@ -114,6 +113,6 @@ def test_without_the_package_a_cluster_is_refused_with_what_to_install(monkeypat
 
 
 def test_a_worker_with_other_packages_computes_nothing():
-    assert checked(packages(), max, 1, 2) == 2
+    assert checked(maker(), max, 1, 2) == 2
     with pytest.raises(ValueError, match="results would differ; install the same"):
         checked("torch 1.0", max, 1, 2)
