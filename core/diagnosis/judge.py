@@ -75,9 +75,6 @@ SYMPTOMS = (
 )
 
 
-_NONE = Finding("", "info", "")
-
-
 def judge(trace: Trace) -> list[Finding]:
     """The findings of a trace, the likeliest cause first; at most three are errors or warnings."""
     view = View(trace)
@@ -94,10 +91,8 @@ def arranged(findings: list[Finding]) -> list[Finding]:
     for finding in worst_first(findings):
         once.setdefault(finding.code, finding)
     leading = sorted((f for f in once.values() if f.severity != "info"), key=lambda f: rank.get(f.code, len(rank)))
-    if (
-        "output_does_not_fit_loss" in once
-        and once.get("nothing_trained", _NONE).evidence.get("steps_without_gradient") == 0
-    ):
+    still = once.get("nothing_trained")
+    if still and "output_does_not_fit_loss" in once and still.evidence.get("steps_without_gradient") == 0:
         # gradients came and were zero: the output's last function gave none, which explains that nothing changed
         leading.sort(key=lambda f: f.code != "output_does_not_fit_loss")
         leading = [f for f in leading if f.code != "nothing_trained"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.experiments import NAMES, experiment
@@ -68,6 +69,7 @@ class ClusterExecutor(Executor):
         self._client.close()
 
 
+@cache  # asked for at every task, here and in each worker, and the same as long as a process lives
 def maker() -> str:
     """What numbers depend on here: packages, and the version of each experiment."""
     return ", ".join([packages(), *(f"{name} {experiment(name).version}" for name in NAMES)])

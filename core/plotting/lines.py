@@ -98,7 +98,7 @@ def crosshair(drawn: pd.DataFrame, x: alt.X, names: Sequence[str], percent: bool
         series=drawn["label"].map({label: f"series_{number}" for number, label in enumerate(labels)}), text=texts
     )
     wide = cells.pivot_table(index=place, columns="series", values="text", aggfunc="first").fillna("–").reset_index()
-    wide["place"] = wide[place].map(dict(zip(cells[place], cells[told].map(three_digits_or_count), strict=False)))
+    wide["place"] = wide[place].map(dict(zip(cells[place], cells[told].map(_place_text), strict=False)))
     pointed = alt.selection_point(
         name="pointed", nearest=True, on="pointerover", clear="pointerout", fields=[place], empty=False
     )
@@ -113,7 +113,7 @@ def crosshair(drawn: pd.DataFrame, x: alt.X, names: Sequence[str], percent: bool
     )
 
 
-def three_digits_or_count(value: float) -> str:
+def _place_text(value: float) -> str:
     """A place on an axis: a whole number in full, else three digits."""
     return f"{int(value):,}" if float(value).is_integer() and abs(value) < 1e9 else three_digits(float(value))
 

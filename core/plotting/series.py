@@ -10,7 +10,7 @@ import pandas as pd
 
 from core.analysis.points import group_by_settings, varying_settings
 from core.parts import REGISTRIES
-from core.plotting.style import colours, setting_labels
+from core.plotting.style import colours
 
 SERIES = 8  # more lines than this can't be told apart
 
@@ -31,11 +31,6 @@ def series_scale(frame: pd.DataFrame, names: Sequence[str], labels: Sequence[str
         return colours(labels, [entry.name for entry in REGISTRIES[f"{varying[0]}s"]])
     every = list(group_by_settings(frame.drop_duplicates(list(names)), names)[1]["label"]) if names else []
     return colours(labels, every)
-
-
-def series_title(frame: pd.DataFrame, names: Sequence[str]) -> str:
-    """What the settings that vary are called, as the title of a legend."""
-    return setting_labels(varying_settings(frame, names))
 
 
 def count_text(counts: pd.Series) -> str:

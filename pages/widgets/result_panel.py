@@ -241,9 +241,7 @@ def _findings(findings: list[core.Finding], whole: bool) -> None:
             st.info("No fault found so far.")
         return
     groups: dict[tuple[str, ...], list[core.Finding]] = {}
-    for (
-        finding
-    ) in findings:  # the same of several settings is said once; a message begins with its setting, if with any
+    for finding in findings:  # once for all settings that share it; a message begins with its setting, if with any
         alike = () if len(_setting(finding)) <= LONG_SETTING else (finding.message,)
         groups.setdefault((finding.code, finding.remedy, *alike), []).append(finding)
     shown = list(groups.values())
