@@ -77,6 +77,7 @@ class StoreError(ValueError):
     """The store can't be used; the message says why and what to do."""
 
 
+@cache
 def versions() -> str:
     """What a run's last bits depend on: packages, processor and kernels, as ``torch 2.13.0, …, x86_64 SkylakeX``."""
     return ", ".join([packages(), " ".join([platform.machine(), *_kernels()])])
