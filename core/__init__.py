@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _EXPORTS = {
-    "core.analysis.baseline": ("lacking",),
     "core.analysis.points": ("varying_settings",),
     "core.analysis.statistics": ("comparison", "readable"),
     "core.analysis.outcomes": ("Outcome",),
@@ -50,6 +49,7 @@ _EXPORTS = {
     "core.jobs.workers": ("Workers",),
     "core.labels": ("Label", "put_label", "sweep_labels"),
     "core.parts": ("REGISTRIES",),
+    "core.parts.baselines": ("lacking",),
     "core.plotting.figure": ("Figure",),
     "core.recorder.live": ("watch",),
     "core.reports": ("trace_report",),

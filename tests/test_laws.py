@@ -283,6 +283,13 @@ def test_what_the_server_loads_brings_no_torch():
     assert done.returncode == 0, done.stderr
 
 
+def test_what_a_worker_is_sent_brings_nothing_heavy():
+    """Workers and parent start in a fifth more time with pandas, and a worker's tasks need none."""
+    script = f"import sys, core.jobs.sweep_run\nprint(sorted({HEAVY!r} & {{*sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_no_file_is_too_long():
     lengths = {
         str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())

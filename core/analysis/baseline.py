@@ -51,15 +51,9 @@ def validation_guess(dataset: str) -> Guess:
     return data.on_rows or Guess(data.guess_loss, data.majority)
 
 
-def lacking(datasets: Iterable[object]) -> list[str]:
-    """The tables among the datasets whose baselines were not measured yet."""
-    names = dict.fromkeys(str(name) for name in datasets)
-    return [name for name in names if baselines.has_baselines(name) and baselines.read(name) is None]
-
-
 def measure(datasets: Iterable[object]) -> None:
     """Measures the baselines of the tables among the datasets that were not measured before."""
-    for name in lacking(datasets):
+    for name in baselines.lacking(datasets):
         with suppress(ValueError):  # a user's own table that is not here
             baselines.keep(name, baselines.measure(name))
 

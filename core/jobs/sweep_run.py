@@ -8,12 +8,11 @@ from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from typing import NamedTuple
 
-from core.analysis.baseline import lacking
 from core.experiments import experiment
 from core.jobs.estimates import START_SECONDS
 from core.jobs.job import Job
 from core.jobs.workers import RETRIES, Workers, compute
-from core.parts.baselines import keep, measure
+from core.parts.baselines import keep, lacking, measure
 from core.settings import Run
 from core.uploads import keep_readings
 

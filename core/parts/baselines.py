@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import math
 import warnings
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -45,6 +46,12 @@ def read(dataset: str) -> dict[str, float] | None:
             return None
         _scores_by_key[key] = {name: math.nan if facts[name] is None else float(facts[name]) for name in NAMES}
     return _scores_by_key[key]
+
+
+def lacking(datasets: Iterable[object]) -> list[str]:
+    """The tables among the datasets whose baselines were not measured yet."""
+    names = dict.fromkeys(str(name) for name in datasets)
+    return [name for name in names if has_baselines(name) and read(name) is None]
 
 
 def keep(dataset: str, scores: dict[str, float]) -> None:
