@@ -34,17 +34,20 @@ def starts() -> Any:
     return page.jobs().workers.call(backprop.room("film").many_starts)
 
 
+@st.cache_resource(show_spinner=False)
 def of_starts() -> core.Figure:
     """Where twenty networks end that are alike but for their first weights."""
     return backprop.room("charts").every_run_chart(starts().frame, starts().runs)
 
 
+@st.cache_resource(show_spinner=False)
 def of_layers() -> core.Figure:
     """What theory says of the gradient in twenty layers."""
     frame = vanishing.expected(vanishing.sweep({"depth": "20", "activation": "tanh,sigmoid", "width": "32"}))
     return vanishing.figures(vanishing.analysis(frame))["gradient"]
 
 
+@st.cache_resource(show_spinner=False)
 def of_shares() -> core.Figure:
     """How often networks of different size learn XOR."""
     return backprop.room("charts").success_chart(starts().runs)
@@ -133,8 +136,6 @@ for stored in recent:
 # at the end, since a worker may have to start first: the page stands by then
 for place, picture, name in sorted(pictures, key=lambda entry: entry[1] is not of_layers):
     drawn = picture()
-    chart = drawn.chart.properties(height=CHART_HEIGHT)
-    chart = chart.configure_axisY(titleFontSize=0, titlePadding=0)  # said above, where there is room for it
     with place:
         st.markdown(f"**{MEASURED[name]}.** {core.plain(drawn.title)}")
-        st.altair_chart(chart, width="stretch", key=f"home {name}")
+        page.drawing(drawn, f"home {name}", CHART_HEIGHT, {"axisY": {"title": None}})  # said above

@@ -151,7 +151,7 @@ def _by_seed(runs: pd.DataFrame, measure: str) -> pd.Series:
 
 def welch_interval(one: np.ndarray, other: np.ndarray, level: float) -> tuple[float, float, float]:
     """The difference of two means and its interval where the spreads differ; NaN for fewer than two values. Welch 1947."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     if not len(one) or not len(other):
         return math.nan, math.nan, math.nan
@@ -162,7 +162,7 @@ def welch_interval(one: np.ndarray, other: np.ndarray, level: float) -> tuple[fl
     if not shares.sum() > 0:
         return mean, mean, mean
     freedom = shares.sum() ** 2 / (shares**2 / np.array([len(one) - 1, len(other) - 1])).sum()
-    margin = float(t.ppf(0.5 + level / 2.0, freedom) * math.sqrt(shares.sum()))
+    margin = float(stdtrit(freedom, 0.5 + level / 2.0) * math.sqrt(shares.sum()))
     return mean, mean - margin, mean + margin
 
 

@@ -79,6 +79,6 @@ def _fit_margin(positions: np.ndarray, sizes: np.ndarray, slope: float) -> float
 
 def _t(n: int) -> float:
     """Standard errors to either side of a mean of n values that hold it 19 times of 20."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    return float(t.ppf(0.975, n - 1))
+    return float(stdtrit(n - 1, 0.975))

@@ -127,13 +127,19 @@ def chart(figure: core.Figure, name: str, height: int = 0, alone: bool = False) 
     with st.container(border=True, height="content" if alone else "stretch"):
         st.markdown(f"**{core.plain(figure.title)}**")
         if not figure.flat:
-            specification = copy.deepcopy(figure.specification)  # Streamlit takes it apart
-            specification["height"] = max(specification["height"], height) + CHART_MARGIN
-            if st.context.theme.type == "dark":
-                specification = _at_night(specification)
-            st.vega_lite_chart(specification, width="stretch", key=f"chart {name}")
+            drawing(figure, name, max(figure.specification["height"], height) + CHART_MARGIN)
         if figure.note:
             st.caption(core.plain(figure.note))
+
+
+def drawing(figure: core.Figure, name: str, height: int, config: Mapping[str, Any] | None = None) -> None:
+    """The chart alone, so many pixels high; ``config`` is Vega-Lite's, on top of the chart's own."""
+    specification = copy.deepcopy(figure.specification)  # Streamlit takes it apart
+    specification["height"] = height
+    specification["config"] = specification.get("config", {}) | (config or {})
+    if st.context.theme.type == "dark":
+        specification = _at_night(specification)
+    st.vega_lite_chart(specification, width="stretch", key=f"chart {name}")
 
 
 def charts(figures: Mapping[str, core.Figure]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from copy import copy
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -96,8 +97,9 @@ def network_source() -> str:
     return inspect.getsource(by_hand)
 
 
+@cache
 def many_starts() -> Starts:
-    """Fifty seeds each of networks with 2, 3, 4 and 8 hidden units on XOR, trained in a worker."""
+    """Fifty seeds each of networks with 2, 3, 4 and 8 hidden units on XOR, trained in a worker, once in its life."""
     from core import tables
     from core.experiments import experiment
 

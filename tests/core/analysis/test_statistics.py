@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -117,3 +118,12 @@ def test_the_slope_leaves_out_what_is_not_finite_and_needs_two_points():
 def test_varying_settings_are_those_of_more_than_one_value_the_empty_one_counted():
     frame = pd.DataFrame({"a": [1, 1], "b": [1, 2], "c": [None, "x"], "d": [None, None]})
     assert varying_settings(frame, ["a", "b", "c", "d"]) == ["b", "c"]
+
+
+def test_shares_and_means_have_the_intervals_that_scipy_gives_them():
+    for n in (1, 2, 5, 30, 1000):
+        for successes in {0, 1, n // 3, n - 1, n}:
+            expected = scipy.stats.binomtest(successes, n).proportion_ci(0.95, "wilson")
+            assert statistics.share_interval(successes, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
+        if n > 1:
+            assert statistics.t_quantile(n, 0.99) == pytest.approx(scipy.stats.t.ppf(0.995, n - 1), rel=1e-12)
