@@ -7,10 +7,12 @@ from hypothesis import settings
 torch.set_num_threads(1)
 settings.register_profile("lab", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.load_profile("lab")
+FIRST = ("journeys", "pages", "recorder")  # folders of tests
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves the checks of minutes out unless ``-m`` names them."""
+    """Whole servers, pages and commands first, so that no worker ends alone with them; minutes only if ``-m`` names them."""
+    items.sort(key=lambda item: item.path.parent.name not in FIRST)
     if "long" in (config.getoption("-m") or ""):
         return
     left_out = [item for item in items if item.get_closest_marker("long")]
