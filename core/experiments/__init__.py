@@ -181,6 +181,13 @@ class Experiment:
         found = self.room("findings").findings(self, analysis)
         return worst_first(replace(f, link=f"/{self.page}?{f.link}" if f.link else "") for f in found)
 
+    def sound_settings(self, analysis: Analysis, findings: Iterable[Finding]) -> list[str]:
+        """Labels of the settings that no error or warning is about; empty where one is about all of them."""
+        labels = list(dict.fromkeys(analysis.settings["label"]))
+        faults = [finding.message for finding in findings if finding.severity != "info"]
+        about = [{label for label in labels if message.startswith((f"{label}:", f"{label},"))} for message in faults]
+        return [label for label in labels if not any(label in named for named in about)] if all(about) else []
+
     def code(self, run: Run) -> str:
         """A plain PyTorch script of the run, which prints its index and measured columns as CSV."""
         return self.room("script").script(self, run)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, empty, figure
+from core.plotting.style import THEORY
 
 LOG_SPAN = 30.0  # a measure that spans more than this factor is drawn on a log axis
 
@@ -51,7 +52,7 @@ def interval_chart(
         base.mark_point(filled=True, size=90, opacity=1).encode(x=alt.X("drawn_mean:Q", **scaled)),
     ]
     if zero_line:
-        rule = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(strokeDash=[2, 3], color="#888888")
+        rule = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(strokeDash=[2, 3], color=THEORY)
         layers.insert(0, rule.encode(x="zero:Q"))
     lost = len(table) - len(shown)
     left = f" {lost} without a finite value left out." if lost else ""

@@ -23,7 +23,13 @@ PALETTE = (
     "#882255",
     "#DDCC77",
 )
+BLUE, ORANGE = PALETTE[:2]
+DEEP_BLUE, DEEP_ORANGE = "#004A75", "#A86500"  # the same on a ground of their own colour
+BURNT_ORANGE = "#C26A00"  # orange for text and thin lines
+PALE, BROWN = "#F4F1EA", "#8C2D04"  # the ends of a scale from none to all
 THEORY = "#888888"
+INK, FAINT_INK = "#1F2933", "#7A858F"  # words on a drawing
+NODE, NODE_EDGE, EDGE = "#E8ECF0", "#5B6770", "#B8B8B8"  # a network, drawn
 DASH = [6, 4]
 alt.data_transformers.disable_max_rows()  # our charts aggregate first; altair would refuse above 5,000 rows
 HEIGHT = 320

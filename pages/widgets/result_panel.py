@@ -34,6 +34,7 @@ class Result(NamedTuple):
     analysis: core.Analysis
     comparison: pd.DataFrame
     findings: list[core.Finding]
+    sound: list[str]
     measured: bool
     made_by: str = ""
 
@@ -50,12 +51,13 @@ def _result(_sweep: core.Sweep, _store: core.Store, key: str, path: str, runs: i
             table = kind.table(*core.finished(there.sweep, _store, by_anyone=True))
             made_by = there.made_by
     if table is None or not len(table):
-        return Result(kind.analysis(kind.expected(_sweep)), pd.DataFrame(), [], False)
+        return Result(kind.analysis(kind.expected(_sweep)), pd.DataFrame(), [], [], False)
     analysis = kind.analysis(core.to_frame(table))
     compared = pd.DataFrame()
     if runs == _whole(_sweep):
         compared = core.comparison(analysis.summary, kind.settings.names())
-    return Result(analysis, compared, kind.findings(analysis), True, made_by)
+    findings = kind.findings(analysis)
+    return Result(analysis, compared, findings, kind.sound_settings(analysis, findings), True, made_by)
 
 
 def _key(sweep: core.Sweep, store: core.Store, finished: int) -> Key:
@@ -178,7 +180,7 @@ def _numbers(pictures: Pictures, result: Result, missing: int, across: int) -> N
     elif result.measured and missing > 0:
         st.caption(f"So far, {missing:,} runs missing: what stands here may change.")
     if result.measured:
-        _findings(result.findings, whole=missing <= 0)
+        _findings(result.findings, missing <= 0, result.sound)
 
 
 def _charts(pictures: Pictures) -> None:
@@ -233,13 +235,17 @@ def _filter(kind: core.Experiment, frame: pd.DataFrame) -> None:
             )
 
 
-def _findings(findings: list[core.Finding], whole: bool) -> None:
+def _findings(findings: list[core.Finding], whole: bool, sound: list[str]) -> None:
     if not findings:
         if whole:
             st.success("No fault found.")
         else:
             st.info("No fault found so far.")
         return
+    if sound:  # first, so that what mends a fault stands above it
+        names = "; ".join(sound[:LIKEWISE])
+        more = f" and {len(sound) - LIKEWISE:,} more" if len(sound) > LIKEWISE else ""
+        st.success(f"No fault with {core.plain(names)}{more}.")
     groups: dict[tuple[str, ...], list[core.Finding]] = {}
     for finding in findings:  # once for all settings that share it; a message begins with its setting, if with any
         alike = () if len(_setting(finding)) <= LONG_SETTING else (finding.message,)

@@ -17,7 +17,7 @@ from core.parts.datasets import TRUTH_TABLES
 from core.plotting.figure import Figure, empty, figure, in_groups
 from core.plotting.lines import courses
 from core.plotting.series import count_text, drawn_series, series_scale
-from core.plotting.style import PALETTE, colours, legend, setting_labels
+from core.plotting.style import PALETTE, THEORY, colours, legend, setting_labels
 from core.words import three_digits
 
 if TYPE_CHECKING:
@@ -258,7 +258,7 @@ def predictions_chart(frame: pd.DataFrame) -> Figure:
         logarithmic=False,
         scale=alt.Scale(domain=[0, 1]),
     )
-    half = alt.Chart(pd.DataFrame({"half": [0.5]})).mark_rule(strokeDash=[2, 3], color="#888888").encode(y="half:Q")
+    half = alt.Chart(pd.DataFrame({"half": [0.5]})).mark_rule(strokeDash=[2, 3], color=THEORY).encode(y="half:Q")
     ends = data[data["step"] == data["step"].max()].set_index("label")["median"]
     title = "Predictions end at " + ", ".join(three_digits(ends.get(name, np.nan)) for name in names)
     note = "Line: median over seeds; band: 10th to 90th percentile." if data["n"].max() > 1 else "One seed."

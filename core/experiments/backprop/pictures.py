@@ -10,12 +10,27 @@ from core.experiments.backprop.film import Film, Step, parameter_names, predicti
 from core.experiments.backprop.settings import GRADIENTS, PREDICTIONS
 from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, empty, figure
-from core.plotting.style import PALETTE, colours, legend
+from core.plotting.style import (
+    BLUE,
+    BURNT_ORANGE,
+    DEEP_BLUE,
+    DEEP_ORANGE,
+    EDGE,
+    FAINT_INK,
+    INK,
+    NODE,
+    NODE_EDGE,
+    PALE,
+    PALETTE,
+    THEORY,
+    colours,
+    legend,
+)
 from core.words import three_digits
 
 UNITS, INPUTS = 8, 4  # of a layer that is drawn
 CLASS_COLOURS = (PALETTE[0], PALETTE[1])
-DOWN, UP = "#0072B2", "#C26A00"  # a negative gradient: turn the weight up; a positive one: turn it down
+DOWN, UP = BLUE, BURNT_ORANGE  # a negative gradient: turn the weight up; a positive one: turn it down
 POINTS = 1000
 SHORT = {
     "train_loss": "loss",
@@ -93,7 +108,7 @@ def network_chart(step: Step) -> Figure:
             ),
             color=alt.Color(
                 "gradient:Q",
-                scale=alt.Scale(domain=[-bound, 0, bound], range=[DOWN, "#B8B8B8", UP], interpolate="rgb"),
+                scale=alt.Scale(domain=[-bound, 0, bound], range=[DOWN, EDGE, UP], interpolate="rgb"),
                 legend=alt.Legend(
                     title="gradient: blue wants more, orange less", orient="bottom", gradientLength=150, format=".2~g",
                     values=[-bound, 0, bound], titleLimit=300,
@@ -108,9 +123,9 @@ def network_chart(step: Step) -> Figure:
     )  # fmt: skip
     base = alt.Chart(nodes).encode(x=x, y=y)
     tooltip = [alt.Tooltip("name:N", title="unit"), alt.Tooltip("activation:Q", format=".4g")]
-    circles = base.mark_circle(size=1150, color="#E8ECF0", stroke="#5B6770", strokeWidth=1.2, opacity=1)
-    numbers = base.mark_text(fontSize=11, color="#1F2933").encode(text="text:N")
-    names = base.mark_text(fontSize=11, dy=25, color="#7A858F").encode(text="name:N")
+    circles = base.mark_circle(size=1150, color=NODE, stroke=NODE_EDGE, strokeWidth=1.2, opacity=1)
+    numbers = base.mark_text(fontSize=11, color=INK).encode(text="text:N")
+    names = base.mark_text(fontSize=11, dy=25, color=FAINT_INK).encode(text="name:N")
     drawn = alt.layer(lines, circles.encode(tooltip=tooltip), names, numbers)
     notes = [
         "Width: size of the weight; dashed: negative. In the circles: activations"
@@ -183,7 +198,7 @@ def boundary_chart(film: Film, epoch: int) -> Figure:
             color=alt.Color(
                 "prediction:Q",
                 scale=alt.Scale(
-                    domain=[0, 0.5, 1], range=[CLASS_COLOURS[0], "#F4F1EA", CLASS_COLOURS[1]], interpolate="rgb"
+                    domain=[0, 0.5, 1], range=[CLASS_COLOURS[0], PALE, CLASS_COLOURS[1]], interpolate="rgb"
                 ),
                 legend=alt.Legend(title="prediction", orient="bottom", gradientLength=150, values=[0, 0.5, 1]),
             ),
@@ -207,7 +222,7 @@ def boundary_chart(film: Film, epoch: int) -> Figure:
             y=y,
             fill=alt.Fill(
                 "answer:N",
-                scale=alt.Scale(domain=["answer 0", "answer 1"], range=["#004A75", "#A86500"]),
+                scale=alt.Scale(domain=["answer 0", "answer 1"], range=[DEEP_BLUE, DEEP_ORANGE]),
                 legend=None,
             ),
             tooltip=["x1:Q", "x2:Q", "answer:N", alt.Tooltip("prediction:Q", format=".3f")],
@@ -232,7 +247,7 @@ def course(film: Film, measures: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _here(epoch: int) -> alt.Chart:
-    return alt.Chart(pd.DataFrame({"epoch": [epoch]})).mark_rule(strokeWidth=1.5, color="#888888").encode(x="epoch:Q")
+    return alt.Chart(pd.DataFrame({"epoch": [epoch]})).mark_rule(strokeWidth=1.5, color=THEORY).encode(x="epoch:Q")
 
 
 def _epochs() -> alt.X:

@@ -17,7 +17,7 @@ from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, empty, figure, in_groups
 from core.plotting.lines import courses
 from core.plotting.series import drawn_series, series_scale
-from core.plotting.style import DASH, THEORY, colours, legend
+from core.plotting.style import BLUE, DASH, THEORY, colours, legend
 from core.theory.suggestions import RULES
 from core.words import three_digits
 
@@ -92,7 +92,7 @@ def _curve_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) 
         data,
         alt.X("drawn_lr:Q", axis=axis, scale=scale),
         COLUMNS["smoothed_loss"].title,
-        alt.Scale(domain=labels, range=["#0072B2"]) if single else series_scale(frame, names, labels),
+        alt.Scale(domain=labels, range=[BLUE]) if single else series_scale(frame, names, labels),
         logarithmic=False,
     )
     layers = list(drawn.layers)
@@ -153,9 +153,9 @@ def _rules_chart(runs: pd.DataFrame) -> Figure:
     axis, scale = power_axis("suggested learning rate", dots["drawn_lr"].to_numpy(float))
     order = list(table["rule"])
     y = alt.Y("rule:N", sort=order, title=None, axis=alt.Axis(labelLimit=200))
-    each = alt.Chart(dots).mark_tick(thickness=2, opacity=0.35, size=18, color="#0072B2")
-    span = alt.Chart(ends).mark_rule(strokeWidth=3, color="#0072B2")
-    middle = alt.Chart(ends).mark_point(filled=True, size=90, opacity=1, color="#0072B2")
+    each = alt.Chart(dots).mark_tick(thickness=2, opacity=0.35, size=18, color=BLUE)
+    span = alt.Chart(ends).mark_rule(strokeWidth=3, color=BLUE)
+    middle = alt.Chart(ends).mark_point(filled=True, size=90, opacity=1, color=BLUE)
     x = alt.X("drawn_lr:Q", axis=axis, scale=scale)
     drawn = alt.layer(
         each.encode(x=x, y=y, tooltip=["rule:N", "seed:Q", alt.Tooltip("lr:Q", title="learning rate", format=".3g")]),

@@ -11,7 +11,7 @@ import pandas as pd
 from core.experiments.range_test.settings import RangeTest
 from core.parts.optimizers import OPTIMIZERS
 from core.plotting.figure import Figure, empty, figure
-from core.plotting.style import DASH, THEORY
+from core.plotting.style import BLUE, DASH, THEORY
 from core.settings import Run
 from core.theory.curvature import max_stable_lr
 from core.words import three_digits
@@ -51,7 +51,7 @@ def edge_chart(sharpness: np.ndarray, lr: float, limit: float) -> Figure:
         return empty("The loss is not finite from the start: take a lower rate.")
     data = pd.DataFrame({"step": np.arange(len(sharpness))[finite] * EDGE_EVERY, "sharpness": sharpness[finite]})
     highest, last = float(data["sharpness"].max()), float(data["sharpness"].iloc[-1])
-    line = alt.Chart(data).mark_line(point=True, color="#0072B2")
+    line = alt.Chart(data).mark_line(point=True, color=BLUE)
     rule = alt.Chart(pd.DataFrame({"limit": [limit]})).mark_rule(color=THEORY, strokeDash=list(DASH), strokeWidth=2)
     drawn = alt.layer(
         rule.encode(y=alt.Y("limit:Q", title="largest curvature λ")),

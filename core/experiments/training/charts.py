@@ -17,7 +17,7 @@ from core.plotting.figure import Figure, empty, figure
 from core.plotting.lines import Course, courses
 from core.plotting.series import count_text, drawn_series, series_scale
 from core.plotting.shapes import interval_chart
-from core.plotting.style import DASH, THEORY
+from core.plotting.style import BROWN, DASH, PALE, THEORY
 from core.words import three_digits
 
 LOSS_CEILING = 10.0  # times the loss at the start
@@ -191,7 +191,7 @@ def share_map(runs: pd.DataFrame, name: str, measure: str) -> Figure:
             color=alt.Color(
                 "mean:Q",
                 title=f"share that {word}",
-                scale=alt.Scale(domain=[0, 1], range=["#F4F1EA", "#8C2D04"]),
+                scale=alt.Scale(domain=[0, 1], range=[PALE, BROWN]),
                 legend=alt.Legend(format=".0%", orient="bottom", gradientLength=180),
             ),
         )

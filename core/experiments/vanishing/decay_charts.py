@@ -13,8 +13,11 @@ from core.experiments.vanishing.settings import Vanishing
 from core.plotting.axes import log10
 from core.plotting.figure import Figure, empty, figure
 from core.plotting.series import count_text, drawn_series
-from core.plotting.style import THEORY, TICKS, diverging
+from core.plotting.style import BLUE, ORANGE, THEORY, TICKS, diverging
 from core.words import three_digits
+
+PHI = "φ'"
+TITLE_SETTINGS = 3  # a title names each of so many
 
 
 def decay_axes(decays: pd.DataFrame) -> tuple[str, str] | None:
@@ -137,7 +140,7 @@ def split_table(decays: pd.DataFrame) -> pd.DataFrame:
     known = decays[np.isfinite(decays["weights"]) & np.isfinite(decays["slopes"]) & (decays["slopes"] > 0)]
     parts = [
         known[["label", "decay", "n"]].assign(factor=name, size=known[column], log_size=log10(known[column]))
-        for name, column in (("weights", "weights"), ("φ'", "slopes"))
+        for name, column in (("weights", "weights"), (PHI, "slopes"))
     ]
     return pd.concat(parts, ignore_index=True)
 
@@ -160,25 +163,52 @@ def split_chart(decays: pd.DataFrame) -> Figure:
     y = alt.Y("label:N", title=None, sort=labels, axis=alt.Axis(labelLimit=200))
     color = alt.Color(
         "factor:N",
-        scale=alt.Scale(domain=["weights", "φ'"], range=["#0072B2", "#E69F00"]),
+        scale=alt.Scale(domain=["weights", PHI], range=[BLUE, ORANGE]),
         legend=alt.Legend(title=None, orient="bottom"),
     )
     bars = alt.Chart(data).mark_bar(height=14).encode(
-        x=x, y=y, yOffset=alt.YOffset("factor:N", sort=["weights", "φ'"]), color=color,
+        x=x, y=y, yOffset=alt.YOffset("factor:N", sort=["weights", PHI]), color=color,
         tooltip=["label:N", "factor:N", alt.Tooltip("size:Q", title="× per layer", format=".3g")],
     )  # fmt: skip
-    weights, slopes = (data[data["factor"] == name]["log_size"].mean() for name in ("weights", "φ'"))
-    title = split_title(weights, slopes)
+    title = split_title(data.pivot(index="label", columns="factor", values="log_size").loc[labels])
     subtitle = "Bars left of 1× shrink the gradient, right of it they make it grow; together they are what the backward signal δ keeps."
     return figure(bars, title, f"{subtitle} {left_out}".strip(), max(120, 52 * len(labels)))
 
 
-def split_title(weights: float, slopes: float) -> str:
-    """The finding of the split into weights and φ', from their mean log10 factors."""
-    shrinking = {"the weights": -weights, "φ'": -slopes}
-    total = sum(size for size in shrinking.values() if size > 0)
+def split_title(sizes: pd.DataFrame) -> str:
+    """What shrinks the gradient; ``sizes`` has a row per setting and the mean log10 factors ``weights`` and ``φ'``."""
+    causes = {label: _cause(row["weights"], row[PHI]) for label, row in sizes.iterrows()}
+    if len(causes) == 1:
+        ((name, share),) = causes.values()
+        if not name:
+            return "Neither weights nor φ' shrink the gradient"
+        return f"{'The weights' if name == 'weights' else name} {_does(name)} {share:.0%} of the shrinking"
+    if len(causes) <= TITLE_SETTINGS:
+        parts = [
+            f"{label}: {_the(name)} {_does(name)} {share:.0%}" if name else f"{label}: neither"
+            for label, (name, share) in causes.items()
+        ]
+        return f"What shrinks the gradient, {'; '.join(parts)}"
+    counts = {cause: sum(name == cause for name, _ in causes.values()) for cause in ("weights", PHI, "")}
+    return (
+        f"φ' does most of the shrinking in {counts[PHI]} of {len(causes)} settings, the weights in {counts['weights']}"
+        + (f"; in {counts['']} nothing shrinks" if counts[""] else "")
+    )
+
+
+def _cause(weights: float, slopes: float) -> tuple[str, float]:
+    """What does most of a setting's shrinking, and its share of it; no name where nothing shrinks."""
+    shrinking = {"weights": max(0.0, -weights), PHI: max(0.0, -slopes)}
+    total = sum(shrinking.values())
     if total < 0.02:
-        return "Neither weights nor φ' shrink the gradient"
-    name, size = max(shrinking.items(), key=lambda item: item[1])
-    verb = "does" if name == "φ'" else "do"
-    return f"{name[0].upper()}{name[1:]} {verb} {size / total:.0%} of the shrinking".replace("Φ", "φ")
+        return "", 0.0
+    name = max(shrinking, key=lambda name: shrinking[name])
+    return name, shrinking[name] / total
+
+
+def _the(name: str) -> str:
+    return "the weights" if name == "weights" else name
+
+
+def _does(name: str) -> str:
+    return "do" if name == "weights" else "does"

@@ -4,11 +4,14 @@ import itertools
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from core import files, tables
 from core.analysis.layers import pooled_decay
+from core.diagnosis.finding import Finding
 from core.experiments import experiment
+from core.experiments.vanishing.decay_charts import split_title
 from core.experiments.vanishing.settings import PRESETS, TRAINED, Vanishing
 from core.theory import mean_field
 
@@ -202,3 +205,25 @@ def test_a_run_is_the_same_alone_and_among_deeper_networks_whose_forward_pass_it
         (alone,) = KIND.compute([run], "cpu")
         for name, values in alone.items():
             np.testing.assert_array_equal(found[name], values, err_msg=name)
+
+
+def test_a_mended_setting_is_told_from_the_sick_one():
+    analysis = KIND.analysis(frame_of(depth="20", init="torch_default,xavier_normal", seeds="3"))
+    findings = KIND.findings(analysis)
+    assert {finding.code for finding in findings} == {"vanishing_gradients"}
+    assert KIND.sound_settings(analysis, findings) == ["xavier_normal"]
+    about_all = [*findings, Finding("no_progress", "warning", "Nothing moves.")]
+    assert KIND.sound_settings(analysis, about_all) == []
+
+
+def test_the_split_names_its_cause_setting_by_setting():
+    found = KIND.analysis(frame_of(depth="10", activation="sigmoid,relu", init="xavier_normal", width="64", seeds="3"))
+    title = KIND.figures(found)["split"].title
+    assert title.startswith("What shrinks the gradient, sigmoid: φ' does ")
+    assert "relu: φ' does 100%" in title  # Xavier's weights keep a signal's size, half of ReLU's slopes are zero
+    table = pd.DataFrame({"weights": [-0.1, 0.1, -0.2, 0.0], "φ'": [-0.3, -0.2, -0.1, 0.0]}, index=list("abcd"))
+    assert split_title(table[:1]) == "φ' does 75% of the shrinking"
+    assert split_title(table[2:3]) == "The weights do 67% of the shrinking"
+    assert split_title(table) == (
+        "φ' does most of the shrinking in 2 of 4 settings, the weights in 1; in 1 nothing shrinks"
+    )
