@@ -19,19 +19,23 @@ st.markdown(
 )
 
 backprop, vanishing = core.experiment("backprop"), core.experiment("vanishing")
-CHART_HEIGHT = 215
+CHART_HEIGHT = 225
 IN_A_ROW = 5  # of the questions
-MEASURED = {
+SHOWN = {
     "Understand": "Loss over epochs",
     "Repair": "Gradient, layer by layer",
     "Research": "Share that learns XOR",
 }
 
 
+LAYERS = {"depth": "20", "init": "torch_default,xavier_normal", "width": "32", "seeds": "5"}
+workers = page.jobs().workers
+
+
 @st.cache_resource(show_spinner=False)
 def starts() -> Any:
     """Many networks that differ in their first weights; a worker trains them once in the server's life."""
-    return page.jobs().workers.call(backprop.room("film").many_starts)
+    return workers.call(backprop.room("film").many_starts)
 
 
 @st.cache_resource(show_spinner=False)
@@ -41,10 +45,15 @@ def of_starts() -> core.Figure:
 
 
 @st.cache_resource(show_spinner=False)
-def of_layers() -> core.Figure:
+def expected_layers() -> core.Figure:
     """What theory says of the gradient in twenty layers."""
-    frame = vanishing.expected(vanishing.sweep({"depth": "20", "activation": "tanh,sigmoid", "width": "32"}))
-    return vanishing.figures(vanishing.analysis(frame))["gradient"]
+    return vanishing.figures(vanishing.analysis(vanishing.expected(vanishing.sweep(LAYERS))))["gradient"]
+
+
+@st.cache_resource(show_spinner=False)
+def of_layers() -> core.Figure:
+    """The gradient in twenty layers, sick and mended; a worker measures it once in the server's life."""
+    return vanishing.figures(vanishing.analysis(workers.call(vanishing.measured, vanishing.sweep(LAYERS))))["gradient"]
 
 
 @st.cache_resource(show_spinner=False)
@@ -92,7 +101,7 @@ for column, (name, picture, words, label, kind, preset) in zip(st.columns(3, gap
             icon=":material/arrow_forward:",
             query_params=kind.preset(preset).settings,
         )
-        pictures.append((st.container(height=CHART_HEIGHT + 60, border=False), picture, name))
+        pictures.append((st.container(height=CHART_HEIGHT + 90, border=False).empty(), picture, name))
 
 with st.container(border=True):
     st.page_link("pages/9_Diagnose.py", label="**Diagnose your own training**", icon=page.ICONS["Diagnose"])
@@ -133,9 +142,25 @@ for stored in recent:
         query_params=stored.link,
     )
 
-# at the end, since a worker may have to start first: the page stands by then
-for place, picture, name in sorted(pictures, key=lambda entry: entry[1] is not of_layers):
-    drawn = picture()
-    with place:
-        st.markdown(f"**{MEASURED[name]}.** {core.plain(drawn.title)}")
-        page.drawing(drawn, f"home {name}", CHART_HEIGHT, {"axisY": {"title": None}})  # said above
+
+@st.cache_resource(show_spinner=False)
+def measured() -> set[str]:
+    """The ways whose picture this server has measured."""
+    return set()
+
+
+def draw(place: Any, figure: core.Figure, name: str, key: str) -> None:
+    """A way's picture in its place, above it what it shows, instead of a title of its axis."""
+    config = {"axisY": {"titleFontSize": 0, "titlePadding": 0}}
+    with place.container():
+        st.markdown(f"**{SHOWN[name]}.** {core.plain(figure.title)}")
+        page.drawing(figure, key, CHART_HEIGHT, config)
+
+
+# at the end, since a worker may have to start first: the page stands by then, and theory where there is one
+if not measured():
+    place, _, name = pictures[1]
+    draw(place, expected_layers(), name, "home theory")
+for place, picture, name in pictures:
+    draw(place, picture(), name, f"home {name}")
+    measured().add(name)

@@ -160,6 +160,17 @@ class Experiment:
         """The index and measured columns of each run of one task. Run in a worker: imports torch."""
         return self.room("compute").compute(self, runs, device)
 
+    def measured(self, sweep: Sweep) -> pd.DataFrame:
+        """The frame of a small sweep, computed at once and kept nowhere. Run in a worker: imports torch."""
+        from core import tables
+
+        found = [
+            (run, columns)
+            for task in self.tasks(sweep.runs())
+            for run, columns in zip(task, self.compute(task, "cpu"), strict=True)
+        ]
+        return tables.to_frame(self.table([run for run, _ in found], tables.encode([columns for _, columns in found])))
+
     def expected(self, sweep: Sweep) -> pd.DataFrame:
         """A sweep's frame as theory has it, nothing measured; without a row where there is no theory."""
         return self.room("theory").expected(self, sweep)

@@ -100,18 +100,10 @@ def network_source() -> str:
 @cache
 def many_starts() -> Starts:
     """Fifty seeds each of networks with 2, 3, 4 and 8 hidden units on XOR, trained in a worker, once in its life."""
-    from core import tables
     from core.experiments import experiment
 
     kind = experiment("backprop")
-    runs = list(kind.sweep({"hidden": "2,3,4,8", "seeds": "50"}).runs())
-    found = [
-        (run, columns)
-        for task in kind.tasks(runs)
-        for run, columns in zip(task, kind.compute(task, "cpu"), strict=True)
-    ]
-    blobs = tables.encode([columns for _, columns in found])
-    frame = tables.to_frame(kind.table([run for run, _ in found], blobs))
+    frame = kind.measured(kind.sweep({"hidden": "2,3,4,8", "seeds": "50"}))
     few = frame[(frame["hidden"] == 2) & (frame["seed"] < 20)]
     runs = kind.analysis(frame).runs
     return Starts(few, runs.sort_values(["hidden", "seed"], ignore_index=True))
