@@ -231,7 +231,8 @@ def _layer_map(layers: pd.DataFrame, order: list[str], time: Time) -> Figure | N
     data = data[data["log_grad"].notna()].drop_duplicates(["step", "layer"], keep="last")
     if data.empty:
         return None
-    names = [name for name in order if name in set(data["layer"])]
+    there = set(data["layer"])
+    names = [name for name in order if name in there]
     layers_shown = _spread(names, MOST_LAYERS)
     steps = _spread(sorted(data["step"].unique()), MOST_COLUMNS)
     until = dict(zip(steps, [*steps[1:], max(time.end, steps[-1] + 1)], strict=True))

@@ -110,9 +110,9 @@ def test_bad_input_gets_a_sentence(given, told):
 
 @pytest.mark.slow
 def test_the_lessons_remedies_learn_where_twenty_plain_layers_stay_at_chance():
-    frame = frame_of({"remedy": "plain,relu_he,residual_blocks,batch_norm", "epochs": 5, "seeds": 10})
+    frame = frame_of({"remedy": "plain,relu_he,residual_blocks,batch_norm", "epochs": 5, "seeds": 4})
     own = KIND.analysis(frame).summary.query("measure == 'final_val_accuracy'").set_index("remedy")
-    assert (own["n"] == 10).all()
+    assert (own["n"] == 4).all()
     assert own.loc["plain", "ci_high"] < 0.15
     for name in ("relu_he", "residual_blocks", "batch_norm"):
         assert own.loc[name, "ci_low"] > 0.3, name
