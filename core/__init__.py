@@ -40,7 +40,7 @@ _EXPORTS = {
     "core.experiments": ("NAMES", "Analysis", "Experiment", "experiment", "experiment_of"),
     "core.experiments.question": ("Answer", "Question"),
     "core.files": ("csv_bytes", "parquet_bytes"),
-    "core.frames": ("COLUMNS",),
+    "core.frames": ("COLUMNS", "label_of"),
     "core.imports": ("Imported", "import_bytes", "import_file"),
     "core.jobs": ("Jobs",),
     "core.jobs.estimates": ("START_SECONDS", "Estimate", "estimate", "measured_speed", "too_large"),

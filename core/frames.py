@@ -342,3 +342,8 @@ _ALL = (
 
 COLUMNS: dict[str, Column] = {column.name: column for column in _ALL}
 assert len(COLUMNS) == len(_ALL)
+
+
+def label_of(name: str) -> str:
+    """What people read for a column's name, or for a measure's that is no column."""
+    return COLUMNS[name].label if name in COLUMNS else name.replace("_", " ")

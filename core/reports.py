@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from core.frames import COLUMNS
+from core.frames import COLUMNS, label_of
 from core.uploads import story
 from core.words import three_digits
 
@@ -64,6 +64,7 @@ def report(
         figures=list({**kind.figures(analysis), **more}.values()),
         specification=_specification,
         comparison=comparison,
+        label_of=label_of,
         interval_note="Mean over seeds, with its 95 % interval (Student's t; of pooled fits the jackknife's, of shares Wilson's).",
         shown_rows=SHOWN_ROWS,
         cell=lambda value: three_digits(value) if isinstance(value, float) else str(value),

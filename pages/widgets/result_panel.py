@@ -207,7 +207,7 @@ def _comparison(kind: core.Experiment, result: Result) -> None:
         )
         config = {
             name: st.column_config.Column(
-                core.COLUMNS[name].label if name in core.COLUMNS else name.replace("_", " "),
+                core.label_of(name),
                 help=core.COLUMNS[name].meaning if name in core.COLUMNS else None,
                 pinned=name in kind.settings.names(),
             )

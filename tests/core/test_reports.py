@@ -31,6 +31,7 @@ def test_a_report_holds_settings_findings_charts_code_and_versions(name, tmp_pat
     kind, frame, text = report_of(name, tmp_path, CASES[name])
     assert kind.question in text
     assert "torch.Generator" in text and "SEED = 0" in text
+    assert "_" not in "".join(re.findall("<th>(.*?)</th>", text))  # people's words, not the columns' names
     assert "torch 2." in text and core.__version__ in text
     assert f"python -m core run {name} " in text
     for finding in core.findings(frame):

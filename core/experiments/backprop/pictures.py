@@ -38,6 +38,8 @@ SHORT = {
     **dict(zip(GRADIENTS, ("W₁", "b₁", "W₂", "b₂"), strict=True)),
     **{name: f"{name[-2]}, {name[-1]}" for name in PREDICTIONS},
 }
+NETWORK_HEIGHT = 360
+ROOM_FOR_NUMBERS, ROOM_FOR_NAMES = 32, 58  # pixels; the tooltip tells what finds no room
 STEEP = 1e-12  # below this a gradient is nothing
 
 
@@ -121,12 +123,15 @@ def network_chart(step: Step) -> Figure:
             ],
         )
     )  # fmt: skip
+    room = NETWORK_HEIGHT / nodes.groupby("x")["y"].transform("size")  # pixels from a node to the next of its layer
     base = alt.Chart(nodes).encode(x=x, y=y)
     tooltip = [alt.Tooltip("name:N", title="unit"), alt.Tooltip("activation:Q", format=".4g")]
-    circles = base.mark_circle(size=1150, color=NODE, stroke=NODE_EDGE, strokeWidth=1.2, opacity=1)
-    numbers = base.mark_text(fontSize=11, color=INK).encode(text="text:N")
-    names = base.mark_text(fontSize=11, dy=25, color=FAINT_INK).encode(text="name:N")
-    drawn = alt.layer(lines, circles.encode(tooltip=tooltip), names, numbers)
+    diameter = min(34.0, 0.8 * float(room.min()))
+    circles = base.mark_circle(size=diameter**2, color=NODE, stroke=NODE_EDGE, strokeWidth=1.2, opacity=1)
+    texts = alt.Chart(nodes[room >= ROOM_FOR_NUMBERS]).encode(x=x, y=y).mark_text(fontSize=11, color=INK)
+    names = alt.Chart(nodes[room >= ROOM_FOR_NAMES]).encode(x=x, y=y)
+    names = names.mark_text(fontSize=11, dy=25, color=FAINT_INK).encode(text="name:N")
+    drawn = alt.layer(lines, circles.encode(tooltip=tooltip), names, texts.encode(text="text:N"))
     notes = [
         "Width: size of the weight; dashed: negative. In the circles: activations"
         + (", means over the examples." if len(step.y) > 1 else ".")
@@ -134,7 +139,7 @@ def network_chart(step: Step) -> Figure:
     D, H = step.network.W1.shape
     if D > INPUTS or H > UNITS:
         notes.append(f"Drawn: {min(D, INPUTS)} of {D} inputs, {min(H, UNITS)} of {H} hidden units.")
-    return figure(drawn, network_title(step), " ".join(notes), height=max(300, 62 * (min(H, UNITS) + 1)))
+    return figure(drawn, network_title(step), " ".join(notes), height=NETWORK_HEIGHT)
 
 
 def network_title(step: Step) -> str:

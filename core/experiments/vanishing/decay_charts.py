@@ -10,6 +10,7 @@ import pandas as pd
 
 from core.analysis.points import varying_settings
 from core.experiments.vanishing.settings import Vanishing
+from core.frames import label_of
 from core.plotting.axes import log10
 from core.plotting.figure import Figure, empty, figure
 from core.plotting.series import count_text, drawn_series
@@ -92,8 +93,8 @@ def _decay_heatmap(decays: pd.DataFrame, across: str, down: str) -> Figure:
     )
     x_order = [_value_text(value) for value in _sorted_values(decays[across])]
     y_order = list(dict.fromkeys(data.sort_values(rows, key=_sort_column)["down"]))
-    x = alt.X("across:N", title=across.replace("_", " "), sort=x_order, axis=alt.Axis(labelAngle=-35, labelLimit=160))
-    y = alt.Y("down:N", title=" · ".join(rows).replace("_", " "), sort=y_order, axis=alt.Axis(labelLimit=220))
+    x = alt.X("across:N", title=label_of(across), sort=x_order, axis=alt.Axis(labelAngle=-35, labelLimit=160))
+    y = alt.Y("down:N", title=" · ".join(label_of(name) for name in rows), sort=y_order, axis=alt.Axis(labelLimit=220))
     tooltip = _decay_tooltip()
     ramp = alt.Color(
         "log_decay:Q",
