@@ -129,6 +129,8 @@ def nothing(view: View) -> list[Finding]:
         if steps or calls or view.facts.get("grad_calls"):
             return cut_short(view)
         message = "No optimizer step and no backward pass was seen: this script does not train."
+        if cut_short(view):
+            message = "The script ended before any optimizer step or backward pass: there is no training to judge."
         return [Finding("nothing_to_judge", "info", message, {"steps": 0, "backward_passes": 0})]
     if not np.isnan(view.per_step("train_loss")).all() or np.isfinite(view.per_step("val_loss")).any():
         return []

@@ -177,7 +177,10 @@ def not_in_optimizer(view: View) -> list[Finding]:
     elif lists:
         remedy = f"Hold the layers in `nn.ModuleList`, not in a plain list: parameters() does not see {lists[0]}."
     else:
-        remedy = "Give the optimizer all of them, or freeze them: `optimizer.add_param_group({'params': …})`."
+        remedy = (
+            "Give the optimizer all of them, `optimizer.add_param_group({'params': …})`, or freeze them; "
+            "a layer that is replaced is replaced before the optimizer is made."
+        )
     return [
         Finding(
             "parameters_not_in_optimizer",

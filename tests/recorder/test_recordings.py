@@ -171,6 +171,11 @@ def test_no_script_that_trains_leaves_nothing_to_judge(store):
     assert [finding.code for finding in recording.findings()] == ["nothing_to_judge"]
 
 
+def test_a_script_that_crashes_before_it_trains_is_not_said_to_train_nothing():
+    (finding,) = judge(Trace(facts={"steps": 0, "backward_calls": 0, "recorder": 1, "ended": "exit code 1"}))
+    assert finding.message.startswith("The script ended before any optimizer step")
+
+
 def test_at_most_three_findings_lead_and_the_rest_is_folded_into_the_cause():
     codes = (
         "diverged",
