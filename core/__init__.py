@@ -42,7 +42,7 @@ _EXPORTS = {
     "core.files": ("csv_bytes", "parquet_bytes"),
     "core.frames": ("COLUMNS", "label_of"),
     "core.imports": ("Imported", "import_bytes", "import_file"),
-    "core.jobs": ("Jobs",),
+    "core.jobs": ("BusyError", "Jobs"),
     "core.jobs.estimates": ("START_SECONDS", "Estimate", "estimate", "measured_speed", "too_large"),
     "core.jobs.executors": ("InlineExecutor", "Pool", "local_executor", "pool"),
     "core.jobs.job": ("Job",),

@@ -36,6 +36,7 @@ class Job:
     store: Store
     device: str
     progress: Progress
+    owner: str = ""  # who asked first
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _ended: threading.Event = field(default_factory=threading.Event)
 

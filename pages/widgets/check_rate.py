@@ -24,9 +24,9 @@ def check_rate(kind: core.Experiment, sweep: core.Sweep) -> None:
     if there < cost.runs and job is None:
         if cost.computing(there) > job_panel.SMALL_SECONDS:
             st.caption(f"{cost.runs} trainings, about {cost.seconds:,.0f} s.")
-            st.button("Train", key="check", on_click=page.jobs().submit, args=(check, store))
+            st.button("Train", key="check", on_click=page.start, args=(check,))
             return
-        job = page.jobs().submit(check, store)
+        job = page.start(check)
     running = job is not None and job.running
 
     @st.fragment(run_every=1.0 if running else None)

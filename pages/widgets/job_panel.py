@@ -33,14 +33,15 @@ def job_panel(sweep: core.Sweep) -> Panel:
     wanted = st.session_state.pop(f"{sweep.experiment}:start", False)
     computing = cost.computing(stored)
     if stored < cost.runs and (job is None or (wanted and not running)) and computing <= SMALL_SECONDS:
-        job, running = jobs.submit(sweep, store), True
-        job.wait(AT_ONCE)  # what is done so soon is drawn at once
+        started = page.start(sweep)
+        if started is not None:
+            job, running = started, True
+            job.wait(AT_ONCE)  # what is done so soon is drawn at once
     return Panel(job, running, stored)
 
 
 def status_line(sweep: core.Sweep, job: core.Job | None) -> None:
     """One line: Run with the cost, or progress with Cancel, or that all is computed."""
-    jobs, store = page.jobs(), page.store()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", height=48, border=False):
         if sweep.stored:
             st.caption(
@@ -55,8 +56,10 @@ def status_line(sweep: core.Sweep, job: core.Job | None) -> None:
             return
         cost, stored = page.estimate(sweep, sweep.key), page.stored_count(sweep)
         if stored < cost.runs:
-            st.button("Run", type="primary", key="run", on_click=jobs.submit, args=(sweep, store))
+            st.button("Run", type="primary", key="run", on_click=page.start, args=(sweep,))
         st.caption(f"{_cost_words(cost, stored, cost.computing(stored))}{_ended_words(job)}")
+    if "busy" in st.session_state:
+        st.warning(st.session_state["busy"])
     if job is not None and job.progress.state == "failed":
         st.error(core.plain(job.progress.error))
 

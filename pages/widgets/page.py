@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import core
 
@@ -66,6 +67,17 @@ def jobs() -> core.Jobs:
     gc.collect()
     gc.freeze()  # Streamlit collects all generations after every run of a page: leave it little to look at
     return core.Jobs(workers)
+
+
+def start(sweep: core.Sweep) -> core.Job | None:
+    """The sweep's job; None while too many are under way, which the status line then says."""
+    st.session_state.pop("busy", None)
+    context = get_script_run_ctx()
+    try:
+        return jobs().submit(sweep, store(), owner=context.session_id if context else "")
+    except core.BusyError as error:
+        st.session_state["busy"] = str(error)
+        return None
 
 
 @st.cache_resource(show_spinner=False)

@@ -73,7 +73,7 @@ def _running(sweep: core.Sweep, store: core.Store) -> bool:
 
 def _run(key: str, sweep: core.Sweep, store: core.Store) -> None:
     st.session_state[f"{key} asked"] = True
-    page.jobs().submit(sweep, store)
+    page.start(sweep)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

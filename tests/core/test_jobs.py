@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 import core
+import core.jobs as core_jobs
 from core.jobs import Job, Jobs, Progress
 from core.jobs.executors import Pool, checked_device, pool
 from core.jobs.sweep_run import run_sweep
@@ -150,6 +151,25 @@ def test_a_sweep_has_one_job_however_many_submit(store):
     assert jobs.running() == []
     assert [executor.tasks for executor in executors] == [3]
     assert found[0].progress.computed == 6
+
+
+def test_nobody_keeps_more_sweeps_under_way_than_allowed_and_old_jobs_are_forgotten(store, monkeypatch):
+    monkeypatch.setattr(core_jobs, "ALL_SWEEPS", 6)
+    monkeypatch.setattr(core_jobs, "ENDED", 3)
+    go = threading.Event()
+    jobs = Jobs(Workers(Pool(lambda: Watched(lambda tasks: go.wait(PATIENCE)), 2)))
+    own = [jobs.submit(sweep(depth=str(depth)), store, owner="a") for depth in range(1, 5)]
+    with pytest.raises(core.BusyError, match="4 sweeps of yours are under way: let one end, or cancel it"):
+        jobs.submit(sweep(depth="9"), store, owner="a")
+    assert jobs.submit(sweep(depth="4"), store, owner="a") is own[3]
+    others = [jobs.submit(sweep(depth=str(depth)), store, owner="b") for depth in (5, 6)]
+    with pytest.raises(core.BusyError, match="6 sweeps are under way on this server"):
+        jobs.submit(sweep(depth="9"), store, owner="c")
+    go.set()
+    for job in (*own, *others):
+        core.run_job(job)
+    jobs.submit(sweep(depth="9"), store, owner="a").wait(PATIENCE)
+    assert [jobs.find(sweep(depth=str(depth)), store) is None for depth in (1, 3, 4, 6)] == [True, True, False, False]
 
 
 def test_an_ended_job_is_found_until_somebody_submits_again(store):
