@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
     prune.add_argument(
         "--keep", metavar="SIZE", help="also the oldest until the rest fits, such as 5GB; starred sweeps stay"
     )
-    prune.add_argument("--all", action="store_true", help="everything")
+    prune.add_argument("--all", action="store_true", help="everything, and tables as they were read")
     prune.set_defaults(act=_prune)
     for command in (listing, export, bring, verify, prune):
         add_place(command)
@@ -125,6 +125,7 @@ def bytes_of(size: str) -> int:
 
 def _prune(arguments: argparse.Namespace) -> None:
     from core import deletions, labels, results
+    from core.parts import kept_tables
 
     if arguments.older_than is not None and not arguments.older_than >= 0:
         raise ValueError(f"--older-than: must be 0 or more days, but got {arguments.older_than}")
@@ -145,6 +146,9 @@ def _prune(arguments: argparse.Namespace) -> None:
     store.shrink()
     oldest = {} if most is None else results.drop_oldest(store, most)
     print(f"{len(doomed) + sum(oldest.values()):,} rows deleted from {store.path}")
+    freed = kept_tables.drop_oldest(0) if arguments.all and store.path == Path(kept_tables.default_path()) else 0
+    if freed:
+        print(f"{freed / 1e6:,.1f} MB of readings of tables deleted; the tables stay")
     if starred:
         print(f"{len(starred):,} rows of starred sweeps stay")
     if most is not None:
