@@ -10,6 +10,8 @@ GIVES = 0.99  # share of the rows, or of the variance, from which a column gives
 SKILL = 0.95  # share of guessing's errors that it avoids as well: a rare class is no leak
 BINS = 200  # of a column of numbers
 PARTED = 20  # rows per class from which it is no chance that a number parts them
+PRESENT = 0.2  # share of the rows in which a column has no gap, from which what it gives there is worth saying
+ENOUGH = 20  # rows of them
 ROWS = 5  # of a bin or a group: what comes once gives itself
 
 
@@ -25,6 +27,18 @@ def gives(values: Sequence[float | str], labels: np.ndarray) -> bool:
         return straight or _variance(place, labels) >= GIVES
     parted = distinct.dtype.kind == "f" and _parts(np.asarray(values, dtype=float), labels)
     return parted or _accuracy(place, labels)
+
+
+def gives_where_present(values: Sequence[float | str], labels: np.ndarray) -> bool:
+    """Whether a column with gaps alone gives the labels of the rows in which it has none, a fifth of them or more."""
+    cells = np.asarray(values)
+    there = ~np.isnan(cells) if cells.dtype.kind == "f" else cells != ""
+    if there.all() or there.sum() < max(PRESENT * len(cells), ENOUGH):
+        return False
+    if labels.dtype.kind == "f":
+        return bool(labels[there].std() > 0.0) and gives(cells[there], labels[there])
+    _, classes = np.unique(labels[there], return_inverse=True)
+    return classes.max() > 0 and gives(cells[there], classes)
 
 
 def _parts(values: np.ndarray, labels: np.ndarray) -> bool:

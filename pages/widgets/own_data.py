@@ -86,7 +86,7 @@ def _choices(kind: core.Experiment, names: list[str], header: str, target: str |
             key=f"{prefix}keep",
             help="Ids and text that hardly repeats are left out, unless they are named here.",
         )
-    return core.Choices(learned, header, ",".join(kept) or None)
+    return core.Choices(learned, header).keeping(kept)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
