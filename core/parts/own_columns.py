@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from core.parts.headers import names_rows
-from core.parts.own_dates import dates_of
+from core.parts.own_dates import dates_of, of_several_formats
 from core.parts.own_numbers import Form, form_words, likely_gap, numbers_of, padded
 from core.parts.own_target import gap_words, odd, one_spelling, spelling_words
 from core.words import counted
@@ -133,6 +133,8 @@ def _text(cells: Sequence[str], present: list[str], context: Context, code: str 
         return Use("left out", f"always {present[0]}")
     free = sorted(len(cell.split()) for cell in present)[len(present) // 2] >= FREE_WORDS
     if distinct > (0.5 if free else REPEATS) * len(present) and not context.keep:
+        if of_several_formats(present):
+            return Use("left out", f"dates of several formats, which are not used: write them in one{missing}")
         what = f"codes, since {code} begins with a zero," if code else "text"
         never = (
             "never repeats"
@@ -151,6 +153,7 @@ def _text(cells: Sequence[str], present: list[str], context: Context, code: str 
             [f"its {CATEGORIES - 1} commonest values cover {coverage:.1%} of the rows"] if coverage < COVERED else []
         )
     notes += [f"codes, since {code} begins with a zero"] if code else []
+    notes += ["dates of several formats: write them in one"] if of_several_formats(present) else []
     notes += spelling_words(spellings, counts)
     return Use("text", _joined(notes), [words], spellings=spellings)
 

@@ -38,6 +38,7 @@ from core.words import counted
 
 READER = 3  # raised when the same file is read in another way
 MAXIMUM_VALUES = 20_000_000  # rows times features, which stand in memory at once
+COPIES = 0.1  # share of the rows that are copies of others, from which it is said
 SHOWN_NAMES = 12  # in a sentence
 
 
@@ -172,7 +173,7 @@ def sheet_of(path: str, cells: Cells, target: str, kind: str = "auto", keep: str
         left_out,
         tuple(leaks),
         tuple(_columns(header, place, goal, uses, leaks, [answers[row] for row in goal.places], cells.delimiter)),
-        tuple(_notes(cells, goal, place)),
+        (*_notes(cells, goal, place), *_copies(uses, goal.labels)),
         len(answers),
     )
 
@@ -287,6 +288,15 @@ def _notes(cells: Cells, goal: Target, target: int) -> list[str]:
             "None is a class of the target, since it is as frequent as others: empty those cells if they are gaps."
         )
     return notes
+
+
+def _copies(uses: dict[int, Use], labels: np.ndarray) -> list[str]:
+    """That rows are copies of others, where they are many: some that validate are trained on too."""
+    columns = [values for use in uses.values() for values in use.values]
+    copies = len(labels) - len(set(zip(*columns, labels.tolist(), strict=True)))
+    if copies < COPIES * len(labels):
+        return []
+    return [f"{counted(copies, 'row')} of {len(labels):,} are copies of others: some that validate are trained on too."]
 
 
 def encoder(sheet: Sheet) -> Any:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 SHARE = 0.9  # of its cells from which a column holds dates
+FIRST = 20  # different cells that tell whether a column holds dates of several formats
 LOOKED_AT = 200  # different cells that tell the format
 DAYS = (
     "%Y-%m-%d",
@@ -68,6 +69,8 @@ def date_parts(cell: str, form: str) -> tuple[float, float, float, float]:
         moment = datetime.strptime(cell, form)
     except ValueError:
         return (math.nan,) * 4
+    if form == "%H.%M.%S" and len(cell) < 8:  # 1.10.0 is a version
+        return (math.nan,) * 4
     return moment.year, moment.month, moment.weekday(), moment.hour + moment.minute / 60 + moment.second / 3600
 
 
@@ -91,6 +94,15 @@ def dates_of(cells: Sequence[str], day_first: bool = False) -> Dates | None:
         place for place, column in enumerate(values) if len({value for value in column if not math.isnan(value)}) > 1
     ]
     return Dates(form, tuple(PARTS[place] for place in varying), [list(values[place]) for place in varying], odd, doubt)
+
+
+def of_several_formats(cells: Sequence[str]) -> bool:
+    """Whether cells are dates, though not of one format; the first different ones tell."""
+    distinct = list(dict.fromkeys(cell for cell in cells if cell))[:FIRST]
+    return len(distinct) > 1 and all(
+        cell[0].isalnum() and len(cell) < 40 and any(not math.isnan(date_parts(cell, form)[0]) for form in FORMATS)
+        for cell in distinct
+    )
 
 
 def _day_and_month(form: str, cells: list[str], day_first: bool) -> tuple[str, str]:

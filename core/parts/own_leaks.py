@@ -44,9 +44,22 @@ def gives_where_present(values: Sequence[float | str], labels: np.ndarray) -> bo
 def _parts(values: np.ndarray, labels: np.ndarray) -> bool:
     """Whether a few limits on a number part the classes: in the order of the numbers they hardly change."""
     there, classes = ~np.isnan(values), int(labels.max()) + 1
+    if not there.any():
+        return False
     ordered = labels[there][np.lexsort((labels[there], values[there]))]
     changes = int((ordered[1:] != ordered[:-1]).sum())
+    _, place = np.unique(values[there], return_inverse=True)
+    if _purity(place, labels[there]) < GIVES:  # else equal numbers of two classes would change once alone
+        return False
     return there.sum() >= max(GIVES * len(values), PARTED * classes) and changes < 2 * classes
+
+
+def _purity(place: np.ndarray, labels: np.ndarray) -> float:
+    """Share of the rows whose class is the commonest of their group."""
+    _, pairs, counts = np.unique(place * (int(labels.max()) + 1) + labels, return_index=True, return_counts=True)
+    largest = np.zeros(place.max() + 1, dtype=np.int64)
+    np.maximum.at(largest, place[pairs], counts)
+    return float(largest.sum()) / max(len(labels), 1)
 
 
 def _binned(values: np.ndarray) -> np.ndarray:

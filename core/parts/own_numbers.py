@@ -207,11 +207,17 @@ def form_words(cells: Sequence[str], form: Form, delimiter: str) -> str:
     signs = Counter(sign for cell in set(cells) for sign in SIGNS.findall(cell)).most_common(1)
     words = [f"written with {signs[0][0]}"] if signs and form.percent == 1.0 else []
     words += ["per cent and shares, 12% as 0.12"] if form.percent != 1.0 else []
-    words += [f"in {form.unit}"] if form.unit else []
+    words += [f"in {_unit_in_words(cells, form.unit)}"] if form.unit else []
     words += ["decimal commas"] if form.decimal == "," else []
     parted = form.thousands and any(form.thousands in cell.strip() for cell in cells)
     words += [f"thousands parted by {NAMES[form.thousands]}"] if parted else []
     return ", ".join(words)
+
+
+def _unit_in_words(cells: Sequence[str], unit: str) -> str:
+    """The unit as it is written most often."""
+    written = Counter(match[1] for cell in cells if (match := UNIT.fullmatch(SIGNS.sub("", cell).strip())))
+    return next((word for word, _ in written.most_common() if _singular(word) == unit), unit)
 
 
 NAMES = {",": "commas", ".": "points", " ": "blanks", "'": "apostrophes", "’": "apostrophes"}

@@ -164,7 +164,11 @@ def _classes(
     if len(counts) - len(single) > MAXIMUM_CLASSES:
         raise ValueError(
             f"csv: the target {name!r} of {path} has {whole:,} classes, and the limit is {MAXIMUM_CLASSES}"
-            + (f"; use kind=number{' or kind=log' if values.min() > 0 else ''}" if values is not None else what)
+            + (
+                f"; use kind=number{' or kind=log' if values.min() > 0 else ''}"
+                if values is not None
+                else what or "; write several as one"
+            )
         )
     if whole == 1:
         raise ValueError(f"csv: the target {name!r} of {path} is {names[0]} in every row: there is nothing to learn")

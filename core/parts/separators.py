@@ -58,6 +58,8 @@ def _fit(rows: list[list[str]]) -> tuple[float, bool, int]:
     counts = [len(row) for row in rows[titles:]]
     if not counts or counts[0] < 2:
         return 0.0, False, 0
+    if set(counts[1:]) == {counts[0] + 1}:  # R's header does not name the rows' names
+        return 1.0, titles == 0, counts[0] + 1
     return counts.count(counts[0]) / len(counts), titles == 0, counts[0]
 
 

@@ -331,3 +331,36 @@ def test_readings_are_bounded_the_oldest_go_first_and_tables_stay(tmp_path, monk
     assert main(["store", "prune", "--all"]) == 0
     assert "of readings of tables deleted; the tables stay" in capsys.readouterr().out
     assert [path.suffix for path in folder.iterdir()] == [".csv"]
+
+
+def test_a_number_of_two_values_gives_two_classes_only_where_it_does():
+    labels = np.array(["p", "q"])[COUNT % 2]
+    assert not read(table(target=labels, a=RNG.integers(0, 2, ROWS))).leaks
+    assert read(table(target=labels, a=COUNT % 2 + 5)).leaks == ("a",)
+
+
+def test_what_r_writes_between_blanks_is_read():
+    rows = [f'"{n + 1}" {x} {c} "{y}"' for n, (x, c, y) in enumerate(zip(X, COUNT, Y, strict=True))]
+    own = read("\n".join(['"x" "a" "y"', *rows]))
+    np.testing.assert_array_equal(values(own, 0), X)
+    assert (kind(own, "column 1"), own.cells.delimiter) == ("left out", " ")
+
+
+def test_dates_of_several_formats_are_named_and_versions_are_no_dates():
+    days = pd.date_range("2019-01-05", periods=ROWS)
+    own = read(
+        table(
+            a=[day.strftime("%Y-%m-%d" if n % 3 else "%d/%m/%Y") for n, day in enumerate(days)],
+            b=np.where(COUNT % 2, "1.2.3", "1.10.0"),
+        )
+    )
+    assert note(own, "a") == "dates of several formats, which are not used: write them in one"
+    assert kind(own, "b") == "text"
+
+
+def test_copies_of_rows_are_counted():
+    header, *rows = table(a=COUNT).splitlines()
+    assert read("\n".join([header, *rows, *rows[:30]])).notes == (
+        "30 rows of 150 are copies of others: some that validate are trained on too.",
+    )
+    assert not read("\n".join([header, *rows, *rows[:3]])).notes
