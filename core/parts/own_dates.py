@@ -114,8 +114,10 @@ def _day_and_month(form: str, cells: list[str], day_first: bool) -> tuple[str, s
     other = re.sub(r"%([dm])([/-])%([dm])", r"%\3\2%\1", form)
     if other == form or other not in FORMATS:
         return form, ""
+    if any((_moment(cell, form) is None) != (_moment(cell, other) is None) for cell in cells):
+        return form, ""  # found early, where a day is above 12
     moments = {each: [moment for cell in cells if (moment := _moment(cell, each))] for each in (form, other)}
-    if len(moments[form]) != len(moments[other]) or moments[form] == moments[other]:
+    if moments[form] == moments[other]:
         return form, ""
 
     def likeliness(each: str) -> tuple[bool, bool, bool]:
