@@ -11,6 +11,7 @@ from typing import Any
 
 import core
 from core.sweeps import assignments
+from core.words import counted
 
 DAMAGED = 1  # exit code of verify where rows are damaged
 UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
@@ -37,7 +38,7 @@ def add(commands: Any) -> None:
     prune.add_argument(
         "--keep", metavar="SIZE", help="also the oldest until the rest fits, such as 5GB; starred sweeps stay"
     )
-    prune.add_argument("--all", action="store_true", help="everything")
+    prune.add_argument("--all", action="store_true", help="everything, and tables as they were read")
     prune.set_defaults(act=_prune)
     for command in (listing, export, bring, verify, prune):
         add_place(command)
@@ -108,7 +109,10 @@ def _import(arguments: argparse.Namespace) -> None:
 def _verify(arguments: argparse.Namespace) -> int:
     store = _existing_store(arguments.store)
     damaged, total = store.damaged(), sum(runs for runs, _ in store.counts().values())
-    print(f"{total:,} rows checked, {len(damaged):,} damaged" + (": they will be computed again" if damaged else ""))
+    print(
+        f"{counted(total, 'row')} checked, {len(damaged):,} damaged"
+        + (": they will be computed again" if damaged else "")
+    )
     for id in damaged:
         print(id)
     return DAMAGED if damaged else 0
@@ -125,6 +129,7 @@ def bytes_of(size: str) -> int:
 
 def _prune(arguments: argparse.Namespace) -> None:
     from core import deletions, labels, results
+    from core.parts import kept_tables
 
     if arguments.older_than is not None and not arguments.older_than >= 0:
         raise ValueError(f"--older-than: must be 0 or more days, but got {arguments.older_than}")
@@ -144,9 +149,12 @@ def _prune(arguments: argparse.Namespace) -> None:
     deletions.give_up(store)
     store.shrink()
     oldest = {} if most is None else results.drop_oldest(store, most)
-    print(f"{len(doomed) + sum(oldest.values()):,} rows deleted from {store.path}")
+    print(f"{counted(len(doomed) + sum(oldest.values()), 'row')} deleted from {store.path}")
+    freed = kept_tables.drop_oldest(0) if arguments.all and store.path == Path(kept_tables.default_path()) else 0
+    if freed:
+        print(f"{freed / 1e6:,.1f} MB of readings of tables deleted; the tables stay")
     if starred:
-        print(f"{len(starred):,} rows of starred sweeps stay")
+        print(f"{counted(len(starred), 'row')} of starred sweeps {'stays' if len(starred) == 1 else 'stay'}")
     if most is not None:
         _say_kept(store, oldest, most, arguments.keep)
 

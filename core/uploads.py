@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,10 @@ class Choices:
     kind: str = "auto"
     header: str = "auto"
     keep: str | None = None
+
+    def keeping(self, names: Iterable[str]) -> Choices:
+        """These choices, and the columns to keep."""
+        return replace(self, keep=own_data.keep_text(names))
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,12 @@ def csv(
     source  a data frame, which is kept beside the store by the hash of its content, or the path of a CSV file
     kind    ``auto``, ``classes``, ``number`` or ``log``, a number's logarithm
     header  ``auto``, ``yes`` or ``no``; a data frame has one
-    keep    columns to use though they seem to name rows
+    keep    columns to use though they seem to name rows: a list, or text with commas between (a name that holds one in
+            double quotes)
 
     Raises ValueError with a sentence where it can't be used.
     """
-    names = None if keep is None else keep if isinstance(keep, str) else ",".join(keep)
+    names = keep if keep is None or isinstance(keep, str) else own_data.keep_text(keep)
     choices, path = Choices(kind, header, names or None), None
     if isinstance(source, (str, Path)):
         path, digest = str(source), csv_files.digest_of(str(source))

@@ -34,6 +34,11 @@ def factor_words(factor: float, place: str) -> str:
     return f"{'shrink' if factor < 1 else 'grow'} {three_digits(factor)}× a {place}"
 
 
+def counted(count: int, noun: str) -> str:
+    """So many of a thing, whose plural ends in s: ``1 row``, ``57,616 rows``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def span(values: pd.Series, unit: str = "") -> str:
     """The least and the largest of numbers, in three digits, or the one that they share; ``–`` for none."""
     if not len(values):

@@ -1,59 +1,57 @@
 """A CSV file as cells: its encoding, its separator, its header and its rows.
 
 UTF-8, else what ``encodings`` makes of it. The separator is the one of tab, semicolon, pipe and comma into which the
-first rows fall most evenly, else blanks, or what a first line such as ``sep=;`` says, which spreadsheets write. Blank
-lines don't count; cells are stripped; empty cells and the words in MISSING (in any case) are missing. Columns of one name
-are numbered as pandas does. Files are known by the SHA-256 of their bytes.
+first rows fall most evenly, else blanks, or what a first line such as ``sep=;`` says, which spreadsheets write. Comments
+and titles above the table are skipped, and blank lines; cells are stripped; empty cells and the words of ``gaps`` (in any
+case) are missing. Columns of one name are numbered as pandas does. Files are known by the SHA-256 of their bytes.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import io
-import re
-from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from core.parts.encodings import decoded
-from core.parts.headers import missing_header, numbered
+from core.parts.gaps import none_is_a_word, without_gaps
+from core.parts.headers import missing_header, names_rows, numbered
+from core.parts.openings import COMMENT, SEPARATOR_LINE, comments, is_header, title_rows
+from core.parts.separators import lines_of, separator_of
 
 MAXIMUM_BYTES = 50 * 2**20
-# of two that fit alike the first is taken: a comma is a decimal sign sooner than a semicolon is part of a cell
-DELIMITERS = "\t;|,"
-BLANK = " "
-EVEN = 0.8  # share of rows of one length from which a separator is believed before blanks are
-WORDS = ("", "?", "n/a", "na", "nan", "none", "null", "<na>", "nat")  # what people and programs write for a gap
-SPREADSHEET = ("#n/a", "#na", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!")
-MISSING = (*WORDS, *SPREADSHEET)
-_MISSING = frozenset(MISSING)
-LOOKED_AT = 20  # rows that tell the separator
-SEPARATOR_LINE = re.compile(r'"?sep=([\t;|,])"?\r?\n', re.IGNORECASE)
 
 
 class Cells(NamedTuple):
     """A file's content.
 
     encoding  as Python calls it
-    opening   lines before the first row: 1 where one names the separator
+    opening   lines above the table: one that names the separator, and comments
+    titles    rows above the table
     headed    whether the first row holds the columns' names
     lines     the number of each row's last line in the file
     columns   the cells of each column, "" where one is missing
     words     what was written in the missing cells of a column that are not empty, each once per cell
+    why       it is read without a header
+    first     the names that the first row would give, where it holds none
+    nones     places of the columns in which None is a word
+    notes     sentences on what was skipped or added
     """
 
     encoding: str
     delimiter: str
     opening: int
+    titles: int
     headed: bool
     header: list[str]
     lines: list[int]
     columns: list[tuple[str, ...]]
     words: list[list[str]]
-    why: str = ""  # it is read without a header
+    why: str
+    first: list[str]
+    nones: tuple[int, ...]
+    notes: tuple[str, ...]
 
 
 def digest_of(path: str) -> str:
@@ -100,99 +98,137 @@ def parsed(path: str, content: bytes, header: str = "auto") -> Cells:
     encoding, text = decoded(path, content)
     if not text.strip():
         raise ValueError(f"csv: {path} is empty: it needs a line with the columns' names, and rows below it")
-    separator_line = SEPARATOR_LINE.match(text)
-    opening = 1 if separator_line else 0
-    delimiter, text = (separator_line[1], text[separator_line.end() :]) if separator_line else (_separator(text), text)
-    lines, rows = _rows(path, text, delimiter, opening)
-    _square(rows)
+    delimiter, opening, above, text = _opened(text)
+    starts, lines, rows = _rows(path, text, delimiter, opening)
+    if titles := title_rows(rows):
+        above += [words for row in rows[:titles] if (words := ", ".join(cell for cell in row if cell))]
+        starts, lines, rows = starts[titles:], lines[titles:], rows[titles:]
+    notes = [_above(above)] if above else []
+    notes += _square(rows)
     width = len(rows[0])
     if width == 1:
         raise ValueError(
             f"csv: {path} has one column, {' '.join(rows[0][0].split())!r}, and it takes two at least: "
             "separate cells by commas, semicolons, tabs, pipes or blanks"
         )
-    _check_shape(path, lines, rows)
+    _check_shape(path, starts, lines, rows)
     columns = [tuple(column) for column in zip(*rows, strict=True)]
     why = missing_header(columns) if header == "auto" else "as header=no says" if header == "no" else ""
-    if why:
-        names = [f"column {place}" for place in range(1, width + 1)]
-    else:
-        names = numbered([column[0] for column in columns])
-        if len(rows) == 1:
-            raise ValueError(f"csv: {path} has a header and no rows below it")
-    first = 0 if why else 1
-    cells = [_present(column[first:]) for column in columns]
-    words = [
-        [cell for cell, is_present in zip(column[first:], present, strict=True) if cell and not is_present]
-        for column, present in zip(columns, cells, strict=True)
+    names = numbered([column[0] for column in columns])
+    if not why and len(rows) == 1:
+        raise ValueError(f"csv: {path} has a header and no rows below it")
+    cells = [column[0 if why else 1 :] for column in columns]
+    nones = tuple(place for place, column in enumerate(cells) if none_is_a_word(column))
+    present = [without_gaps(column, place in nones) for place, column in enumerate(cells)]
+    written = [
+        [cell for cell, there in zip(column, kept, strict=True) if cell and not there]
+        for column, kept in zip(cells, present, strict=True)
     ]
-    return Cells(encoding, delimiter, opening, not why, names, lines[first:], cells, words, why)
-
-
-def _rows(path: str, text: str, delimiter: str, opening: int) -> tuple[list[int], list[list[str]]]:
-    """The number of each row's last line, and its cells, stripped."""
-    reader = csv.reader(
-        _single_blanks(text) if delimiter == BLANK else io.StringIO(text, newline=""),
-        delimiter=delimiter,
-        skipinitialspace=True,
-        strict=True,
+    return Cells(
+        encoding,
+        delimiter,
+        opening,
+        titles,
+        not why,
+        [f"column {place}" for place in range(1, width + 1)] if why else names,
+        lines[0 if why else 1 :],
+        present,
+        written,
+        why,
+        names if why else [],
+        nones,
+        tuple(notes),
     )
-    lines, rows = [], []
+
+
+def _opened(text: str) -> tuple[str, int, list[str], str]:
+    """The separator, the lines above the table, the comments among them, and the text below them."""
+    named = SEPARATOR_LINE.match(text)
+    text = text[named.end() :] if named else text
+    above, taken, below = comments(text)
+    delimiter = named[1] if named else separator_of(below)
+    if above:
+        last = above[-1].lstrip(COMMENT)
+        header, row = (
+            next(csv.reader(lines_of(line, delimiter), delimiter=delimiter, skipinitialspace=True), [])
+            for line in (last.strip(), below.lstrip())
+        )
+        if is_header(header, row):
+            first = last.strip() if last[:1] in (" ", "\t") else above[-1]
+            above, taken, below = above[:-1], taken - 1, f"{first}\n{below}"
+    return delimiter, taken + bool(named), above, below
+
+
+def _above(lines: list[str]) -> str:
+    shown = ", ".join(repr(line[:60]) for line in lines[:2]) + (" …" if len(lines) > 2 else "")
+    is_skipped = "1 line above the table is" if len(lines) == 1 else f"{len(lines):,} lines above the table are"
+    return f"{is_skipped} skipped: {shown}."
+
+
+def _rows(path: str, text: str, delimiter: str, opening: int) -> tuple[list[int], list[int], list[list[str]]]:
+    """The numbers of each row's first and last line, and its cells, stripped."""
+    reader = csv.reader(lines_of(text, delimiter), delimiter=delimiter, skipinitialspace=True, strict=True)
+    starts, lines, rows, above = [], [], [], 0
     try:
         for row in reader:
             if row not in ([], [""]):
+                starts.append(above + 1 + opening)
                 lines.append(reader.line_num + opening)
                 rows.append([cell.strip() for cell in row])
+            above = reader.line_num
     except csv.Error as error:
-        raise ValueError(f"csv: {path} can't be read as CSV: line {reader.line_num + opening}, {error}") from None
+        where = _quote_words(str(error), _open_quote(text, delimiter, above, reader.line_num), reader.line_num, opening)
+        raise ValueError(f"csv: {path} can't be read as CSV: {where}") from None
     if not rows:
         raise ValueError(f"csv: {path} is empty: it needs a line with the columns' names, and rows below it")
-    return lines, rows
+    return starts, lines, rows
 
 
-def _square(rows: list[list[str]]) -> None:
-    """Mends, in place, a header that names no row numbers, as R writes it, and empty cells behind the last column."""
-    width = len(rows[0])
-    longer = {len(row) for row in rows[1:]}
-    if longer == {width + 1} and not any(row[-1] for row in rows[1:]):
+def _open_quote(text: str, delimiter: str, above: int, last: int) -> int:
+    """The line, after ``above`` and up to ``last``, in which the quote opens that runs on: the first where none does."""
+    opens, is_open = above + 1, False
+    for place, line in enumerate(lines_of(text, delimiter), start=1):
+        if above < place <= last and line.count('"') % 2:
+            is_open = not is_open
+            opens = place if is_open else opens
+    return opens
+
+
+def _quote_words(error: str, opens: int, last: int, opening: int) -> str:
+    if "end of data" in error or "field limit" in error:
+        return f"line {opens + opening}, the quote that opens there is not closed"
+    return f"line {last + opening}, {error}" + (f"; the quote opens in line {opens + opening}" if opens < last else "")
+
+
+def _square(rows: list[list[str]]) -> list[str]:
+    """Mends, in place, empty cells behind the last column, and a header that names no row numbers, as R writes it.
+
+    Returns the sentence that says so.
+    """
+    width, longest = len(rows[0]), max(len(row) for row in rows[1:]) if len(rows) > 1 else 0
+    if longest < width and longest > 0 and not any(rows[0][longest:]):
+        del rows[0][longest:]
+    elif longest > width and not any(any(row[width:]) for row in rows[1:]):
         for row in rows[1:]:
-            del row[-1]
-    elif longer == {width + 1}:
+            del row[width:]
+    elif {len(row) for row in rows[1:]} == {width + 1} and _name_rows([row[0] for row in rows[1:]], rows[0][0]):
         rows[0].insert(0, "")
+        return [
+            "Its rows have one cell more than its header: the first column is taken for their names, as R writes them."
+        ]
+    return []
 
 
-def _check_shape(path: str, lines: list[int], rows: list[list[str]]) -> None:
+def _name_rows(cells: list[str], name: str) -> bool:
+    """Whether cells name their rows: none is empty and none repeats, and the header has no such name of its own."""
+    return all(cells) and len(set(cells)) == len(cells) and not names_rows(name)
+
+
+def _check_shape(path: str, starts: list[int], lines: list[int], rows: list[list[str]]) -> None:
     """ValueError where rows are of different lengths."""
     width = len(rows[0])
-    for line, row in zip(lines, rows, strict=True):
+    for start, line, row in zip(starts, lines, rows, strict=True):
         if len(row) != width:
-            cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
-            raise ValueError(f"csv: {path} is ragged: line {line} has {cells}, and the header has {width}")
-
-
-def _present(column: Iterable[str]) -> tuple[str, ...]:
-    return tuple("" if cell.lower() in _MISSING else cell for cell in column)
-
-
-def _single_blanks(text: str) -> Iterator[str]:
-    """The lines with single blanks within and none around."""
-    return (" ".join(line.split()) for line in io.StringIO(text))
-
-
-def _separator(text: str) -> str:
-    """The separator into which the first rows fall most evenly, and of those the one that makes most columns."""
-
-    def fit(delimiter: str) -> tuple[float, int]:
-        lines = _single_blanks(text) if delimiter == BLANK else io.StringIO(text, newline="")
-        counts = []
-        try:
-            for row in islice(csv.reader(lines, delimiter=delimiter, skipinitialspace=True), LOOKED_AT):
-                counts += [len(row)] if row else []
-        except csv.Error:
-            pass  # what was read tells enough
-        if not counts or counts[0] < 2:
-            return 0.0, 0
-        return counts.count(counts[0]) / len(counts), counts[0]
-
-    best = max(DELIMITERS, key=fit)
-    return BLANK if fit(best)[0] < EVEN and fit(BLANK)[0] == 1.0 else best
+            cells = "1 cell" if len(row) == 1 else f"{len(row):,} cells"
+            quoted = f" (with lines {start} to {line - 1}, since a quote opens there)" if start < line else ""
+            raise ValueError(f"csv: {path} is ragged: line {line}{quoted} has {cells}, and the header has {width:,}")

@@ -18,6 +18,7 @@ from core.parts import own_data, own_reading, own_script
 from core.parts.own_target import KINDS
 from core.parts.splits import Guess, Table, split
 from core.registry import Argument, Entry, Part, Registry, Value
+from core.words import counted
 
 BATCH_SIZE = 64  # where nothing else is asked for, and the rows suffice
 
@@ -369,7 +370,10 @@ labels = torch.randint(0, CLASSES, (BATCH_SIZE,), generator=generator("labels"))
                 choices=("auto", "yes", "no"),
                 meaning="whether the first row holds names; without, columns are called column 1, column 2 …",
             ),
-            _own_argument("keep", "columns to use though they seem to name rows, with commas between"),
+            _own_argument(
+                "keep",
+                "columns to use though they seem to name rows, with commas between; in double quotes where a name holds one",
+            ),
             _own_argument("sha256", "the first 16 digits or more of the file's hash; filled in"),
         ),
         complete=own_reading.completed,
@@ -400,5 +404,5 @@ def batch_problem(dataset: str, batch_size: int) -> str | None:
     shape = shape_of(dataset)
     if shape.training_rows is None or batch_size <= shape.training_rows:
         return None
-    rows = f"{shape.training_rows} {'sequences' if shape.length else 'training rows'}"
+    rows = counted(shape.training_rows, "sequence" if shape.length else "training row")
     return f"batch_size: {dataset} has {rows}, so it must be 1 to {shape.training_rows}, but got {batch_size}"

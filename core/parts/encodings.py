@@ -9,6 +9,14 @@ LOOKED_AT = 64 * 1024  # bytes that tell an encoding
 MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 WESTERN = "cp1252"  # taken where it fits as well as any other
 SINGLE_BYTE = (WESTERN, "latin_1", "cp1250", "cp1251", "cp1253", "cp1254", "mac_roman")
+FEW = 20  # different words with letters beyond ASCII's, below which they tell little
+LETTER = "[A-Za-zÀ-ÖØ-öø-ÿŠšŽžŒœŸƒ]"
+WORD = re.compile(f"(?:{LETTER}|[¹³£¥¿¯¾¼¢])+")
+STRANGE = {  # what no western language's words hold -> the encodings that may make words of it, the likeliest first
+    f"{LETTER}[¹³£¥¿¯¾¼¢]{LETTER}|{LETTER}{{4}}[¹³¿]$|^[£¥¯¹³]{LETTER}": ("cp1250",),
+    "[a-z][ŽŠ]": ("mac_roman", "cp1250"),
+    "[À-ÿ]{3}|^[À-ÿ]{2,}$": ("cp1251", "cp1253"),
+}
 HALF = 0.4  # share of zeros in every second byte from which text is in UTF-16
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # what no text holds
 
@@ -42,20 +50,30 @@ def _encoding(content: bytes) -> str:
 
 
 def _single_byte(content: bytes) -> str:
-    """The likeliest encoding of bytes that are no Unicode; what has no letters beyond ASCII's to tell by is western."""
+    """The likeliest encoding of bytes that are no Unicode.
+
+    Western where they have no letters beyond ASCII's to tell by, where the likeliest reads them as western does, and where
+    they are few and western reads them as words.
+    """
     from charset_normalizer import from_bytes
 
     telling = b"\n".join(line for line in content.splitlines() if not line.isascii())[:LOOKED_AT]
-    if _decodes(content, WESTERN) and not any(
-        sign.isalpha() and not sign.isascii() for sign in telling.decode(WESTERN)
-    ):
+    is_western = _decodes(content, WESTERN)
+    western = telling.decode(WESTERN, "replace")
+    words = set(WORD.findall(western))
+    few = sum(not word.isascii() for word in words) < FEW
+    no_letters = not any(sign.isalpha() and not sign.isascii() for sign in western)
+    clearly = next((names for shape, names in STRANGE.items() if any(map(re.compile(shape).search, words))), ())
+    if is_western and not clearly and (no_letters or few):
         return WESTERN
-    matches = from_bytes(telling, cp_isolation=list(SINGLE_BYTE))
+    matches = from_bytes(telling, cp_isolation=list(clearly or SINGLE_BYTE))
     best = matches.best()
     if best is None:
-        return WESTERN if _decodes(content, WESTERN) else "latin_1"
-    western = next((match for match in matches if match.encoding == WESTERN), None)
-    if western is not None and western.chaos <= best.chaos and _decodes(content, WESTERN):
+        likeliest = clearly[0] if clearly else WESTERN
+        return likeliest if _decodes(content, likeliest) else "latin_1"
+    match = next((match for match in matches if match.encoding == WESTERN), None)
+    alike = telling.decode(best.encoding, "replace") == western
+    if is_western and (alike or (match is not None and match.chaos <= best.chaos)):
         return WESTERN
     return best.encoding if _decodes(content, best.encoding) else "latin_1"
 

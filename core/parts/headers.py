@@ -6,9 +6,10 @@ import itertools
 import re
 from collections.abc import Sequence
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
+NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 NUMERIC = 0.9  # share of the cells below from which a column holds numbers
 UNKNOWN = "?"
+ID_NAME = re.compile(r"\b(id|ids|idx|index|key|uid|uuid|guid|no|nr|rownames|rowid|unnamed|serial|record|code)\b")
 YEARS = (1800, 2100)
 
 
@@ -34,7 +35,7 @@ def missing_header(columns: Sequence[Sequence[str]]) -> str:
             return ""  # a word above numbers names them
         elif (number and above_numbers) or (name and name in below):
             alike += 1
-    if _counts_up([float(name) for name, number in zip(firsts, numbers, strict=True) if number]):
+    if _counts_up([float(name.replace(",", ".")) for name, number in zip(firsts, numbers, strict=True) if number]):
         return ""
     if all(numbers) or (alike and not any(name and not number for name, number in zip(firsts, numbers, strict=True))):
         return "its first row holds numbers alone"
@@ -71,3 +72,9 @@ def numbered(names: Sequence[str]) -> list[str]:
             free = f"{name}.{number}"
         names_so_far[free] = None
     return list(names_so_far)
+
+
+def names_rows(name: str) -> bool:
+    """Whether a column is called as those are that name their rows: ``id``, ``rowIndex``, ``order_no``."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").lower()
+    return ID_NAME.search(words) is not None

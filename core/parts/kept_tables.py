@@ -20,6 +20,8 @@ DEFAULT_STORE = ".gradient_lab/results.sqlite"
 FOLDER = "data"  # beside the store
 HASH_DIGITS = 16  # of the 64, in canonical text
 NAME_LENGTH = 40  # of a kept file, without its hash
+MOST_BYTES = 10**9  # of what was read and measured; the tables themselves stay
+MADE_HERE = ("read-*.npz", "read-*.json", "baselines-*.json")
 
 
 def default_path() -> str:
@@ -90,12 +92,18 @@ def read_arrays(key: str) -> dict[str, np.ndarray] | None:
         return None
 
 
+def has_arrays(key: str) -> bool:
+    """Whether arrays are kept under ``key``."""
+    return (folder() / f"{key}.npz").is_file()
+
+
 def keep_arrays(key: str, arrays: Mapping[str, np.ndarray]) -> None:
     """Keeps arrays under ``key``; a folder that can't be written to keeps nothing."""
     sink = io.BytesIO()
     np.savez(sink, allow_pickle=False, **arrays)
     with suppress(OSError):
         write(folder() / f"{key}.npz", sink.getvalue())
+    drop_oldest(MOST_BYTES, besides=key)
 
 
 def read_facts(key: str) -> dict[str, Any] | None:
@@ -111,3 +119,25 @@ def keep_facts(key: str, facts: Mapping[str, object]) -> None:
     """Keeps facts under ``key``; a folder that can't be written to keeps nothing."""
     with suppress(OSError):
         write(folder() / f"{key}.json", json.dumps(facts).encode())
+
+
+def drop_oldest(most: int, besides: str = "") -> int:
+    """Deletes the oldest of what was read and measured until the rest has at most so many bytes; how many bytes went.
+
+    Tables stay, and what is kept under the key ``besides``. What is gone is read again when it is asked for.
+    """
+    files = []
+    for pattern in MADE_HERE:
+        for path in folder().glob(pattern):
+            with suppress(OSError):  # another process deleted it
+                status = path.stat()
+                files.append((status.st_mtime_ns, path.name, status.st_size, path))
+    size, freed = sum(file[2] for file in files), 0
+    for _, _, bytes_there, path in sorted(files):
+        if size - freed <= most:
+            break
+        if path.stem != besides:
+            with suppress(OSError):
+                path.unlink()
+                freed += bytes_there
+    return freed

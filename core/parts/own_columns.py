@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from core.parts.own_dates import dates_of
-from core.parts.own_numbers import SIGNS, Form, doubt, likely_gap, numbers_of
+from core.parts.headers import names_rows
+from core.parts.own_dates import dates_of, of_several_formats
+from core.parts.own_numbers import Form, form_words, likely_gap, numbers_of, padded
 from core.parts.own_target import gap_words, odd, one_spelling, spelling_words
+from core.words import counted
 
 CATEGORIES = 20  # features of one text column
 REPEATS = 0.9  # share of different cells among those that are there, above which text hardly repeats
 FREE_WORDS = 4  # words of a usual cell from which text is free text
 COVERED = 0.2  # share of the rows that hold one of the kept words, below which it is said
-ID_NAME = re.compile(r"\b(id|ids|idx|index|key|uid|uuid|guid|no|nr|rownames|rowid|unnamed|serial|record|code)\b")
 
 
 class Column(NamedTuple):
@@ -72,13 +73,15 @@ def use_of(cells: Sequence[str], context: Context) -> Use:
     present = [cell for cell in cells if cell]
     if not present:
         return Use("left out", "empty")
+    if code := padded(cells):
+        return _text(cells, present, context, code)
     numbers = numbers_of(context.path, context.name, cells, context.lines, context.delimiter)
     if numbers is not None:
         return _numbers(cells, numbers.form, numbers.values, numbers.odd, context)
-    dates = dates_of(cells)
+    dates = dates_of(cells, context.delimiter == ";")
     if dates is not None and dates.parts:
         gaps = sum(not cell for cell in cells) + dates.odd.total()
-        notes = [f"dates as {_listed(dates.parts)}", *_gaps(gaps), odd(dates.odd)]
+        notes = [f"dates as {_listed(dates.parts)}", dates.doubt, *_gaps(gaps), odd(dates.odd)]
         return Use("date", _joined(notes), dates.values, date=dates.format, parts=dates.parts)
     if dates is not None:
         return Use("left out", f"dates, always {present[0]}")
@@ -90,11 +93,12 @@ def _numbers(cells: Sequence[str], form: Form, values: list[float], strange: Cou
     gaps = len(values) - len(finite)
     if len(set(finite)) == 1:
         constant = next(cell for cell, value in zip(cells, values, strict=True) if not math.isnan(value))
-        return Use("left out", f"always {constant}{f', {gaps:,} gaps' if gaps else ''}")
+        missing = f", {counted(gaps, 'gap')}" if gaps else ""
+        return Use("left out", f"always {constant}{missing}")
     name = _identifier(cells, values, strange, context)
     if name and not context.keep and name != UNIQUE:
         return Use("left out", name)
-    notes = [*_gaps(gaps), odd(strange), _form_words(cells, form, context.delimiter)]
+    notes = [*_gaps(gaps), odd(strange), form_words(cells, form, context.delimiter)]
     gap = likely_gap(values)
     notes += [gap_words(values, gap)] if gap is not None else []
     notes += [name] if name == UNIQUE and not context.keep else []
@@ -113,45 +117,31 @@ def _identifier(cells: Sequence[str], values: list[float], strange: Counter[str]
     rows = [value for value in (everywhere.values if everywhere else values) if not math.isnan(value)]
     if len(set(rows)) == len(rows) == max(rows) - min(rows) + 1 and len(rows) == len(context.whole):
         return "row numbers" if rows in (sorted(rows), sorted(rows, reverse=True)) else "row numbers, shuffled"
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", context.name).replace("_", " ").lower()
-    if ID_NAME.search(words) or (context.headed and re.fullmatch(r"column \d+", context.name)):
+    if names_rows(context.name) or (context.headed and re.fullmatch(r"column \d+", context.name)):
         return "an id: whole numbers that never repeat"
     return UNIQUE
 
 
-def _form_words(cells: Sequence[str], form: Form, delimiter: str) -> str:
-    """How the numbers are written, where it is not as usual."""
-    if delimiter in ";\t" and (unsure := doubt(cells, form)):
-        return unsure
-    if form.plain:
-        return ""
-    signs = Counter(sign for cell in set(cells) for sign in SIGNS.findall(cell)).most_common(1)
-    words = [f"written with {signs[0][0]}"] if signs else []
-    words += ["decimal commas"] if form.decimal == "," else []
-    parted = form.thousands and any(form.thousands in cell.strip() for cell in cells)
-    words += [f"thousands parted by {NAMES[form.thousands]}"] if parted else []
-    return ", ".join(words)
-
-
-NAMES = {",": "commas", ".": "points", " ": "blanks", "'": "apostrophes", "’": "apostrophes"}
-
-
-def _text(cells: Sequence[str], present: list[str], context: Context) -> Use:
+def _text(cells: Sequence[str], present: list[str], context: Context, code: str = "") -> Use:
+    """Text, encoded or left out; ``code`` shows that its numbers are codes."""
     spellings = one_spelling(present)
     words = [spellings.get(cell, cell) for cell in cells]
     counts = Counter(word for word in words if word)
     gaps, distinct = len(cells) - len(present), len(counts)
-    missing = f", {gaps:,} gaps" if gaps else ""
+    missing = f", {counted(gaps, 'gap')}" if gaps else ""
     if distinct == 1 and not gaps:
         return Use("left out", f"always {present[0]}")
     free = sorted(len(cell.split()) for cell in present)[len(present) // 2] >= FREE_WORDS
     if distinct > (0.5 if free else REPEATS) * len(present) and not context.keep:
+        if of_several_formats(present):
+            return Use("left out", f"dates of several formats, which are not used: write them in one{missing}")
+        what = f"codes, since {code} begins with a zero," if code else "text"
         never = (
             "never repeats"
             if distinct == len(present)
             else f"hardly repeats: {distinct:,} values in {len(present):,} rows"
         )
-        return Use("left out", f"{'free text, which is not used' if free else f'text that {never}'}{missing}")
+        return Use("left out", f"{'free text, which is not used' if free else f'{what} that {never}'}{missing}")
     many = distinct + bool(gaps)
     encoded = (
         f"one feature for each of {many} values" if many <= CATEGORIES else f"{many:,} values in {CATEGORIES} features"
@@ -162,12 +152,14 @@ def _text(cells: Sequence[str], present: list[str], context: Context) -> Use:
         notes += (
             [f"its {CATEGORIES - 1} commonest values cover {coverage:.1%} of the rows"] if coverage < COVERED else []
         )
-    notes += [spelling_words(spellings)] if spellings else []
+    notes += [f"codes, since {code} begins with a zero"] if code else []
+    notes += ["dates of several formats: write them in one"] if of_several_formats(present) else []
+    notes += spelling_words(spellings, counts)
     return Use("text", _joined(notes), [words], spellings=spellings)
 
 
 def _gaps(gaps: int) -> list[str]:
-    return [f"{gaps:,} gap{'s' if gaps > 1 else ''} filled with the median"] if gaps else []
+    return [f"{counted(gaps, 'gap')} filled with the median"] if gaps else []
 
 
 def _listed(words: Sequence[str]) -> str:

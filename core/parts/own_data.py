@@ -15,8 +15,12 @@ The run id holds the file's hash, and not its path.
 
 from __future__ import annotations
 
+import csv
+import io
 import math
+import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -26,13 +30,15 @@ import numpy as np
 from core.parts.csv_files import Cells, cells_of, digest_of
 from core.parts.kept_tables import HASH_DIGITS, kept_path
 from core.parts.own_columns import CATEGORIES, Column, Context, Use, use_of
-from core.parts.own_leaks import gives
-from core.parts.own_numbers import doubt
+from core.parts.own_leaks import gives, gives_where_present
+from core.parts.own_numbers import form_words
 from core.parts.own_target import Target, target_of
 from core.registry import unknown
+from core.words import counted
 
-READER = 2  # raised when the same file is read in another way
+READER = 3  # raised when the same file is read in another way
 MAXIMUM_VALUES = 20_000_000  # rows times features, which stand in memory at once
+COPIES = 0.1  # share of the rows that are copies of others, from which it is said
 SHOWN_NAMES = 12  # in a sentence
 
 
@@ -139,7 +145,7 @@ def sheet_of(path: str, cells: Cells, target: str, kind: str = "auto", keep: str
     header = cells.header
     if target not in header:
         hint = unknown("target", target, header).split(" Known: ")[0]
-        raise ValueError(f"csv: {hint} The columns of {path}: {names_in_words(header)}")
+        raise ValueError(f"csv: {hint} The columns of {path}: {names_in_words(header)}{_other_header(target, cells)}")
     place, names_to_keep = header.index(target), _names_to_keep(path, header, keep)
     answers = cells.columns[place]
     goal = target_of(path, target, answers, cells.lines, cells.delimiter, kind)
@@ -155,7 +161,7 @@ def sheet_of(path: str, cells: Cells, target: str, kind: str = "auto", keep: str
     if refused := [name for name in names_to_keep if name in useless]:
         raise ValueError(f"csv: keep: {refused[0]!r} of {path} can't be kept: it tells nothing")
     _check_size(path, len(goal.places), uses, target)
-    leaks = [header[other] for other, use in uses.items() if any(gives(values, goal.labels) for values in use.values)]
+    leaks = {header[other]: where for other, use in uses.items() if (where := _leak(use, goal.labels))}
     classes = {answers[row] for row in goal.places}
     left_out = tuple(sorted({answer for answer in answers if answer and answer not in classes}))
     return Sheet(
@@ -167,22 +173,48 @@ def sheet_of(path: str, cells: Cells, target: str, kind: str = "auto", keep: str
         left_out,
         tuple(leaks),
         tuple(_columns(header, place, goal, uses, leaks, [answers[row] for row in goal.places], cells.delimiter)),
-        tuple(_notes(cells, goal, place)),
+        (*_notes(cells, goal, place), *_copies(uses, goal.labels)),
         len(answers),
     )
 
 
+def _leak(use: Use, labels: np.ndarray) -> str:
+    """That a column alone gives the target, perhaps where it is no gap alone; empty where it does not."""
+    if any(gives(values, labels) for values in use.values):
+        return "it alone gives the target"
+    if any(gives_where_present(values, labels) for values in use.values):
+        return "where it has no gap it alone gives the target"
+    return ""
+
+
+def _other_header(target: str, cells: Cells) -> str:
+    """The offer to read the header otherwise, where that may give the target."""
+    if target in cells.first:
+        return f"; it is read without a header, since {cells.why.removeprefix('as ')}: with header=yes its first row names {target!r}"
+    place = re.fullmatch(r"column (\d+)", target)
+    if cells.headed and place and 0 < int(place[1]) <= len(cells.header):
+        return "; its first row is taken for names: with header=no the columns are called column 1, column 2 …"
+    return "; it is read without a header, and header=yes takes its first row for names" if cells.first else ""
+
+
 def _names_to_keep(path: str, header: list[str], keep: str | None) -> list[str]:
-    """The columns that ``keep`` names: one, or several with commas between."""
+    """The columns that ``keep`` names: one, or several with commas between, in double quotes where they hold some."""
     if keep is None or keep in header:
         return [keep] if keep else []
-    names = [name.strip() for name in keep.split(",")]
+    names = [name.strip() for name in next(csv.reader([keep], skipinitialspace=True), [])]
     for name in names:
         if name not in header:
             raise ValueError(
                 f"csv: {unknown('column to keep', name, header).split(' Known: ')[0]} It is none of {path}"
             )
     return names
+
+
+def keep_text(names: Iterable[str]) -> str | None:
+    """The columns to keep as ``keep`` takes them; None for none."""
+    sink, wanted = io.StringIO(), list(names)
+    csv.writer(sink, lineterminator="").writerow(wanted)
+    return (wanted[0] if len(wanted) == 1 else sink.getvalue()) or None
 
 
 def _check_size(path: str, rows: int, uses: dict[int, Use], target: str) -> None:
@@ -216,7 +248,7 @@ def _columns(
     target: int,
     goal: Target,
     uses: dict[int, Use],
-    leaks: list[str],
+    leaks: dict[str, str],
     answers: list[str],
     delimiter: str,
 ) -> list[Column]:
@@ -224,18 +256,18 @@ def _columns(
     for place, name in enumerate(header):
         if place == target:
             what = f"{len(goal.classes)} classes" if goal.classes else "a number"
-            unsure = doubt(answers, goal.form) if goal.form and delimiter in ";\t" else ""
-            columns.append(Column(name, "target", "; ".join(part for part in (what, unsure, *goal.notes) if part)))
+            form = form_words(answers, goal.form, delimiter) if goal.form else ""
+            columns.append(Column(name, "target", "; ".join(part for part in (what, form, *goal.notes) if part)))
             continue
         use = uses[place]
-        alone = "it alone gives the target: is it known beforehand?" if name in leaks else ""
+        alone = f"{leaks[name]}: is it known beforehand?" if name in leaks else ""
         columns.append(Column(name, use.kind, "; ".join(part for part in (use.note, alone) if part)))
     return columns
 
 
 def _notes(cells: Cells, goal: Target, target: int) -> list[str]:
     """Sentences on the file and its rows."""
-    notes = []
+    notes = list(cells.notes)
     if cells.encoding not in ("utf-8-sig", "utf-8"):
         notes.append(f"The file is read as {cells.encoding}, since it is not in UTF-8.")
     if cells.why:
@@ -245,11 +277,26 @@ def _notes(cells: Cells, goal: Target, target: int) -> list[str]:
     if missing:
         words = Counter(cells.words[target]).most_common(3)
         detail = f" ({', '.join(f'{word!r} {count:,} ×' for word, count in words)} counts as none)" if words else ""
-        notes.append(f"{missing:,} rows without a target are left out{detail}.")
+        notes.append(f"{counted(missing, 'row')} without a target {'is' if missing == 1 else 'are'} left out{detail}.")
     other = len(cells.columns[target]) - missing - len(goal.places)
     if other:
-        notes.append(f"{other:,} rows are left out for what stands in the target's column.")
+        notes.append(
+            f"{counted(other, 'row')} {'is' if other == 1 else 'are'} left out for what stands in the target's column."
+        )
+    if target in cells.nones:
+        notes.append(
+            "None is a class of the target, since it is as frequent as others: empty those cells if they are gaps."
+        )
     return notes
+
+
+def _copies(uses: dict[int, Use], labels: np.ndarray) -> list[str]:
+    """That rows are copies of others, where they are many: some that validate are trained on too."""
+    columns = [values for use in uses.values() for values in use.values]
+    copies = len(labels) - len(set(zip(*columns, labels.tolist(), strict=True)))
+    if copies < COPIES * len(labels):
+        return []
+    return [f"{counted(copies, 'row')} of {len(labels):,} are copies of others: some that validate are trained on too."]
 
 
 def encoder(sheet: Sheet) -> Any:

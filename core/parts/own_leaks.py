@@ -10,6 +10,8 @@ GIVES = 0.99  # share of the rows, or of the variance, from which a column gives
 SKILL = 0.95  # share of guessing's errors that it avoids as well: a rare class is no leak
 BINS = 200  # of a column of numbers
 PARTED = 20  # rows per class from which it is no chance that a number parts them
+PRESENT = 0.2  # share of the rows in which a column has no gap, from which what it gives there is worth saying
+ENOUGH = 20  # rows of them
 ROWS = 5  # of a bin or a group: what comes once gives itself
 
 
@@ -27,12 +29,37 @@ def gives(values: Sequence[float | str], labels: np.ndarray) -> bool:
     return parted or _accuracy(place, labels)
 
 
+def gives_where_present(values: Sequence[float | str], labels: np.ndarray) -> bool:
+    """Whether a column with gaps alone gives the labels of the rows in which it has none, a fifth of them or more."""
+    cells = np.asarray(values)
+    there = ~np.isnan(cells) if cells.dtype.kind == "f" else cells != ""
+    if there.all() or there.sum() < max(PRESENT * len(cells), ENOUGH):
+        return False
+    if labels.dtype.kind == "f":
+        return bool(labels[there].std() > 0.0) and gives(cells[there], labels[there])
+    _, classes = np.unique(labels[there], return_inverse=True)
+    return classes.max() > 0 and gives(cells[there], classes)
+
+
 def _parts(values: np.ndarray, labels: np.ndarray) -> bool:
     """Whether a few limits on a number part the classes: in the order of the numbers they hardly change."""
     there, classes = ~np.isnan(values), int(labels.max()) + 1
+    if not there.any():
+        return False
     ordered = labels[there][np.lexsort((labels[there], values[there]))]
     changes = int((ordered[1:] != ordered[:-1]).sum())
+    _, place = np.unique(values[there], return_inverse=True)
+    if _purity(place, labels[there]) < GIVES:  # else equal numbers of two classes would change once alone
+        return False
     return there.sum() >= max(GIVES * len(values), PARTED * classes) and changes < 2 * classes
+
+
+def _purity(place: np.ndarray, labels: np.ndarray) -> float:
+    """Share of the rows whose class is the commonest of their group."""
+    _, pairs, counts = np.unique(place * (int(labels.max()) + 1) + labels, return_index=True, return_counts=True)
+    largest = np.zeros(place.max() + 1, dtype=np.int64)
+    np.maximum.at(largest, place[pairs], counts)
+    return float(largest.sum()) / max(len(labels), 1)
 
 
 def _binned(values: np.ndarray) -> np.ndarray:

@@ -23,14 +23,27 @@ SIGNS = re.compile(
 FORMS = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"), (".", "’"))
 COMMA_FIRST = ((".", ""), (",", ""), (",", "."), (".", ","), (",", " "), (".", " "), (".", "'"), (".", "’"))
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
+UNIT = re.compile(r"[+−-]? ?(?:\d[\d.,'’ \xa0\u202f]*|[.,]\d+)(°?[^\W\d_]+(?:/[^\W\d_]+)?[23²³]?|°)\.?")
 
 
 class Form(NamedTuple):
-    """How a column writes its numbers; ``plain``: every number as Python reads it."""
+    """How a column writes its numbers.
+
+    plain    every number as Python reads it
+    percent  what a number with % is divided by: 100 where others are written as shares
+    unit     what stands behind its numbers, such as kg
+    """
 
     decimal: str
     thousands: str
     plain: bool
+    percent: float = 1.0
+    unit: str = ""
+
+    @property
+    def arguments(self) -> tuple[str, str, float, str]:
+        """What ``number`` takes beside a cell."""
+        return self.decimal, self.thousands, self.percent, self.unit
 
 
 class Numbers(NamedTuple):
@@ -45,16 +58,21 @@ class Numbers(NamedTuple):
     odd: Counter[str]
 
 
-def number(cell: str, decimal: str = ".", thousands: str = "") -> float:
-    """The number that a cell holds, NaN where it holds none; signs of money and per cent don't count."""
+def number(cell: str, decimal: str = ".", thousands: str = "", percent: float = 1.0, unit: str = "") -> float:
+    """The number that a cell holds, NaN where it holds none; signs of money and per cent and its unit don't count."""
     text = SIGNS.sub("", cell).strip().replace("−", "-").replace("\xa0", " ").replace("\u202f", " ")
+    for ending in (unit, f"{unit}s") if unit else ():  # 1 year, 2 years
+        if text.lower().endswith(ending):
+            text = text[: -len(ending)].strip()
+            break
     if text.startswith("(") and text.endswith(")"):  # a bookkeeper's minus
         text = f"-{text[1:-1]}"
     grouped = rf"[1-9]\d{{0,2}}(?:[{thousands}]\d{{3}})+|" if thousands else ""
     shape = rf"[+-]? ?(?=[{decimal}]?\d)(?:{grouped}\d*)(?:[{decimal}]\d*)?(?:[eE][+-]?\d+)?"
     if not re.fullmatch(shape, text, re.ASCII):
         return math.nan
-    return float(text.replace(" ", "").replace(thousands, "").replace(decimal, "."))
+    value = float(text.replace(" ", "").replace(thousands, "").replace(decimal, "."))
+    return value / percent if "%" in cell else value
 
 
 def numbers_of(
@@ -72,6 +90,9 @@ def numbers_of(
         read = {cell: value for cell in counts if not math.isnan(value := number(cell, form.decimal, mark))}
     elif len(read) < len(counts):
         read, form = _best(counts, COMMA_FIRST if delimiter in ";\t" else FORMS)
+        if (percent := percent_of(counts, form)) != 1.0:
+            form = form._replace(percent=percent)
+            read = {cell: number(cell, *form.arguments) for cell in read}
     infinite = {cell for cell in counts if _infinite(cell)}
     count = sum(counts[cell] for cell in {*read, *infinite})
     if not count or count < share * firm or (len(set(read.values())) < 2 and count < firm):
@@ -108,15 +129,98 @@ def _plainly(cells: Mapping[str, int]) -> dict[str, float]:
 def _best(counts: Mapping[str, int], forms: Sequence[tuple[str, str]]) -> tuple[dict[str, float], Form]:
     """What the form that reads most cells makes of them, and that form."""
     best: tuple[dict[str, float], Form] = ({}, Form(".", "", False))
-    most = -1
+    most, unit = -1, unit_of(counts)
     for decimal, thousands in forms:
-        read = {cell: value for cell in counts if not math.isnan(value := number(cell, decimal, thousands))}
+        form = Form(decimal, thousands, False, unit=unit)
+        read = {cell: value for cell in counts if not math.isnan(value := number(cell, *form.arguments))}
         count = sum(counts[cell] for cell in read)
         if count > most:
-            best, most = (read, Form(decimal, thousands, False)), count
+            best, most = (read, form), count
         if count == sum(counts.values()):
             break
     return best
+
+
+def unit_of(counts: Mapping[str, int]) -> str:
+    """The unit, in small letters and without a plural's s, behind nearly all numbers of a column; empty for none."""
+    units: Counter[str] = Counter()
+    for cell, count in counts.items():
+        if match := UNIT.fullmatch(SIGNS.sub("", cell).strip()):
+            units[_singular(match[1])] += count
+    unit, count = units.most_common(1)[0] if units else ("", 0)
+    return unit if count >= SHARE * sum(counts[cell] for cell in counts if cell.lower() not in WEAK) else ""
+
+
+def mixed_units(cells: Iterable[str]) -> tuple[str, ...]:
+    """The two commonest units behind the numbers of a column of text; fewer where there are no such, none for no numbers."""
+    counts = Counter(cell for cell in cells if cell)
+    read = {cell: match[1] for cell in counts if (match := UNIT.fullmatch(SIGNS.sub("", cell).strip()))}
+    if sum(counts[cell] for cell in read) < SHARE * counts.total():
+        return ()
+    units: Counter[str] = Counter()
+    for cell, unit in read.items():
+        units[unit] += counts[cell]
+    return tuple(unit for unit, _ in units.most_common(2))
+
+
+def _singular(unit: str) -> str:
+    return unit.lower().removesuffix("s") or unit.lower()
+
+
+def percent_of(counts: Mapping[str, int], form: Form) -> float:
+    """100 where a column holds per cent beside shares, 12% beside 0.12, which are then of one size; else 1."""
+    with_sign: list[float] = []
+    without: list[float] = []
+    for cell, count in counts.items():
+        value = abs(number(cell, *form.arguments))
+        if value > 0.0:  # neither a gap nor a zero, which is the same in both
+            (with_sign if "%" in cell else without).extend([value] * count)
+    if not with_sign or not without:
+        return 1.0
+    factor = float(np.median(with_sign)) / float(np.median(without))
+    return 100.0 if factor > 10.0 else 1.0
+
+
+def padded(cells: Iterable[str]) -> str:
+    """A cell that shows that whole numbers are codes, since they begin with zeros: as long as most, or common; else ""."""
+    counts = Counter(cell for cell in cells if cell)
+    digits = {cell: count for cell, count in counts.items() if cell.isascii() and cell.isdigit()}
+    with_zeros = [cell for cell in digits if len(cell) > 1 and cell[0] == "0"]
+    total = sum(digits.values())
+    if not with_zeros or total < SHARE * counts.total():
+        return ""
+    lengths: Counter[int] = Counter()
+    for cell, count in digits.items():
+        lengths[len(cell)] += count
+    length, count = lengths.most_common(1)[0]
+    alike = count >= SHARE * total and any(len(cell) == length for cell in with_zeros)
+    common = sum(digits[cell] for cell in with_zeros) >= (1.0 - SHARE) * total
+    return min(with_zeros) if alike or common else ""
+
+
+def form_words(cells: Sequence[str], form: Form, delimiter: str) -> str:
+    """How the numbers are written, where it is not as usual."""
+    if delimiter in ";\t" and (unsure := doubt(cells, form)):
+        return unsure
+    if form.plain:
+        return ""
+    signs = Counter(sign for cell in set(cells) for sign in SIGNS.findall(cell)).most_common(1)
+    words = [f"written with {signs[0][0]}"] if signs and form.percent == 1.0 else []
+    words += ["per cent and shares, 12% as 0.12"] if form.percent != 1.0 else []
+    words += [f"in {_unit_in_words(cells, form.unit)}"] if form.unit else []
+    words += ["decimal commas"] if form.decimal == "," else []
+    parted = form.thousands and any(form.thousands in cell.strip() for cell in cells)
+    words += [f"thousands parted by {NAMES[form.thousands]}"] if parted else []
+    return ", ".join(words)
+
+
+def _unit_in_words(cells: Sequence[str], unit: str) -> str:
+    """The unit as it is written most often."""
+    written = Counter(match[1] for cell in cells if (match := UNIT.fullmatch(SIGNS.sub("", cell).strip())))
+    return next((word for word, _ in written.most_common() if _singular(word) == unit), unit)
+
+
+NAMES = {",": "commas", ".": "points", " ": "blanks", "'": "apostrophes", "’": "apostrophes"}
 
 
 def _infinite(cell: str) -> bool:
@@ -128,10 +232,10 @@ def doubt(cells: Sequence[str], form: Form) -> str:
     present = [cell for cell in cells if cell]
     if present and not form.thousands and all(THOUSANDS.fullmatch(cell) for cell in present):
         value = number(present[0], form.decimal)
-        return f"{present[0]} read as {value:g}: if the sign parts thousands, leave it out"
+        return f"{present[0]} read as {value:,.15g}: if the sign parts thousands, leave it out"
     if form.thousands and (thousands_mark(present, ";") == form.thousands):
         parted = next(cell for cell in present if form.thousands in cell)
-        return f"{parted} read as {number(parted, form.decimal, form.thousands):g}: the sign parts thousands"
+        return f"{parted} read as {number(parted, *form.arguments):,.15g}: the sign parts thousands"
     return ""
 
 

@@ -78,7 +78,7 @@ def keep(path: str | None, target: str, sha256: str | None, **choices: Any) -> N
 def keep_as(digest: str, target: str, choices: dict[str, Any], reading: Reading) -> None:
     """Keeps what was read of the file with this hash, unless it is kept already."""
     key = _key(digest, target, choices)
-    if kept_tables.read_facts(key) is None:
+    if kept_tables.read_facts(key) is None or not kept_tables.has_arrays(key):
         kept_tables.keep_arrays(key, dict(zip(ARRAYS, reading.table, strict=True)))
         facts = {name: getattr(reading, name) for name in ("counts", "classes", "guess", "leaks", "story")}
         kept_tables.keep_facts(key, facts)

@@ -7,12 +7,14 @@ import json
 from typing import Any
 
 from core.parts import own_dates, own_numbers
-from core.parts.csv_files import BLANK, MISSING
+from core.parts.gaps import MISSING, NONE
 from core.parts.own_columns import CATEGORIES
 from core.parts.own_data import Sheet, file_of, read_sheet
 from core.parts.own_numbers import Form
+from core.parts.separators import BLANK
 
 WIDEST = 100  # columns of a listing
+PLAIN = Form(".", "", True)
 
 
 def reading_code(path: str | None, target: str, sha256: str | None = None, **choices: Any) -> str:
@@ -55,11 +57,12 @@ def reading_code(path: str | None, target: str, sha256: str | None = None, **cho
 
 
 def _usual(form: Form) -> bool:
-    return form.plain or form[:2] == (".", "")
+    return form.plain or form.arguments == PLAIN.arguments
 
 
 def _form(form: Form) -> str:
-    return f"({_source(form.decimal)}, {_source(form.thousands)})"
+    more = "" if form.arguments[2:] == PLAIN.arguments[2:] else f", {form.percent:g}, {_source(form.unit)}"
+    return f"({_source(form.decimal)}, {_source(form.thousands)}{more})"
 
 
 def _parts(place: int, parts: tuple[str, ...]) -> str:
@@ -81,13 +84,19 @@ def _rows(sheet: Sheet) -> list[str]:
     cells, separator = sheet.cells, sheet.cells.delimiter
     option = "" if separator == "," else f", delimiter={_source(separator)}"
     source = "lines" if separator == BLANK else "file"
-    strip = '["" if cell.strip().lower() in MISSING else cell.strip() for cell in row]'
+    strip, gap = "cell.strip()", "cell.strip().lower() in MISSING"
+    if cells.nones:
+        gap += f' and (place not in NONES or cell.strip().lower() != "{NONE}")'
+    row_cells = f'["" if {gap} else {strip} for {"place, cell in enumerate(row)" if cells.nones else "cell in row"}]'
+    above = cells.titles + cells.headed
     lines = [
+        *([f"OPENING = {cells.opening}"] if cells.opening else []),
+        *([_listed("NONES", cells.nones) + "  # places of columns in which None is a word"] if cells.nones else []),
         f"with open(FILE, encoding={_source(cells.encoding)}, newline={'None' if separator == BLANK else _source('')}) as file:",
-        *(["    next(file)  # it names the separator"] if cells.opening else []),
+        *(["    for _ in range(OPENING):  # lines above the table", "        next(file)"] if cells.opening else []),
         *(['    lines = (" ".join(line.split()) for line in file)'] if separator == BLANK else []),
         f'    rows = [row for row in csv.reader({source}{option}, skipinitialspace=True) if row not in ([], [""])]',
-        f"rows = [{strip} for row in rows{'[1:]' if cells.headed else ''}]",
+        f"rows = [{row_cells} for row in rows{f'[{above}:]' if above else ''}]",
         "rows = [row for row in rows if row[TARGET]]  # those without a target are left out",
     ]
     if not _plain_answer(sheet):

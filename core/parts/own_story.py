@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from core.parts.own_data import Sheet
 from core.parts.splits import Guess
-from core.words import three_digits
+from core.words import counted, three_digits
 
 SHOWN_COLUMNS = 30  # of a kind
 SHOWN_CLASSES = 6
@@ -39,7 +39,8 @@ def story_of(name: str, sheet: Sheet, guess: Guess) -> list[Sentence]:
     """The rows, the target, what was noticed, the columns by what they became, and the baseline."""
     used = sum(use.kind != "left out" for use in sheet.uses.values())
     dropped = f", {sheet.dropped_rows:,} left out" if sheet.dropped_rows else ""
-    sentences = [Sentence(name, f"{sheet.rows:,} rows{dropped}; {used} of {len(sheet.columns) - 1} columns used.")]
+    columns_used = f"{used} of {counted(len(sheet.columns) - 1, 'column')} used"
+    sentences = [Sentence(name, f"{counted(sheet.rows, 'row')}{dropped}; {columns_used}.")]
     (target,) = (column for column in sheet.columns if column.kind == "target")
     class_names = ", ".join(sheet.classes[:SHOWN_CLASSES]) + (" …" if len(sheet.classes) > SHOWN_CLASSES else "")
     classes = f" ({class_names})" if sheet.classes else ""

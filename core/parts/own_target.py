@@ -10,15 +10,20 @@ from typing import NamedTuple
 import numpy as np
 
 from core.parts.own_dates import dates_of
-from core.parts.own_numbers import WEAK, Form, Numbers, likely_gap, number, numbers_of
+from core.parts.own_numbers import WEAK, Form, Numbers, likely_gap, mixed_units, number, numbers_of, padded
+from core.words import counted
 
 KINDS = ("auto", "classes", "number", "log")
 MAXIMUM_CLASSES = 100
 FEW_VALUES = 20  # different whole numbers up to which they are classes, unless ``kind`` says otherwise
 MINIMUM_ROWS = 20
 ROWS_PER_CLASS = 5  # so that the fifth that validates holds each
+SKEWED = (
+    3.0  # times as far above the middle as below it, from which a number has a tail: 1 if symmetrical, e² log-normal
+)
 TAIL = 20.0  # spreads from the middle, half of the width of the middle 68 %, from which the largest value is a tail
 NAMED = 3  # words in a sentence
+ANSWERS = ({"y", "n"}, {"t", "f"}, {"m", "f"}, {"j", "n"}, {"s", "n"}, {"o", "n"})
 
 
 class Target(NamedTuple):
@@ -50,14 +55,13 @@ def target_of(
     if not present:
         raise ValueError(f"csv: the target {name!r} of {path} is missing in every row")
     _check_rows(path, len(present))
-    numbers = None
-    if kind != "classes":
+    numbers, code = None, padded(cells) if kind in ("auto", "classes") else ""
+    if kind != "classes" and not code:
         numbers = numbers_of(path, name, cells, lines, delimiter)
     if numbers is None and kind in ("number", "log"):
         word = next((cells[place] for place in present if math.isnan(number(cells[place]))), cells[present[0]])
-        raise ValueError(
-            f"csv: kind={kind} needs numbers, and the target {name!r} of {path} holds text such as {word[:40]!r}"
-        )
+        what = _what_it_is([cells[place] for place in present]) or f"text such as {word[:40]!r}"
+        raise ValueError(f"csv: kind={kind} needs numbers, and the target {name!r} of {path} holds {what}")
     if numbers is not None:
         places = [place for place in present if not math.isnan(numbers.values[place])]
         _check_rows(path, len(places))
@@ -66,7 +70,7 @@ def target_of(
             return _number(path, name, numbers, places, values, kind == "log")
         names = [f"{value:.0f}" for value in values]
         return _classes(path, name, places, names, numbers.form, values, {}, odd(numbers.odd))
-    plain = numbers_of(path, name, cells, lines, delimiter, 1.0) if kind == "classes" else None
+    plain = numbers_of(path, name, cells, lines, delimiter, 1.0) if kind == "classes" and not code else None
     if plain is not None:
         values = np.array([plain.values[place] for place in present])
         return _classes(path, name, present, [f"{value:.15g}" for value in values], plain.form, values, {}, "")
@@ -83,7 +87,7 @@ def target_of(
 def _check_rows(path: str, rows: int) -> None:
     if rows < MINIMUM_ROWS:
         raise ValueError(
-            f"csv: {path} has {rows} rows with a target, too few to train on; it takes at least {MINIMUM_ROWS}"
+            f"csv: {path} has {counted(rows, 'row')} with a target, too few to train on; it takes at least {MINIMUM_ROWS}"
         )
 
 
@@ -115,15 +119,29 @@ def _number(path: str, name: str, numbers: Numbers, places: list[int], values: n
 
 
 def _tail(values: np.ndarray) -> str:
-    """What is said of a number whose largest value stands far from the others; empty for all other numbers."""
+    """What is said of a number with values far from the others, or far more spread above its middle; else empty."""
     low, middle, high = np.quantile(values, [0.16, 0.5, 0.84])
     spread = (high - low) / 2.0 or float(values.std())
-    largest = float(values.max())
-    distance = (largest - middle) / spread
-    if not distance > TAIL:
-        return ""
-    offer = "kind=log predicts its logarithm" if values.min() > 0 else "leave such rows out, or limit them"
-    return f"a long tail: the largest, {largest:,.6g}, is {distance:,.0f} spreads above the middle, and few rows decide the loss; {offer}"
+    above, below = (float(values.max()) - middle) / spread, (middle - float(values.min())) / spread
+    positive = bool(values.min() > 0)
+    if max(above, below) > TAIL:
+        word, side, far = ("largest", "above", values.max()) if above >= below else ("smallest", "below", values.min())
+        offer = (
+            "kind=log predicts its logarithm" if positive and side == "above" else "leave such rows out, or limit them"
+        )
+        distance = f"{max(above, below):,.0f} spreads {side} the middle"
+        return f"a long tail: the {word}, {far:,.6g}, is {distance}, and few rows decide the loss; {offer}"
+    skew = _skew(values)
+    if positive and skew > SKEWED and abs(math.log(_skew(np.log(values)))) < math.log(skew):
+        return f"a tail: its upper values lie {skew:.2g} times as far from the middle as its lower ones; kind=log predicts its logarithm"
+    return ""
+
+
+def _skew(values: np.ndarray) -> float:
+    """How many times as far the middle 95 % reach above the median as below it."""
+    low, middle, high = np.quantile(values, [0.025, 0.5, 0.975])
+    least = max(high - low, 1e-300) * 1e-6  # where many values are one
+    return float(max(high - middle, least) / max(middle - low, least))
 
 
 def _classes(
@@ -140,14 +158,16 @@ def _classes(
     counts = Counter(names)
     single = {word for word, count in counts.items() if count == 1}
     whole = len(counts)
-    offer = " or use kind=number" if values is not None else ""
+    what = "" if values is not None else _what_it_is(names)
+    what = what and f"; it holds {what}"
+    offer = " or use kind=number" if values is not None else what
     if len(counts) - len(single) > MAXIMUM_CLASSES:
-        dates = "; dates can't be predicted" if values is None and dates_of(list(counts)) else ""
         raise ValueError(
             f"csv: the target {name!r} of {path} has {whole:,} classes, and the limit is {MAXIMUM_CLASSES}"
             + (
-                dates
-                or (f"; use kind=number{' or kind=log' if values.min() > 0 else ''}" if values is not None else "")
+                f"; use kind=number{' or kind=log' if values.min() > 0 else ''}"
+                if values is not None
+                else what or "; write several as one"
             )
         )
     if whole == 1:
@@ -155,12 +175,12 @@ def _classes(
     if whole - len(single) < 2:
         raise ValueError(
             f"csv: the target {name!r} of {path} has {whole:,} classes, but only {whole - len(single)} of 2 rows or more; "
-            "at least two such are needed to train and validate" + (": use kind=number" if values is not None else "")
+            "at least two such are needed to train and validate" + (": use kind=number" if values is not None else what)
         )
     rows = len(names) - len(single)
     if rows < ROWS_PER_CLASS * (whole - len(single)):
         raise ValueError(
-            f"csv: {path} has {rows} rows for {whole - len(single)} classes, too few; "
+            f"csv: {path} has {counted(rows, 'row')} for {whole - len(single)} classes, too few; "
             f"it takes at least {ROWS_PER_CLASS * (whole - len(single))}{offer}"
         )
     indices = [index for index, word in enumerate(names) if word not in single]
@@ -176,8 +196,7 @@ def _classes(
         more = f"{len(single):,} classes" if len(single) > 1 else "a class"
         what = "; kind=number predicts a number, and keeps them" if values is not None else ""
         notes.append(f"{more} of one row left out: {examples}{what}")
-    if spellings:
-        notes.append(spelling_words(spellings))
+    notes += spelling_words(spellings, counts)
     return Target(
         labels.astype(np.int64),
         classes,
@@ -205,21 +224,53 @@ def gap_words(values: Sequence[float] | np.ndarray, gap: float) -> str:
     return f"{gap:g} stands apart, {count:,} times: a gap, likely; empty those cells"
 
 
+def _what_it_is(cells: Sequence[str]) -> str:
+    """What a target of text holds that is no class, and what to do; empty where that is not known."""
+    if dates_of(cells) is not None:
+        return (
+            f"dates such as {cells[0]!r}, which can't be predicted: write them as numbers, such as days since the first, "
+            "or predict another column"
+        )
+    if units := mixed_units(cells):
+        named = " and ".join(units)
+        return f"numbers with units ({named}) such as {cells[0]!r}: write them in one unit, without its name"
+    if code := padded(cells):
+        return f"codes, since {code} begins with a zero: kind=number takes them for numbers"
+    return ""
+
+
 def one_spelling(cells: Iterable[str]) -> dict[str, str]:
-    """Words that differ in capitals alone -> the commonest spelling of each; single letters are left alone."""
+    """Words that differ in capitals or blanks alone -> the commonest spelling of each.
+
+    Single letters are left alone, unless they are all answers: y and n, t and f, m and f.
+    """
     counts = Counter(cells)
     groups: dict[str, list[str]] = {}
     for word in counts:
-        groups.setdefault(word.casefold(), []).append(word)
+        groups.setdefault(_bare(word), []).append(word)
+    answers = any(set(groups) <= pair for pair in ANSWERS)
     spellings: dict[str, str] = {}
-    for alike in groups.values():
-        if len(alike) > 1 and len(alike[0]) > 1:
-            best = max(alike, key=lambda word: (counts[word], word))
+    for bare, alike in groups.items():
+        if len(alike) > 1 and (len(bare) > 1 or answers):
+            best = max(alike, key=lambda word: (counts[word], word == " ".join(word.split()), word))
             spellings |= {word: best for word in alike if word != best}
     return spellings
 
 
-def spelling_words(spellings: dict[str, str]) -> str:
-    """Which spellings are taken for one."""
-    examples = ", ".join(f"{word} as {best}" for word, best in sorted(spellings.items())[:NAMED])
-    return f"spellings taken for one: {examples}{' …' if len(spellings) > NAMED else ''}"
+def _bare(word: str) -> str:
+    return " ".join(word.casefold().split())
+
+
+def spelling_words(spellings: dict[str, str], counts: Iterable[str]) -> list[str]:
+    """Which spellings are taken for one, and which of the other words differ in capitals alone; no sentence for none."""
+    sentences = []
+    if spellings:
+        examples = ", ".join(f"{word} as {best}" for word, best in sorted(spellings.items())[:NAMED])
+        sentences.append(f"spellings taken for one: {examples}{' …' if len(spellings) > NAMED else ''}")
+    letters = sorted(word for word in counts if len(word) == 1)
+    pairs = [
+        f"{letter} and {letter.lower()}" for letter in letters if letter != letter.lower() and letter.lower() in letters
+    ]
+    if pairs:
+        sentences.append(f"{', '.join(pairs[:NAMED])} are taken for different: write them one way if they are the same")
+    return sentences

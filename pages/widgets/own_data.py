@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ import streamlit as st
 
 import core
 
+MOST_TIMES = 10.0  # the usual epochs, on a small table
 NARROWEST = 16  # features of a table that a network may be as wide as
 KINDS = {
     "auto": "as it looks",
@@ -86,7 +88,7 @@ def _choices(kind: core.Experiment, names: list[str], header: str, target: str |
             key=f"{prefix}keep",
             help="Ids and text that hardly repeats are left out, unless they are named here.",
         )
-    return core.Choices(learned, header, ",".join(kept) or None)
+    return core.Choices(learned, header).keeping(kept)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -129,9 +131,19 @@ def _use(kind: core.Experiment, upload: core.Upload, dataset: str, keep_reading:
         st.session_state[f"{prefix}model"] = ["mlp"]
     if kind.settings.defaults().get("batch_size", 0) is None:
         st.session_state[f"{prefix}batch_size"] = ""  # worked out from the rows
+    if "epochs" in kind.settings.limits:
+        _fit_epochs(kind, core.dataset_shape(dataset).training_rows or 0)
     if "remedy" in kind.settings.limits:
         _fit_blocks(kind, core.dataset_shape(dataset).features or 0)
     st.session_state[f"{prefix}start"] = True
+
+
+def _fit_epochs(kind: core.Experiment, rows: int) -> None:
+    """A small table makes few updates an epoch: as many epochs as make digits' updates, unless their number was chosen."""
+    key, usual = f"{kind.name}:epochs", int(kind.settings.defaults()["epochs"])
+    share = (core.dataset_shape("digits").training_rows or 0) / max(rows, 1)
+    if st.session_state.get(key) == str(usual):
+        st.session_state[key] = str(math.ceil(usual * min(max(share, 1.0), MOST_TIMES)))
 
 
 def _fit_blocks(kind: core.Experiment, features: int) -> None:

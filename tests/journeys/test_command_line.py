@@ -200,7 +200,7 @@ def test_a_damaged_row_fails_verify_is_mended_by_run_and_deleted_by_prune(lab):
     assert "1 damaged rows replaced" in err
     lab("store", "verify")
     break_a_row(lab)
-    assert lab("store", "prune") == (f"1 rows deleted from {lab.store}\n", "")
+    assert lab("store", "prune") == (f"1 row deleted from {lab.store}\n", "")
     assert lab.rows() == 5
     assert lab("store", "prune", "--older-than", "1")[0].startswith("0 rows")
     assert lab("store", "prune", "--all")[0].startswith("5 rows")

@@ -62,6 +62,14 @@ def test_an_upload_is_kept_once_it_is_used_and_not_before(tmp_path):
     assert len(list((tmp_path / "data").glob("*.csv"))) == 1
 
 
+def test_a_small_table_is_trained_on_for_more_epochs_unless_their_number_was_chosen():
+    small = {name: value for name, value in SMALL.items() if name != "epochs"}
+    for chosen, epochs in (({}, "300"), ({"epochs": "2"}, "2")):
+        app = with_target(uploaded(opened(SCHEDULERS, **small, **chosen), "schedulers"), "schedulers", "price")
+        app = app.button(key="use").click().run()
+        assert app.text_input(key="schedulers:epochs").value == epochs
+
+
 @pytest.mark.parametrize("columns", [["area"], [f"x{number}" for number in range(24)]])
 def test_remedies_fit_the_table_that_is_used(columns):
     frame = houses()

@@ -112,7 +112,8 @@ TABLES = {
     "two spellings": (table(a=np.where(WORD == "red", "Yes", np.where(COUNT % 2, "yes", "no"))), {}, "a", "text", "spellings taken for one"),
     "a class of one row": (table(target=swapped(Y, "odd")), {}, "y", "target", "a class of one row left out: odd"),
     "a long tail": (table(target=swapped(COUNT * 997 + 5, "500000000")), {}, "y", "target", "kind=log predicts its logarithm"),
-    "a class called None": (table(target=WORD, a=COUNT).replace("blue", "None"), {}, "y", "target", "'None'"),
+    "a class called None": (table(target=WORD, a=COUNT).replace("blue", "None"), {}, "y", "target", "3 classes; None is a class of the target"),
+    "None beside numbers": (table(a=swapped(COUNT, *["None"] * 60)), {}, "a", "number", "60 gaps filled with the median"),
 }  # fmt: skip
 
 
