@@ -151,6 +151,7 @@ class Entry:
     contradiction  takes the arguments by name and gives the sentence that refuses them together, or None
     complete       takes the arguments by name and gives them with what stands outside filled in, such as the hash of a
                    file; ValueError where that is missing or does not fit. None: nothing stands outside
+    version        raised when its runs come out in another way, so that stored ones are made again: theirs alone
     """
 
     name: str
@@ -159,6 +160,7 @@ class Entry:
     arguments: tuple[Argument, ...] = ()
     contradiction: Callable[..., str | None] | None = None
     complete: Callable[..., dict[str, Value]] | None = None
+    version: int = 1
 
 
 E = TypeVar("E", bound=Entry)
@@ -177,7 +179,8 @@ class Part(Generic[E]):
     @property
     def identity(self) -> str:
         """The canonical text of what a result depends on."""
-        return self._text(tuple(argument for argument in self.entry.arguments if argument.identifies))
+        text = self._text(tuple(argument for argument in self.entry.arguments if argument.identifies))
+        return text if self.entry.version == 1 else f"{text} version {self.entry.version}"
 
     def completed(self) -> Part[E]:
         """This part with what stands outside filled in; ValueError where that is missing or does not fit."""

@@ -349,6 +349,7 @@ labels = torch.randint(0, CLASSES, (BATCH_SIZE,), generator=generator("labels"))
     Dataset(
         name="csv",
         label="your own table",
+        version=own_data.READER,
         source="a CSV file; gaps, dates and text encoded; a number as target is standardized too",
         arguments=(
             _own_argument(

@@ -1,7 +1,7 @@
 """A user's own table: which of its columns are used, and how.
 
 The rules, with those of ``csv_files`` and the other files that begin with ``own``, are part of what a run means (raise
-``READER`` and the experiments' ``version`` when they change):
+``READER`` when they change; it is part of the run id):
 
 - A column nine tenths of whose cells are numbers, as people write them, is one: what is odd in it is a gap, and gaps get
   the training part's median; then it is standardized. Dates become year, month, weekday and time of day.

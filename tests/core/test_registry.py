@@ -1,5 +1,7 @@
 """The text form of parts, on registries of made-up entries."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -231,3 +233,10 @@ def test_a_name_far_from_all_gets_no_suggestion():
 
 def test_suggestions_do_not_mind_capitals():
     assert "did you mean 'apple'?" in unknown("fruit", "APPLE", ["apple", "pear"])
+
+
+def test_a_part_that_comes_out_in_another_way_has_another_identity_and_the_same_text():
+    part = FRUIT.parse("apple(pips=4)")
+    changed = replace(part, entry=replace(part.entry, version=2))
+    assert str(changed) == str(part) == part.identity
+    assert changed.identity == "apple(pips=4) version 2"
