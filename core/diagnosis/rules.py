@@ -4,3 +4,4 @@ WARN_RATIO, ERROR_RATIO = 1 / 30, 1 / 1000  # gradient of the first layer or tim
 WARN_SHARE, ERROR_SHARE = 0.6, 0.9  # of a layer's units
 MOST_RUNS = 0.5  # share of runs that make a fault of the setting, not of a seed
 FEWEST_ROWS = 32  # below, whether a unit is dead says little: half the units of a ReLU layer are, at one row
+NEAR_GUESS = 0.98  # of the loss of guessing: what is above has learned nothing to speak of

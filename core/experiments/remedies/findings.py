@@ -15,6 +15,7 @@ from core.diagnosis.finding import Finding
 from core.diagnosis.rules import ERROR_RATIO, MOST_RUNS
 from core.diagnosis.tables import leaking_columns
 from core.experiments.remedies.summary import AT_CHANCE, skill
+from core.experiments.training.guessing import at_guessing
 from core.sweeps import query
 from core.words import three_digits
 
@@ -42,8 +43,13 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
     found = leaking_columns(frame["dataset"].unique())
     for point, settings in table.iterrows():
         own = runs[runs["run"].isin(frame.loc[number == point, "run"])]
-        rows = frame[(number == point) & (frame["step"] == 0)]
-        found += _lost(own, settings) or _gradients(own, rows, first, settings)
+        rows = frame[number == point]
+        ends = rows[rows["layer"] == rows["layer"].min()].sort_values("step", kind="stable")
+        found += (
+            _lost(own, settings)
+            or _gradients(own, rows[rows["step"] == 0], first, settings)
+            or at_guessing(ends, settings, *_learn(settings))
+        )
     return found
 
 
@@ -105,6 +111,12 @@ def _gradients(runs: pd.DataFrame, rows: pd.DataFrame, first: pd.Series, setting
             )
         ]
     return []
+
+
+def _learn(settings: pd.Series) -> tuple[str, str]:
+    """What may make a network learn whose gradients reach all layers."""
+    words = "ReLU with He's initialization, residual blocks or a norm; else another rate, or more epochs."
+    return words, _link(settings, beside="relu_he,batch_norm")
 
 
 def _link(settings: pd.Series, beside: str) -> str:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from core.analysis.baseline import guess_loss, validation_guess
+from core.analysis.baseline import guess_loss
 from core.analysis.points import group_by_settings
 from core.diagnosis import rates
 from core.diagnosis.columns import check_numbers
 from core.diagnosis.finding import Finding
 from core.diagnosis.rules import MOST_RUNS
 from core.diagnosis.tables import leaking_columns
+from core.experiments.training.guessing import at_guessing
 from core.experiments.training.schedule_findings import schedule_faults, unequal_peaks
 from core.experiments.training.settings import Training
 from core.parts.clippers import CLIPPERS
-from core.parts.datasets import shape_of
 from core.parts.schedulers import SCHEDULERS
 from core.sweeps import query
 from core.words import three_digits
@@ -32,7 +32,6 @@ NUMBERS = ("lr", "base_lr", "train_loss", "val_loss", "grad_norm", "clipped_grad
 ALWAYS = 0.95  # share of steps clipped from which the threshold is the real learning rate
 STALLED = 0.3  # of its way from the first loss to zero: less is too little for a whole training
 STEADY = 0.8  # share of epochs whose loss is below the one before: still on its way
-NEAR_GUESS = 0.98  # of the loss of guessing: what is above has learned nothing to speak of
 LIMITED = ("norm", "per_parameter", "value")  # clippers with a threshold of one's own choice
 WHOLLY = ("norm", "per_parameter")  # of these, those that shorten whole tensors, not single entries
 
@@ -50,7 +49,7 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
     for point, row in table.iterrows():
         rows = frame[number == point]
         found += schedule_faults(rows, row, _right_schedule(row))
-        found += _lost(rows, row) or _rate(rows, row) or _baseline(rows, row)
+        found += _lost(rows, row) or _rate(rows, row) or at_guessing(rows, row, *_learn(row))
         found += _clipping(rows, row)
     return found + unequal_peaks(frame)
 
@@ -159,38 +158,6 @@ def _right_schedule(settings: pd.Series) -> str:
     written = str(settings["scheduler"]).replace(" ", "")
     name = SCHEDULERS.parse(written).entry.name
     return _link(settings, scheduler=f"{name},{written}" if name != written else written)
-
-
-def _baseline(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
-    """A training that does no better than guessing: always answering the largest class, or the mean."""
-    try:
-        data = shape_of(str(settings["dataset"]))
-    except ValueError:  # a user's own table that is not here
-        return []
-    ends = rows[rows["val_loss"].notna()].drop_duplicates("run", keep="last")
-    if ends.empty or data.training_rows is None:
-        return []
-    guess, largest = validation_guess(str(settings["dataset"]))
-    loss = float(ends["val_loss"].median())
-    evidence = {"val_loss": loss, "guess_loss": guess, "runs": len(ends)}
-    label = settings["label"]
-    if data.counts:
-        accuracy = float(ends["val_accuracy"].mean())
-        rows_held = max(1, data.training_rows // 4)
-        spread = 2.0 * math.sqrt(largest * (1.0 - largest) / rows_held)
-        evidence |= {"val_accuracy": accuracy, "guess_accuracy": largest}
-        if accuracy > largest + spread or largest == 1.0:
-            return []
-        stuck = loss > NEAR_GUESS * guess
-        message = (
-            f"{label}: {accuracy:.1%} of the validation rows are right, and always answering the largest class gets "
-            f"{largest:.1%}: " + ("it learns nothing." if stuck else "its loss is lower, its answers are no better.")
-        )
-        return [Finding("stuck_at_chance", "error" if stuck else "warning", message, evidence, *_learn(settings))]
-    if not loss > NEAR_GUESS * guess:
-        return []
-    message = f"{label}: the validation loss ends at {three_digits(loss)}, and guessing the mean gets {three_digits(guess)}: it learns nothing."
-    return [Finding("stuck_at_chance", "error", message, evidence, *_learn(settings))]
 
 
 def _learn(settings: pd.Series) -> tuple[str, str]:

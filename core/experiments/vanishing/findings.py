@@ -18,7 +18,7 @@ from core.diagnosis import rates
 from core.diagnosis.columns import check_numbers
 from core.diagnosis.decay import geometric_change, sure_change
 from core.diagnosis.finding import Finding
-from core.diagnosis.rules import ERROR_SHARE, FEWEST_ROWS, MOST_RUNS, WARN_SHARE
+from core.diagnosis.rules import ERROR_SHARE, FEWEST_ROWS, MOST_RUNS, NEAR_GUESS, WARN_SHARE
 from core.experiments.vanishing.settings import Vanishing
 from core.parts.activations import ACTIVATIONS
 from core.sweeps import query
@@ -32,7 +32,6 @@ WHOLE = ("step", "layer", "depth", "width", "batch_size", "steps", "seed")
 NUMBERS = ("base_lr", "train_loss", "grad_rms", "delta_rms", "activation_rms", "dead", "saturated", "theory_grad_rms")
 
 
-NEAR_GUESS = 0.98  # of a loss: what is above has learned nothing to speak of
 FEWEST_STEPS = 30  # below, a loss has had no time to fall
 
 
