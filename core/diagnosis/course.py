@@ -21,6 +21,7 @@ THROWN = 30.0  # times the loss of guessing: where a step has thrown the loss so
 EARLY = 10  # steps that count as the start: a network that they have killed moves no more
 TRIALS = 3  # different rates that make a search of a script
 SEARCHED = ("diverged", "learning_rate_too_high", "learning_rate_too_low", "stuck_at_chance", "no_progress")
+SOLVED = 1e-3  # of the first loss: below, nothing is left to gain
 RISE = 1.5  # validation loss at the end over its least
 RISE_BY_HEART = 1.2  # the same where the training loss has fallen to a tenth since
 EXPLODED = 100.0  # gradient norm at its largest over its median
@@ -362,7 +363,7 @@ def regularization(view: View, training: Training) -> list[Finding]:
 def improving(view: View, training: Training) -> list[Finding]:
     """It still fell when it ended."""
     loss = training.loss[np.isfinite(training.loss)]
-    if len(loss) < POINTS:
+    if len(loss) < POINTS or abs(loss[-1]) < SOLVED * abs(loss[0]):
         return []
     tail = loss[len(loss) * 2 // 3 :]
     parts = _smooth(tail, 6)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +17,7 @@ import core
 from core.parts.mistakes import MISTAKES
 from tests.core.experiments.test_conformance import frame_of
 from tests.core.scripts.interpreter import printed_by
+from tests.recorder.watched import found_by_watch
 
 ROOT = Path(__file__).resolve().parents[3]
 KIND = core.experiment("mistakes")
@@ -162,12 +160,7 @@ def test_watch_names_each_mistake_and_says_nothing_of_its_right_loop(tmp_path):
     wrong = [{"epochs": "4", "mistake": name, "seed": 0, **short.get(name, {})} for name in NAMES]
     rights = {json.dumps(own_right(KIND.one_run(given).settings)): None for given in wrong}
     asked = [*wrong, *(json.loads(right) for right in rights)]
-    path = tmp_path / "settings.json"
-    path.write_text(json.dumps(asked), encoding="utf-8")
-    command = [sys.executable, "-m", "tests.core.experiments.mistakes.watched", str(path)]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = found_by_watch([("mistakes", given) for given in asked], tmp_path)
     assert len(found) == len(asked)
     for given, findings in zip(wrong, found, strict=False):
         entry = MISTAKES[given["mistake"]]
