@@ -154,7 +154,7 @@ def draw(place: Any, figure: core.Figure, name: str, key: str) -> None:
     config = {"axisY": {"titleFontSize": 0, "titlePadding": 0}}
     with place.container():
         st.markdown(f"**{SHOWN[name]}.** {core.plain(figure.title)}")
-        page.drawing(figure, key, CHART_HEIGHT, config)
+        page.drawing(figure.specification, key, CHART_HEIGHT, config)
 
 
 # at the end, since a worker may have to start first: the page stands by then, and theory where there is one

@@ -51,6 +51,7 @@ _EXPORTS = {
     "core.parts": ("REGISTRIES",),
     "core.parts.baselines": ("lacking",),
     "core.plotting.figure": ("Figure",),
+    "core.plotting.scales": ("other_scale",),
     "core.recorder.live": ("watch",),
     "core.reports": ("trace_report",),
     "core.recorder.recordings": ("Recording", "recordings_beside"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -14,6 +15,14 @@ from core.parts.splits import Guess
 from core.words import three_digits
 
 MODELS = {"guess": "guessing", "linear": "a linear model", "boosting": "boosting"}
+
+
+class Mean(NamedTuple):
+    """A mean over seeds with its interval, NaN for one seed."""
+
+    mean: float
+    low: float
+    high: float
 
 
 def majority(frame: pd.DataFrame) -> float:
@@ -77,24 +86,30 @@ def bars(frame: pd.DataFrame, measure: str) -> dict[str, float]:
     return {label: value for label, value in by_label.items() if math.isfinite(value)}
 
 
-def standing(frame: pd.DataFrame, mean: float, measure: str) -> tuple[str, str]:
-    """``beats guessing, not boosting``, and the numbers of it; ``–`` where no baseline was measured.
+def standing(frame: pd.DataFrame, best: Mean, measure: str) -> tuple[str, str]:
+    """``beats guessing, level with boosting``, and the numbers of it; ``–`` where no baseline was measured.
 
-    mean  ``val_loss`` or ``val_accuracy`` of the frame's best setting, over seeds
+    best  the mean ``val_loss`` or ``val_accuracy`` of the frame's best setting over seeds: it beats what lies outside its
+          interval on the worse side, and is level with what lies within; a lone seed, which has none, is level with all
     """
     scores = bars(frame, measure)
     if not scores:
         return "–", "No baseline was measured on these rows: they are with the first sweep over a table."
-    sign = -1.0 if measure == "val_loss" else 1.0
-    equal = [label for label, value in scores.items() if math.isclose(mean, value)]
-    beaten = [label for label, value in scores.items() if label not in equal and sign * mean > sign * value]
-    others = [label for label in scores if label not in (*beaten, *equal)]
-    groups = (("beats", beaten), ("equals", equal), ("not" if beaten else "does not beat", others))
+    low, high = (best.low, best.high) if math.isfinite(best.low) else (-math.inf, math.inf)
+    above = [label for label, value in scores.items() if value > high]
+    below = [label for label, value in scores.items() if value < low]
+    beaten, ahead = (above, below) if measure == "val_loss" else (below, above)
+    level = [label for label in scores if label not in (*above, *below)]
+    groups = (("beats", beaten), ("level with", level), ("behind", ahead))
     words = [f"{verb} {_listed(labels)}" for verb, labels in groups if labels]
     in_words = "{:.1%}".format if measure == "val_accuracy" else three_digits
     numbers = ", ".join(f"{label} {in_words(value)}" for label, value in scores.items())
     what = "accuracy" if measure == "val_accuracy" else "loss"
-    return ", ".join(words), f"The best mean validation {what} is {in_words(mean)}; on the same rows: {numbers}."
+    interval = f", interval {in_words(best.low)} to {in_words(best.high)}" if math.isfinite(best.low) else ", one seed"
+    return (
+        ", ".join(words),
+        f"The best mean validation {what} is {in_words(best.mean)}{interval}; on the same rows: {numbers}.",
+    )
 
 
 def _listed(words: list[str]) -> str:

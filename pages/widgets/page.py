@@ -14,6 +14,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import core
 
+LARGE_HEIGHT = 560
 CHART_MARGIN = 90  # Streamlit fits axes and legend into a chart's height
 STYLE = """
 @media (min-width: 800px) { [data-testid="stMainBlockContainer"] { padding-top: 1.6rem; padding-bottom: 2rem; } }
@@ -21,6 +22,9 @@ STYLE = """
 [data-testid="stMetricValue"] { font-size: 1.3rem; }
 [data-testid="stMetricValue"] *, [data-testid="stMetricLabel"] * { white-space: normal; overflow: visible; }
 [data-testid="stMetric"] { gap: 0; }
+.stVerticalBlock:has(> [class*="st-key-closer"]) { position: relative; }
+.stVerticalBlock:has(> [class*="st-key-closer"]) > :first-child { padding-right: 1.75rem; }
+[class*="st-key-closer"] { position: absolute; top: 0.6rem; right: 0.75rem; width: auto; }
 """
 NIGHT = {"#0072B2": "#4AA8E0", "#332288": "#9A8CFF", "#882255": "#D76FA0", "#AA4499": "#D07CC4"}  # on a dark ground
 PAGES = Path(__file__).parents[1]
@@ -139,19 +143,36 @@ def chart(figure: core.Figure, name: str, height: int = 0, alone: bool = False) 
     with st.container(border=True, height="content" if alone else "stretch"):
         st.markdown(f"**{core.plain(figure.title)}**")
         if not figure.flat:
-            drawing(figure, name, max(figure.specification["height"], height) + CHART_MARGIN)
+            closer = "Look closer: large, with its words, on either scale"
+            if st.button("", icon=":material/open_in_full:", type="tertiary", key=f"closer {name}", help=closer):
+                _closer(figure, name)
+            drawing(figure.specification, name, max(figure.specification["height"], height) + CHART_MARGIN)
         if figure.note:
             st.caption(core.plain(figure.note))
 
 
-def drawing(figure: core.Figure, name: str, height: int, config: Mapping[str, Any] | None = None) -> None:
-    """The chart alone, so many pixels high; ``config`` is Vega-Lite's, on top of the chart's own."""
-    specification = copy.deepcopy(figure.specification)  # Streamlit takes it apart
-    specification["height"] = height
-    specification["config"] = specification.get("config", {}) | (config or {})
+@st.dialog("Look closer", width="large")
+def _closer(figure: core.Figure, name: str) -> None:
+    """The chart as large as the window lets it be, with its title and note, on the scale that is wished."""
+    st.markdown(f"**{core.plain(figure.title)}**")
+    specification, other = figure.specification, core.other_scale(figure.specification)
+    if other is not None:
+        scales = ("logarithmic", "linear")[:: 1 if other[0] == "linear" else -1]  # as it is drawn first
+        if st.segmented_control("Scale", scales, default=scales[0], key=f"scale {name}", required=True) == other[0]:
+            specification = other[1]
+    drawing(specification, f"large {name}", LARGE_HEIGHT)
+    if figure.note:
+        st.caption(core.plain(figure.note))
+
+
+def drawing(specification: Mapping[str, Any], name: str, height: int, config: Mapping[str, Any] | None = None) -> None:
+    """A Vega-Lite drawing, so many pixels high; ``config`` is Vega-Lite's, on top of the drawing's own."""
+    drawn = copy.deepcopy(dict(specification))  # Streamlit takes it apart
+    drawn["height"] = height
+    drawn["config"] = drawn.get("config", {}) | (config or {})
     if st.context.theme.type == "dark":
-        specification = _at_night(specification)
-    st.vega_lite_chart(specification, width="stretch", key=f"chart {name}")
+        drawn = _at_night(drawn)
+    st.vega_lite_chart(drawn, width="stretch", key=f"chart {name}")
 
 
 def charts(figures: Mapping[str, core.Figure]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core.analysis import ranking
-from core.analysis.baseline import standing
+from core.analysis.baseline import Mean, standing
 
 LABEL = "Beside baselines"
 
@@ -18,9 +18,9 @@ def beside_baselines(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[st
     if runs.empty:
         return LABEL, "–", "Press Run."
     measure = "final_val_accuracy" if runs["final_val_accuracy"].notna().any() else "final_val_loss"
-    table = ranking.standing(runs, names, measure)
+    table = ranking.ranking(runs, names, measure)
     table = ranking.highest_first(table) if measure.endswith("accuracy") else table
-    best = float(table.iloc[0]["mean"])
-    if not np.isfinite(best):
+    best = Mean(*(float(table.iloc[0][name]) for name in ("mean", "ci_low", "ci_high")))
+    if not np.isfinite(best.mean):
         return LABEL, "–", "No run ended with a finite loss."
     return LABEL, *standing(frame, best, measure.removeprefix("final_"))

@@ -113,9 +113,11 @@ def ending_title(table: pd.DataFrame, measure: str) -> str:
     first, last = ranked.iloc[0], ranked.iloc[-1]
     if len(table) == 1:
         return f"The mean {word} is {three_digits(first['mean'])}"
-    verb = "tie" if len(ranking.tied(ranked)) > 1 else "has the lowest mean"
-    beside = f", then {last['label']} {three_digits(last['mean'])}" if len(ranked) == 2 and verb != "tie" else ""
-    return f"{ranking.best_label(ranked)} {verb}: {word} {three_digits(first['mean'])}{beside}"
+    mean = three_digits(first["mean"])
+    if len(ranking.tied(ranked)) > 1:
+        return f"{ranking.best_label(ranked)} tie at a mean {word} of {mean}"
+    beside = f", then {last['label']} {three_digits(last['mean'])}" if len(ranked) == 2 else ""
+    return f"{ranking.best_label(ranked)} has the lowest mean {word}: {mean}{beside}"
 
 
 def ranking_title(runs: pd.DataFrame, names: Sequence[str], table: pd.DataFrame, measure: str) -> str:
