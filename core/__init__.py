@@ -173,7 +173,7 @@ def run_job(job: Job, watch: Callable[[Job], None] | None = None, interval: floa
         job.wait(5.0)
         raise
     if job.progress.state == "failed":
-        raise ValueError(job.progress.error)
+        raise job.fault or ValueError(job.progress.error)
 
 
 def stored_table(sweep: Sweep, store: Store) -> pa.Table:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import core
 from core import store_commands
+from core.faults import HinderedError
 from core.registry import unknown, value_text
 from core.sweeps import assignments
 
@@ -280,7 +281,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return code
     except ValueError as error:
         print(error, file=sys.stderr)
-        return BAD_INPUT
+        return FAILED if isinstance(error, HinderedError) else BAD_INPUT
     except KeyboardInterrupt:
         print("interrupted; finished runs are kept, the same command goes on from there", file=sys.stderr)
         return INTERRUPTED

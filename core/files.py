@@ -14,6 +14,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from core.faults import HinderedError
+from core.registry import brief
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -73,7 +76,9 @@ def check_output(path: str) -> Path:
     """``path`` as a file that can be written; ValueError says why it can't, before anything is computed."""
     target = Path(path)
     if target.suffix.lower() not in FORMATS:
-        raise ValueError(f"--out: must end in {' or '.join(FORMATS)} (or be - for standard output), but got {path}")
+        raise ValueError(
+            f"--out: must end in {' or '.join(FORMATS)} (or be - for standard output), but got {brief(path)}"
+        )
     if target.is_dir():
         raise ValueError(f"--out: {path} is a folder; name a file in it")
     folder = target.parent
@@ -135,7 +140,7 @@ def _whole(target: Path) -> Iterator[IO[bytes]]:
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(target)
     except OSError as error:
-        raise ValueError(f"{target} could not be written ({error.strerror}); nothing was left there") from None
+        raise HinderedError(f"{target} could not be written ({error.strerror}); nothing was left there") from None
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from core.experiments import Cost, experiment
 from core.jobs.executors import cores
 from core.store import Store
-from core.sweeps import MAXIMUM_RUNS, Sweep, range_length
+from core.sweeps import MAXIMUM_RUNS, MAXIMUM_SETTINGS, Sweep, range_length
 
 START_SECONDS = 3.0  # until workers have started
 WORKER_BYTES = 300e6  # of a worker that has computed nothing yet
@@ -23,7 +23,6 @@ RUN_SECONDS = 0.4e-3  # that a run costs the parent: its id, the store, its rows
 PATIENT_SECONDS = 24 * 3600.0
 SAMPLE = 400  # settings whose cost stands for all of a large grid
 RECENT = 200  # stored runs that say how fast this machine is
-MAXIMUM_SETTINGS = 100_000  # each is checked on its own, some 70 microseconds
 
 
 class Estimate(NamedTuple):

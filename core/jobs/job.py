@@ -36,6 +36,7 @@ class Job:
     store: Store
     device: str
     progress: Progress
+    fault: ValueError | None = None  # why it failed, where that has a sentence
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _ended: threading.Event = field(default_factory=threading.Event)
 

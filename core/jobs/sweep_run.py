@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from core.analysis.baseline import lacking
 from core.experiments import experiment
+from core.faults import HinderedError
 from core.jobs.estimates import START_SECONDS
 from core.jobs.job import Job
 from core.jobs.workers import RETRIES, Workers, compute
@@ -38,6 +39,7 @@ def run_sweep(job: Job, workers: Workers, fresh: bool = False, baselines: bool =
             sweep_run.measure_baselines()
         progress.state = "cancelled" if job.cancelled and progress.finished < progress.total else "done"
     except ValueError as error:
+        job.fault = error
         progress.error, progress.state = str(error), "failed"
     except BaseException as error:
         if workers.stopped:  # whatever an executor says that was shut down meanwhile
@@ -138,7 +140,7 @@ class SweepRun:
         except self.workers.pool.lost:
             self.workers.discard(executor)
             if task.tries + 1 >= RETRIES:
-                raise ValueError(KILLED) from None
+                raise HinderedError(KILLED) from None
             self.waiting.appendleft(task._replace(tries=task.tries + 1))
             return
         self.job.store.put(rows)

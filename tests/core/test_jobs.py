@@ -429,3 +429,9 @@ def test_a_small_sweep_ends_while_large_ones_compute(tmp_path):
         job.wait(60)
     workers.stop()
     store.close()
+
+
+def test_a_worker_whose_parent_was_killed_before_its_first_line_ends_at_once():
+    code = "from core.worker import start_worker; start_worker(1); print('still here')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
