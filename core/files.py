@@ -81,6 +81,9 @@ def check_output(path: str) -> Path:
         )
     if target.is_dir():
         raise ValueError(f"--out: {path} is a folder; name a file in it")
+    if target.exists() and not target.is_file():
+        raise ValueError(f"--out: {path} is no file but a pipe or a device; leave --out away and write > {path}")
+    target = _behind_links(target)
     folder = target.parent
     if not folder.is_dir():
         raise ValueError(f"--out: the folder {folder} does not exist")
@@ -129,8 +132,8 @@ def write(data: bytes, target: Path) -> None:
 
 @contextmanager
 def _whole(target: Path) -> Iterator[IO[bytes]]:
-    """A new file beside the target, which takes its place in the end; OSError as a ValueError with a sentence."""
-    temporary = None
+    """A new file beside the target, which takes its place in the end; OSError as a HinderedError with a sentence."""
+    temporary, target = None, _behind_links(target)
     try:
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
             temporary = file.name
@@ -144,6 +147,11 @@ def _whole(target: Path) -> Iterator[IO[bytes]]:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def _behind_links(target: Path) -> Path:
+    """The file that a symbolic link stands for, so that the link stays one."""
+    return Path(os.path.realpath(target)) if target.is_symlink() else target
 
 
 def _umask() -> int:

@@ -7,6 +7,7 @@ one machine; once the store holds runs of it, their own seconds say how fast thi
 from __future__ import annotations
 
 import json
+import math
 import random
 import statistics
 from collections.abc import Callable
@@ -89,9 +90,9 @@ def measured_speed(name: str, store: Store) -> float:
     for settings, seconds in store.durations(name, RECENT):
         try:
             expected = kind.cost(kind.settings.stored(**json.loads(settings))).seconds
-        except (ValueError, TypeError, AssertionError):  # settings of another version
+        except (ValueError, TypeError, AssertionError, RecursionError):  # settings of another version
             continue
-        if expected > 0:
+        if expected > 0 and isinstance(seconds, float) and math.isfinite(seconds):
             ratios.append(seconds / expected)
     return statistics.median(ratios) if ratios else 1.0
 

@@ -24,6 +24,7 @@ from core.jobs.turns import Turns
 from core.jobs.workers import Workers
 from core.jobs.workers import compute as compute_task
 from core.results import stored_runs
+from core.store import Row
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0  # seconds after which a test gives up; none takes as long
@@ -435,3 +436,23 @@ def test_a_worker_whose_parent_was_killed_before_its_first_line_ends_at_once():
     code = "from core.worker import start_worker; start_worker(1); print('still here')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
+def test_what_another_process_computed_meanwhile_is_not_computed_again(store, tmp_path):
+    asked = sweep(width="2:12", seeds="3")  # widths never share a task
+    whole = tmp_path / "other.sqlite"
+    with closing(core.Store(whole)) as other:
+        compute(asked, other)
+        expected = frames(asked, other)
+        rows = other.select("SELECT id, experiment, settings, seed, seconds, frame FROM runs ORDER BY seed")
+
+    def somebody_else(tasks: int) -> None:
+        if tasks == 2:
+            with closing(core.Store(store.path)) as theirs:
+                theirs.put([Row(*row) for row in rows[:20]])  # of all widths, and of some all seeds but one
+
+    progress = compute(asked, store, lambda: Watched(somebody_else))
+    assert (progress.state, progress.finished) == ("done", 30)
+    assert progress.stored > 10
+    assert frames(asked, store) == expected
+    assert compute(asked, store, lambda: Watched(somebody_else), fresh=True).computed == 30
