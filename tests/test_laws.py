@@ -29,6 +29,7 @@ LEVELS = (
     ("experiments.training", "experiments.neutral"),
     tuple(f"experiments.{name}" for name in NAMES),
     ("exported_tables",),
+    ("frame_checks",),
     ("imports",),
     ("recorder", "logs", "results", "uploads"),
     ("jobs", "reports", "traces", "comparisons"),

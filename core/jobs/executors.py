@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
@@ -23,11 +24,20 @@ WORKER_ENVIRONMENT = {
 
 def local_executor(workers: int | None = None) -> Executor:
     """Worker processes, one thread each, as many as cores unless told otherwise."""
+    from multiprocessing import resource_tracker
+
     from loky import ProcessPoolExecutor
 
-    return ProcessPoolExecutor(
+    executor = ProcessPoolExecutor(
         workers or cores(), initializer=start_worker, initargs=(os.getpid(),), timeout=None, env=WORKER_ENVIRONMENT
     )
+    resource_tracker.ensure_running()  # whose start lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: Ctrl-C is not for workers
+    try:
+        executor.submit(int)  # starts them
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return executor
 
 
 class InlineExecutor(Executor):

@@ -162,7 +162,9 @@ class SweepRun:
             self.waiting.appendleft(task._replace(tries=task.tries + 1))
             return
         if not self.fresh and self.job.store.count([row.id for row in rows]):
-            random.shuffle(self.waiting)  # somebody else is at the same: each in an order of its own, they seldom meet again
+            random.shuffle(
+                self.waiting
+            )  # somebody else is at the same: each in an order of its own, they seldom meet again
         self.job.store.put(rows)
         self.job.progress.computed += len(rows)
         self.clock.done(task.seconds)

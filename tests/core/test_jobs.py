@@ -456,3 +456,26 @@ def test_what_another_process_computed_meanwhile_is_not_computed_again(store, tm
     assert progress.stored > 10
     assert frames(asked, store) == expected
     assert compute(asked, store, lambda: Watched(somebody_else), fresh=True).computed == 30
+
+
+def test_workers_end_at_once_though_tasks_were_taken_back(capfd):
+    crew = Workers(pool("local", 1))
+    tasks = [crew.get().submit(time.sleep, 2 * PATIENCE) for _ in range(8)]
+    until(tasks[0].running)
+    assert tasks[-1].cancel()
+    crew.stop()
+    assert capfd.readouterr().err == ""  # of loky's thread
+    assert [child for child in psutil.Process().children() if "--process-name" in child.cmdline()] == []
+
+
+def test_workers_are_deaf_to_ctrl_c_before_their_first_line():
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, set())
+    crew = Workers(pool("local", 2))
+    try:
+        crew.get()
+        workers = [child for child in psutil.Process().children() if "--process-name" in child.cmdline()]
+        masks = [Path(f"/proc/{worker.pid}/status").read_text().split("SigBlk:\t")[1][:16] for worker in workers]
+        assert [int(mask, 16) >> (signal.SIGINT - 1) & 1 for mask in masks] == [1, 1]
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, set()) == before
+    finally:
+        crew.stop()
