@@ -48,7 +48,7 @@ def salvage(damaged: Store, folder: Path) -> Salvage:
         _insert(whole, "labels", _readable(damaged, "SELECT * FROM labels NOT INDEXED", "rowid"))
     by_index = _readable(damaged, "SELECT id FROM runs INDEXED BY runs_by_experiment", "experiment", "created")
     whole.path = damaged.path
-    return Salvage(whole, sorted({id for (id,) in by_index} - ids))
+    return Salvage(whole, sorted({id for (id,) in by_index if isinstance(id, str)} - ids))
 
 
 def _insert(store: Store, table: str, rows: list[tuple[Any, ...]]) -> None:

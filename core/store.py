@@ -83,10 +83,6 @@ class DamagedError(StoreError):
     """Pages of the store are damaged; what is whole can be read past them (``core.salvage``)."""
 
 
-def _text(written: bytes) -> str:
-    return written.decode(errors="replace")  # damaged text fits no checksum and no settings
-
-
 def is_whole(id: object, frame: object, proof: object) -> bool:
     """Whether a row's checksum proves its id and frame."""
     return isinstance(id, str) and isinstance(frame, bytes) and checksum(id, frame) == proof
@@ -104,6 +100,10 @@ def _link(text: object) -> dict[str, str]:
         if isinstance(fields, dict) and all(isinstance(value, str) for value in fields.values()):
             return fields
     return {"link": str(text)}
+
+
+def _number(value: object) -> Any:
+    return value if isinstance(value, int | float) else 0  # what was tampered with is none
 
 
 class Store:
@@ -126,8 +126,7 @@ class Store:
                 f"{self.path} is damaged or no store of Gradient Lab; it was left as it is: choose another with --store"
             )
         self._connection = self._connected(str(self.path))
-        tables = self._retry(self._tables)
-        if tables == 0:
+        if self._retry(self._tables) == 0:
             self._retry(self._create)
         application = self._value("PRAGMA application_id")
         if application != APPLICATION_ID:
@@ -137,15 +136,14 @@ class Store:
             raise StoreError(
                 f"{self.path} has schema version {version}, this program knows {SCHEMA_VERSION}; choose another with --store"
             )
-        self._connection.execute(
-            "PRAGMA wal_autocheckpoint=10000"
-        )  # pages: a sweep's frames are copied once, not often
+        # pages: a sweep's frames are copied once, not often
+        self._connection.execute("PRAGMA wal_autocheckpoint=10000")
         self._connection.execute("PRAGMA synchronous=NORMAL")  # in WAL mode a power cut costs the last runs at most
 
     @staticmethod
     def _connected(place: str, uri: bool = False) -> sqlite3.Connection:
         connection = sqlite3.connect(place, uri=uri, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-        connection.text_factory = _text
+        connection.text_factory = lambda written: written.decode(errors="replace")  # damaged text fits no checksum
         return connection
 
     def _tables(self) -> int:
@@ -351,7 +349,7 @@ class Store:
     def sweeps(self) -> list[StoredSweep]:
         """The sweeps that were asked for, the latest first."""
         rows = self.select("SELECT * FROM sweeps ORDER BY created DESC")
-        return [StoredSweep(key, name, _link(text), runs, created) for key, name, text, runs, created in rows]
+        return [StoredSweep(str(row[0]), str(row[1]), _link(row[2]), *map(_number, row[3:])) for row in rows]
 
     def stored(self, experiment: str) -> list[tuple[str, str, int]]:
         """(id, settings as JSON, seed) of an experiment's runs, whoever made them, the latest last."""
