@@ -89,7 +89,10 @@ class Faults:
             self.demand(finished=False)
             return
         assert code in (0, 130, -signal.SIGINT, -signal.SIGTERM, -signal.SIGKILL, 1), (code, err)
-        assert out == ""
+        killed_early = (
+            code == -signal.SIGKILL and "failed with traceback" in out
+        )  # loky's words, of a worker half started
+        assert out == "" or killed_early, out
         if code == 130:
             assert err.endswith(LAST_WORDS), err
         elif code == 1:  # three workers in a row were killed
