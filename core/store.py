@@ -365,7 +365,7 @@ class Store:
         rows = self.select(
             "SELECT experiment, count(*), sum(length(frame)) FROM runs GROUP BY experiment ORDER BY experiment"
         )
-        return {name: (runs, size) for name, runs, size in rows}
+        return {str(name): (runs, size or 0) for name, runs, size in rows}
 
     def damaged(self) -> list[str]:
         """The ids of all rows whose checksum fails."""
