@@ -12,7 +12,7 @@ What stands in another room is loaded on first use, so that ``import core`` is q
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from core.sweeps import Sweep
 
 __version__ = "0.1.0"
+T = TypeVar("T")
 
 _EXPORTS = {
     "core.analysis.points": ("varying_settings",),
@@ -174,7 +175,7 @@ def run_job(job: Job, watch: Callable[[Job], None] | None = None, interval: floa
         job.wait(5.0)
         raise
     if job.progress.state == "failed":
-        raise ValueError(job.progress.error)
+        raise job.fault or ValueError(job.progress.error)
 
 
 def stored_table(sweep: Sweep, store: Store) -> pa.Table:
@@ -219,8 +220,8 @@ def summary(frame: pd.DataFrame, runs: bool = False) -> pd.DataFrame:
     from core.experiments import experiment, experiment_of
 
     measure(_trained_on(frame))
-    analysis = experiment(experiment_of(frame)).analysis(frame)
-    return analysis.runs if runs else analysis.summary
+    kind = experiment(experiment_of(frame))
+    return _judged(kind, frame, lambda analysis: analysis.runs if runs else analysis.summary)
 
 
 def findings(frame: pd.DataFrame) -> list[Finding]:
@@ -228,7 +229,23 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
     from core.experiments import experiment, experiment_of
 
     kind = experiment(experiment_of(frame))
-    return kind.findings(kind.analysis(frame))
+    return _judged(kind, frame, kind.findings)
+
+
+def _judged(kind: Experiment, frame: pd.DataFrame, judge: Callable[[Analysis], T]) -> T:
+    """What ``judge`` makes of a frame, which may come from a file that was changed since it was written."""
+    import numpy as np
+
+    from core.frame_checks import MISSING_ROWS, checked, is_complete
+
+    table = checked(kind, frame)
+    try:
+        with np.errstate(all="ignore"):
+            return judge(kind.analysis(table))
+    except (LookupError, ArithmeticError, TypeError):
+        if is_complete(kind, table):
+            raise
+        raise ValueError(MISSING_ROWS) from None
 
 
 def report(

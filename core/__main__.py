@@ -13,10 +13,14 @@ if __name__ == "__main__" and sys.argv[1:2] == ["watch"]:  # first: nothing of o
     alone.loader.exec_module(loaded := module_from_spec(alone))
     sys.exit(loaded.watch(sys.argv[2:]))
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is something to say, Ctrl-C just ends it
+
 import argparse
 import json
 import os
-import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +28,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import core
 from core import store_commands
+from core.faults import HinderedError
 from core.registry import unknown, value_text
 from core.sweeps import assignments
 
@@ -272,6 +277,8 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command; its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         arguments = _parser().parse_args(words)
         act: Callable[[argparse.Namespace], int | None] = arguments.act
@@ -280,7 +287,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return code
     except ValueError as error:
         print(error, file=sys.stderr)
-        return BAD_INPUT
+        return FAILED if isinstance(error, HinderedError) else BAD_INPUT
     except KeyboardInterrupt:
         print("interrupted; finished runs are kept, the same command goes on from there", file=sys.stderr)
         return INTERRUPTED

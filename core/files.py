@@ -14,6 +14,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from core.faults import HinderedError
+from core.registry import brief
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -73,9 +76,14 @@ def check_output(path: str) -> Path:
     """``path`` as a file that can be written; ValueError says why it can't, before anything is computed."""
     target = Path(path)
     if target.suffix.lower() not in FORMATS:
-        raise ValueError(f"--out: must end in {' or '.join(FORMATS)} (or be - for standard output), but got {path}")
+        raise ValueError(
+            f"--out: must end in {' or '.join(FORMATS)} (or be - for standard output), but got {brief(path)}"
+        )
     if target.is_dir():
         raise ValueError(f"--out: {path} is a folder; name a file in it")
+    if target.exists() and not target.is_file():
+        raise ValueError(f"--out: {path} is no file but a pipe or a device; leave --out away and write > {path}")
+    target = _behind_links(target)
     folder = target.parent
     if not folder.is_dir():
         raise ValueError(f"--out: the folder {folder} does not exist")
@@ -124,8 +132,8 @@ def write(data: bytes, target: Path) -> None:
 
 @contextmanager
 def _whole(target: Path) -> Iterator[IO[bytes]]:
-    """A new file beside the target, which takes its place in the end; OSError as a ValueError with a sentence."""
-    temporary = None
+    """A new file beside the target, which takes its place in the end; OSError as a HinderedError with a sentence."""
+    temporary, target = None, _behind_links(target)
     try:
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
             temporary = file.name
@@ -135,10 +143,15 @@ def _whole(target: Path) -> Iterator[IO[bytes]]:
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(target)
     except OSError as error:
-        raise ValueError(f"{target} could not be written ({error.strerror}); nothing was left there") from None
+        raise HinderedError(f"{target} could not be written ({error.strerror}); nothing was left there") from None
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def _behind_links(target: Path) -> Path:
+    """The file that a symbolic link stands for, so that the link stays one."""
+    return Path(os.path.realpath(target)) if target.is_symlink() else target
 
 
 def _umask() -> int:

@@ -29,7 +29,7 @@ def sweep_labels(store: Store) -> dict[str, Label]:
     if not store.has_table("labels"):
         return {}
     rows = store.select("SELECT key, name, note, starred FROM labels JOIN sweeps USING (experiment, link)")
-    return {key: Label(name, note, bool(starred)) for key, name, note, starred in rows}
+    return {key: Label(str(name), str(note), bool(starred)) for key, name, note, starred in rows}
 
 
 def put_label(key: str, label: Label, store: Store) -> None:

@@ -17,6 +17,8 @@ from typing import Any, Generic, TypeVar
 
 Value = float | int | bool | str | tuple[int, ...] | None
 
+LONGEST_WORDS = 120  # of an input that a refusal repeats
+
 _QUOTED = re.compile(r""" "(?:[^"]|"")*" | '(?:[^']|'')*' """, re.VERBOSE)
 _BARE = re.compile(r"""[^\s,()\[\]"']+""")
 _PART = re.compile(r"\s*(?P<name>[^\s(),=]+)\s*(?:\((?P<arguments>.*)\)\s*)?", re.DOTALL)
@@ -71,7 +73,7 @@ class Limits:
         return value
 
     def _offender(self, raw: object) -> str:
-        text = str(raw).strip() or "nothing"
+        text = brief(raw).strip() or "nothing"
         near = difflib.get_close_matches(text.lower(), self.choices, n=1, cutoff=0.5)
         return text + (f"; did you mean {near[0]!r}?" if near else "")
 
@@ -218,7 +220,7 @@ class Registry(Generic[E]):
         match = _PART.fullmatch(text)
         if match is None:
             raise ValueError(
-                f"{self.kind} {text.strip()!r} can't be read; write name or name(argument=value), "
+                f"{self.kind} {brief(text.strip())!r} can't be read; write name or name(argument=value), "
                 f"such as {next(iter(self.entries))}"
             )
         name = match["name"]
@@ -235,10 +237,10 @@ class Registry(Generic[E]):
                 needed = list(itertools.takewhile(lambda argument: argument.default is None, entry.arguments))
                 first = ", ".join(f"{argument.name}=…" for argument in needed or entry.arguments[:1])
                 example = f"{name}({first})" if by_name else name
-                raise ValueError(f"{name}: arguments are written as in {example}, but got {item.strip()!r}")
+                raise ValueError(f"{name}: arguments are written as in {example}, but got {brief(item.strip())!r}")
             if argument not in by_name:
                 if not by_name:
-                    raise ValueError(f"{name}: takes no arguments, but got {argument!r}")
+                    raise ValueError(f"{name}: takes no arguments, but got {brief(argument)!r}")
                 raise ValueError(unknown(f"argument of {name}", argument, list(by_name)))
             if argument in names_so_far:
                 raise ValueError(f"{name}: {argument} is given twice")
@@ -258,8 +260,18 @@ def value_text(value: Value) -> str:
     return '"' + value.replace('"', '""') + '"' if isinstance(value, str) else str(value)
 
 
+def brief(text: object) -> str:
+    """Anybody's words in a sentence of ours, the rest of long ones left out."""
+    try:
+        words = str(text)
+    except ValueError:  # a number of more digits than Python writes
+        words = "a number of thousands of digits"
+    return words if len(words) <= LONGEST_WORDS else f"{words[: LONGEST_WORDS - 20]}… ({len(words):,} characters)"
+
+
 def unknown(kind: str, name: str, choices: list[str]) -> str:
     """The sentence for a name that is not among ``choices``, with the nearest one suggested."""
+    name = brief(name)
     near = difflib.get_close_matches(name.lower(), choices, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"unknown {kind} {name!r}{hint} Known: {', '.join(choices)}"

@@ -173,7 +173,7 @@ def _run_of(id: str, name: str, version: int, settings: str, seed: int) -> Run |
             run = Run(name, earlier, point, seed)
             if run.id == id:
                 return run
-    except (ValueError, TypeError, AssertionError):  # settings that today's class does not know
+    except (ValueError, TypeError, AssertionError, RecursionError):  # settings that today's class does not know
         return None
     return None
 

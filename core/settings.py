@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from core.registry import Limits, Part, Registry, unknown
+from core.registry import Limits, Part, Registry, brief, unknown
 
 MAXIMUM_SEED = 2**63 - 1
 
@@ -42,7 +42,7 @@ class PartLimits(Limits):
     def _part(self, raw: object) -> Part:
         if not isinstance(raw, str):
             hint = f"; {self.registry.hint('')}" if hasattr(raw, "columns") and self.registry.hint("") else ""
-            got = type(raw).__name__ if hint else repr(raw)
+            got = type(raw).__name__ if hint else brief(repr(raw))
             raise ValueError(f"must be text such as {next(iter(self.registry)).name}, but got {got}{hint}")
         return self.registry.parse(raw)
 

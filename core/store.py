@@ -7,28 +7,30 @@ device or of other versions is computed again, a damaged one is never served.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import os
-import platform
+import shutil
 import sqlite3
+import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from core.faults import HinderedError
 from core.parts.kept_tables import default_path
+from core.versions import versions
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x47524C41  # "GRLA", in the header of our files
 IMPORTED = "imported"  # the device of a run that was computed elsewhere; its versions are then the file it came from
-MADE_BY = ("torch", "numpy", "scikit-learn")  # what a run's numbers depend on
 HEADER_BYTES = 100  # of any SQLite file
 CHUNK = 500  # ids per query; SQLite takes 999 variables everywhere
 PATIENCE = 30.0  # seconds to wait for another process
+COPIES = 3  # of a file that changes while it is copied
 
 _SCHEMA = """
 CREATE TABLE runs (
@@ -77,24 +79,13 @@ class StoreError(ValueError):
     """The store can't be used; the message says why and what to do."""
 
 
-@cache
-def versions() -> str:
-    """What a run's last bits depend on: packages, processor and kernels, as ``torch 2.13.0, …, x86_64 SkylakeX``."""
-    return ", ".join([packages(), " ".join([platform.machine(), *_kernels()])])
+class DamagedError(StoreError):
+    """Pages of the store are damaged; what is whole can be read past them (``core.salvage``)."""
 
 
-def packages() -> str:
-    """The packages that a run's last bits depend on, as ``torch 2.13.0, numpy 2.4.6, …``."""
-    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in MADE_BY)
-
-
-@cache
-def _kernels() -> tuple[str, ...]:
-    """The processor kinds for which NumPy's BLAS has kernels loaded."""
-    import numpy  # noqa: F401  # brings its BLAS along
-    from threadpoolctl import threadpool_info
-
-    return tuple(sorted({library["architecture"] for library in threadpool_info() if library.get("architecture")}))
+def is_whole(id: object, frame: object, proof: object) -> bool:
+    """Whether a row's checksum proves its id and frame."""
+    return isinstance(id, str) and isinstance(frame, bytes) and checksum(id, frame) == proof
 
 
 def checksum(id: str, frame: bytes) -> str:
@@ -102,11 +93,24 @@ def checksum(id: str, frame: bytes) -> str:
     return hashlib.sha256(id.encode() + frame).hexdigest()
 
 
+def _link(text: object) -> dict[str, str]:
+    """A sweep's link fields; of one that is no link any more, a field that no experiment has."""
+    with suppress(ValueError, TypeError, RecursionError):
+        fields = json.loads(text)  # type: ignore[arg-type]
+        if isinstance(fields, dict) and all(isinstance(value, str) for value in fields.values()):
+            return fields
+    return {"link": str(text)}
+
+
+def _number(value: object) -> Any:
+    return value if isinstance(value, int | float) else 0  # what was tampered with is none
+
+
 class Store:
     """The database at ``path``, made on first use; raises StoreError where it can't be read or made."""
 
     def __init__(self, path: str | os.PathLike[str] | None = None, device: str = "cpu") -> None:
-        self.path = Path(path or default_path())
+        self.path = self.file = Path(path or default_path())
         self.device = device
         self.versions = versions()
         self._lock = threading.RLock()  # a connection has one transaction at a time
@@ -122,8 +126,7 @@ class Store:
                 f"{self.path} is damaged or no store of Gradient Lab; it was left as it is: choose another with --store"
             )
         self._connection = self._connected(str(self.path))
-        tables = self._retry(self._tables)
-        if tables == 0:
+        if self._retry(self._tables) == 0:
             self._retry(self._create)
         application = self._value("PRAGMA application_id")
         if application != APPLICATION_ID:
@@ -133,27 +136,46 @@ class Store:
             raise StoreError(
                 f"{self.path} has schema version {version}, this program knows {SCHEMA_VERSION}; choose another with --store"
             )
-        self._connection.execute(
-            "PRAGMA wal_autocheckpoint=10000"
-        )  # pages: a sweep's frames are copied once, not often
+        # pages: a sweep's frames are copied once, not often
+        self._connection.execute("PRAGMA wal_autocheckpoint=10000")
         self._connection.execute("PRAGMA synchronous=NORMAL")  # in WAL mode a power cut costs the last runs at most
 
     @staticmethod
     def _connected(place: str, uri: bool = False) -> sqlite3.Connection:
-        return sqlite3.connect(place, uri=uri, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(place, uri=uri, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        connection.text_factory = lambda written: written.decode(errors="replace")  # damaged text fits no checksum
+        return connection
 
     def _tables(self) -> int:
-        """How many tables there are; a file that may only be read, with nothing left in its log, is opened as such."""
+        """How many tables there are; of a file that may only be read, whose log holds something, a copy is opened."""
         try:
             return int(self._value("SELECT count(*) FROM sqlite_master"))
         except sqlite3.OperationalError as error:
             log = Path(f"{self.path}-wal")
             unwritable = error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN"))
-            if not unwritable or not self.path.is_file() or (log.exists() and log.stat().st_size):
+            if not unwritable or not self.path.is_file():
                 raise
             self._connection.close()
-            self._connection = self._connected(f"{self.path.absolute().as_uri()}?immutable=1", uri=True)
+            if log.exists() and log.stat().st_size:
+                self.file = self._copied(log)
+                self._connection = self._connected(str(self.file))
+                self._connection.execute("PRAGMA query_only=ON")
+            else:
+                self._connection = self._connected(f"{self.path.absolute().as_uri()}?immutable=1", uri=True)
             return int(self._value("SELECT count(*) FROM sqlite_master"))
+
+    def _copied(self, log: Path) -> Path:
+        """A copy of the file with its log, taken while nobody wrote; it goes with this object."""
+        folder = Path(tempfile.mkdtemp(prefix="gradient_lab_"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        copy = folder / self.path.name
+        for _ in range(COPIES):
+            before = [(file.stat().st_size, file.stat().st_mtime_ns) for file in (self.path, log)]
+            shutil.copyfile(self.path, copy)
+            shutil.copyfile(log, f"{copy}-wal")
+            if before == [(file.stat().st_size, file.stat().st_mtime_ns) for file in (self.path, log)]:
+                return copy
+        raise StoreError(f"the store {self.path} may only be read and is being written to; try again later")
 
     def _create(self) -> None:
         """Makes the tables, once, whoever comes first."""
@@ -192,11 +214,13 @@ class Store:
         try:
             with self._lock:
                 yield
-        except StoreError:
+        except (StoreError, HinderedError):
             raise
         except sqlite3.DatabaseError as error:
             text, code = str(error), getattr(error, "sqlite_errorname", "")
-            if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+            if code.startswith("SQLITE_CORRUPT"):
+                raise DamagedError(self._damage()) from None
+            if code.startswith("SQLITE_NOTADB"):
                 raise StoreError(
                     f"{self.path} is damaged or no store of Gradient Lab ({text}); it was left as it is: "
                     "move it away, or choose another with --store"
@@ -204,8 +228,12 @@ class Store:
             if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
                 raise StoreError(f"the store {self.path} can't be written to; choose another with --store") from None
             if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-                raise StoreError(
+                raise HinderedError(
                     f"the store {self.path} could not grow ({text}); free some room and run again"
+                ) from None
+            if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+                raise HinderedError(
+                    f"the store {self.path} stayed locked by another program; run again later"
                 ) from None
             raise StoreError(f"the store {self.path} can't be used ({text})") from None
         except OSError as error:
@@ -240,6 +268,27 @@ class Store:
         with self._speaking():
             return self._connection.execute(query, values).fetchall()
 
+    def readable(self, query: str) -> list[Any]:
+        """The rows of a query as far as damaged pages let it be read."""
+        rows = []
+        with self._speaking(), suppress(sqlite3.DatabaseError):
+            for row in self._connection.execute(query):  # row by row: what came before the damage stays
+                rows.append(row)
+        return rows
+
+    def settle(self) -> None:
+        """Writes the log into the file, so that it holds all."""
+        with (
+            self._speaking(),
+            suppress(sqlite3.OperationalError),
+        ):  # of one that may only be read there is none, or a copy
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def replace(self, other: Store) -> None:
+        """Puts the content of ``other`` in the place of this store's, page by page, while other processes have it open."""
+        with self._speaking(), other._speaking():
+            other._connection.backup(self._connection)
+
     def has_table(self, name: str) -> bool:
         """Whether a table is there; some are made when they are first needed."""
         return bool(self.select("SELECT 1 FROM sqlite_master WHERE type='table' AND name=?", name))
@@ -257,8 +306,8 @@ class Store:
         """The frames of those runs that are there and whole, made by today's device and versions, or ``by_anyone``."""
         frames: dict[str, bytes] = {}
         damaged = []
-        for id, frame, whole in self._matching(ids, "id, frame, checksum", by_anyone):
-            if checksum(id, frame) == whole:
+        for id, frame, proof in self._matching(ids, "id, frame, checksum", by_anyone):
+            if is_whole(id, frame, proof):
                 frames[id] = frame
             else:
                 damaged.append(id)
@@ -299,53 +348,52 @@ class Store:
 
     def sweeps(self) -> list[StoredSweep]:
         """The sweeps that were asked for, the latest first."""
-        with self._speaking():
-            rows = self._connection.execute("SELECT * FROM sweeps ORDER BY created DESC").fetchall()
-        return [StoredSweep(key, name, json.loads(link), runs, created) for key, name, link, runs, created in rows]
+        rows = self.select("SELECT * FROM sweeps ORDER BY created DESC")
+        return [StoredSweep(str(row[0]), str(row[1]), _link(row[2]), *map(_number, row[3:])) for row in rows]
 
     def stored(self, experiment: str) -> list[tuple[str, str, int]]:
         """(id, settings as JSON, seed) of an experiment's runs, whoever made them, the latest last."""
-        with self._speaking():
-            return self._connection.execute(
-                "SELECT id, settings, seed FROM runs WHERE experiment=? ORDER BY created, seed", (experiment,)
-            ).fetchall()
+        return self.select("SELECT id, settings, seed FROM runs WHERE experiment=? ORDER BY created, seed", experiment)
 
     def durations(self, experiment: str, most: int) -> list[tuple[str, float]]:
         """(settings as JSON, seconds) of the latest runs of an experiment on today's device and versions."""
-        with self._speaking():
-            return self._connection.execute(
-                "SELECT settings, seconds FROM runs WHERE experiment=? AND device=? AND versions=? "
-                "ORDER BY created DESC LIMIT ?",
-                (experiment, self.device, self.versions, most),
-            ).fetchall()
+        query = "SELECT settings, seconds FROM runs WHERE experiment=? AND device=? AND versions=? ORDER BY created DESC LIMIT ?"
+        return self.select(query, experiment, self.device, self.versions, most)
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """Per experiment: runs, and bytes of their frames."""
-        with self._speaking():
-            rows = self._connection.execute(
-                "SELECT experiment, count(*), sum(length(frame)) FROM runs GROUP BY experiment ORDER BY experiment"
-            ).fetchall()
-        return {name: (runs, size) for name, runs, size in rows}
+        rows = self.select(
+            "SELECT experiment, count(*), sum(length(frame)) FROM runs GROUP BY experiment ORDER BY experiment"
+        )
+        return {str(name): (runs, size or 0) for name, runs, size in rows}
 
     def damaged(self) -> list[str]:
         """The ids of all rows whose checksum fails."""
         with self._speaking():
-            rows = self._connection.execute("SELECT id, checksum, frame FROM runs")
-            return [id for id, whole, frame in rows if checksum(id, frame) != whole]
+            rows = self._connection.execute("SELECT id, frame, checksum FROM runs NOT INDEXED")
+            return [row[0] for row in rows if not is_whole(*row)]
+
+    def check(self) -> None:
+        """Reads every page; DamagedError where one does not fit the others."""
+        ((fault,),) = self.select("PRAGMA integrity_check(1)")
+        if fault != "ok":
+            raise DamagedError(self._damage())
+
+    def _damage(self) -> str:
+        return (
+            f"pages of the store {self.path} are damaged; python -m core store prune keeps what is whole, or choose "
+            "another with --store"
+        )
 
     def stale(self) -> list[str]:
         """The ids of rows that other versions made here; they would be computed again."""
-        with self._speaking():
-            rows = self._connection.execute(
-                "SELECT id FROM runs WHERE versions<>? AND device<>?", (self.versions, IMPORTED)
-            )
-            return [id for (id,) in rows]
+        rows = self.select("SELECT id FROM runs WHERE versions<>? AND device<>?", self.versions, IMPORTED)
+        return [id for (id,) in rows]
 
     def older_than(self, days: float) -> list[str]:
         """The ids of rows made more than so many days ago."""
-        with self._speaking():
-            rows = self._connection.execute("SELECT id FROM runs WHERE created<?", (time.time() - 86400.0 * days,))
-            return [id for (id,) in rows]
+        rows = self.select("SELECT id FROM runs WHERE created<?", time.time() - 86400.0 * days)
+        return [id for (id,) in rows]
 
     def ages(self) -> list[tuple[str, str, int]]:
         """(id, experiment, bytes of its texts and frame) of every run, the oldest first."""

@@ -5,16 +5,25 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import sys
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import core
+from core.registry import brief
+from core.salvage import salvage
+from core.store import DamagedError
 from core.sweeps import assignments
 from core.words import counted
 
 DAMAGED = 1  # exit code of verify where rows are damaged
 UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+LOST_SHOWN = 10  # ids of runs that are damaged with their page
+
+T = TypeVar("T")
 
 
 def add(commands: Any) -> None:
@@ -63,31 +72,69 @@ def _existing_store(path: str | None) -> core.Store:
     return core.Store(path)
 
 
+def _of_whole(act: Callable[[core.Store], T], path: str | None) -> T:
+    """What ``act`` makes of the store; where pages of it are damaged, of what is whole in it, and the damage is said."""
+    store = _existing_store(path)
+    try:
+        return act(store)
+    except DamagedError:
+        with tempfile.TemporaryDirectory(prefix="gradient_lab_") as folder:
+            whole, lost = salvage(store, Path(folder))
+            print(_damage(whole, lost), file=sys.stderr)
+            print("python -m core store prune keeps what is whole; run computes the rest again", file=sys.stderr)
+            done = act(whole)
+            whole.close()
+            return done
+
+
+def _damage(whole: core.Store, lost: list[str]) -> str:
+    """What is whole and what is lost of a store whose pages are damaged."""
+    count = sum(runs for runs, _ in whole.counts().values())
+    names = f", {len(lost):,} are lost: {', '.join(lost[:LOST_SHOWN])}" if lost else ""
+    return f"pages of the store {whole.path} are damaged: {count:,} runs are whole{names}{' …' if len(lost) > LOST_SHOWN else ''}"
+
+
 def _list(arguments: argparse.Namespace) -> None:
+    print("\n".join(_of_whole(_lines, arguments.store)))
+
+
+def _lines(store: core.Store) -> list[str]:
+    """What is in the store, a line for each experiment, sweep and recording."""
     from core import results
     from core.labels import Label, sweep_labels
 
-    store = _existing_store(arguments.store)
-    for name, (runs, size) in store.counts().items():
-        print(f"{name}: {runs:,} runs, {size / 1e6:,.1f} MB")
+    lines = [f"{name}: {runs:,} runs, {size / 1e6:,.1f} MB" for name, (runs, size) in store.counts().items()]
     written = sweep_labels(store)
     for stored in store.sweeps():
-        made = time.strftime("%Y-%m-%d %H:%M", time.localtime(stored.created))
+        made = _minute(stored.created)
         try:
             there = results.kept(stored, store)
         except ValueError as error:
-            print(f"{made}  {stored.experiment}: its settings can't be read any more ({str(error).splitlines()[0]})")
+            if isinstance(error, core.StoreError):
+                raise
+            reason = brief(str(error).splitlines()[0])
+            lines.append(f"{made}  {brief(stored.experiment)}: its settings can't be read any more ({reason})")
             continue
         note = f" ({there.made_by})" if there.made_by else ""
         label = written.get(stored.key, Label())
         called = " ".join(["★"] * label.starred + [label.name] * bool(label.name))
-        print(f"{made}  {there.finished:,} of {stored.runs:,} runs{note}  {called + '  ' if called else ''}", end="")
-        print(there.sweep.text())
+        count = f"{made}  {there.finished:,} of {stored.runs:,} runs{note}"
+        lines.append(f"{count}  {called + '  ' if called else ''}{there.sweep.text()}")
     for recording in core.recordings_beside(str(store.path)):
-        made = time.strftime("%Y-%m-%d %H:%M", time.localtime(recording.changed))
-        print(f"{made}  recording {recording.name!r}, {recording.size / 1e6:,.1f} MB; see python -m core diagnose")
+        made = _minute(recording.changed)
+        lines.append(
+            f"{made}  recording {recording.name!r}, {recording.size / 1e6:,.1f} MB; see python -m core diagnose"
+        )
     if not store.counts():
-        print(f"{store.path} holds no runs yet; fill it with python -m core run vanishing")
+        lines.append(f"{store.path} holds no runs yet; fill it with python -m core run vanishing")
+    return lines
+
+
+def _minute(created: float) -> str:
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(created))
+    except (OverflowError, ValueError, OSError, TypeError):  # a number that is no time
+        return "????-??-?? ??:??"
 
 
 def _export(arguments: argparse.Namespace) -> None:
@@ -95,10 +142,11 @@ def _export(arguments: argparse.Namespace) -> None:
 
     kind = core.experiment(arguments.experiment)
     target = None if arguments.out == "-" else files.check_output(arguments.out)
-    store = _existing_store(arguments.store)
-    runs, frames, ids = results.stored_runs(kind.name, store, assignments(arguments.settings))
+    wanted = assignments(arguments.settings)
+    runs, frames, ids = _of_whole(lambda store: results.stored_runs(kind.name, store, wanted), arguments.store)
     if not runs:
-        raise ValueError(f"{store.path} holds no such runs of {kind.name}; see python -m core store list")
+        place = arguments.store or core.default_path()
+        raise ValueError(f"{place} holds no such runs of {kind.name}; see python -m core store list")
     files.deliver(kind.table(runs, frames, ids), target)
 
 
@@ -107,14 +155,34 @@ def _import(arguments: argparse.Namespace) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
+    from core import results
+
     store = _existing_store(arguments.store)
-    damaged, total = store.damaged(), sum(runs for runs, _ in store.counts().values())
+    try:
+        store.check()
+        damaged, total = store.damaged(), sum(runs for runs, _ in store.counts().values())
+        others = len({*results.outdated(store)} - {*damaged})
+    except DamagedError:
+        with tempfile.TemporaryDirectory(prefix="gradient_lab_") as folder:
+            whole, lost = salvage(store, Path(folder))
+            print(_damage(whole, lost))
+            whole.close()
+        print(
+            "\n".join(
+                ["python -m core store prune keeps what is whole; run computes the rest again", *lost[LOST_SHOWN:]]
+            )
+        )
+        return DAMAGED
     print(
         f"{counted(total, 'row')} checked, {len(damaged):,} damaged"
         + (": they will be computed again" if damaged else "")
     )
     for id in damaged:
         print(id)
+    if others:
+        print(
+            f"{others:,} rows fit no run of today's version, such as those of an earlier one; store prune deletes them"
+        )
     return DAMAGED if damaged else 0
 
 
@@ -123,7 +191,7 @@ def bytes_of(size: str) -> int:
     written = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]b)", size.strip().lower())
     value = float(written[1]) * UNITS[written[2]] if written else math.inf
     if not math.isfinite(value):
-        raise ValueError(f"--keep: must be a size such as 500MB or 5GB, but got {size}")
+        raise ValueError(f"--keep: must be a size such as 500MB or 5GB, but got {brief(size)}")
     return int(value)
 
 
@@ -137,6 +205,7 @@ def _prune(arguments: argparse.Namespace) -> None:
     if arguments.all and most is not None:
         raise ValueError("--keep: keeps some runs and --all none; give one of them")
     store = _existing_store(arguments.store)
+    _mend(store)
     doomed = {*store.stale(), *results.outdated(store)}
     if arguments.older_than is not None or arguments.all:
         doomed |= set(store.older_than(0.0 if arguments.all else arguments.older_than))
@@ -157,6 +226,19 @@ def _prune(arguments: argparse.Namespace) -> None:
         print(f"{counted(len(starred), 'row')} of starred sweeps {'stays' if len(starred) == 1 else 'stay'}")
     if most is not None:
         _say_kept(store, oldest, most, arguments.keep)
+
+
+def _mend(store: core.Store) -> None:
+    """Puts what is whole in the place of a store whose pages are damaged, and says so."""
+    try:
+        store.check()
+        return
+    except DamagedError:
+        with tempfile.TemporaryDirectory(prefix="gradient_lab_") as folder:
+            whole, lost = salvage(store, Path(folder))
+            store.replace(whole)
+            print(_damage(whole, lost))
+            whole.close()
 
 
 def _say_kept(store: core.Store, oldest: dict[str, int], most: int, written: str) -> None:

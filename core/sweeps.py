@@ -17,10 +17,11 @@ from urllib.parse import quote, urlencode
 
 import numpy as np
 
-from core.registry import Limits, split_values, unknown, whole_number
+from core.registry import Limits, brief, split_values, unknown, whole_number
 from core.settings import MAXIMUM_SEED, Run, Settings, run_id, run_identity
 
 MAXIMUM_RUNS = 1_000_000
+MAXIMUM_SETTINGS = 100_000  # each is checked on its own, some 70 microseconds
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def _axis(name: str, limits: Limits, value: object, stored: bool) -> Sequence[An
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
         if limits.identity(setting) in values:
-            raise ValueError(f"{name}: {setting} is given twice")
+            raise ValueError(f"{name}: {brief(setting)} is given twice")
         values[limits.identity(setting)] = setting
     return tuple(values.values())
 
@@ -167,14 +168,16 @@ def _int_range(name: str, limits: Limits, text: str) -> range:
         pieces = [int(piece) for piece in text.split(":")]
         values = range(*pieces) if len(pieces) in (2, 3) else range(0)
     except ValueError:
-        raise ValueError(f"{name}: a range is written start:stop or start:stop:step, but got {text}") from None
+        raise ValueError(f"{name}: a range is written start:stop or start:stop:step, but got {brief(text)}") from None
     if range_length(values) == 0:
-        raise ValueError(f"{name}: the range {text} is empty; write start:stop or start:stop:step, stop excluded")
+        raise ValueError(
+            f"{name}: the range {brief(text)} is empty; write start:stop or start:stop:step, stop excluded"
+        )
     for end in (values[0], values[-1]):
         try:
             limits.value(end)
         except ValueError as error:
-            raise ValueError(f"{name}: {error}, in the range {text}") from None
+            raise ValueError(f"{name}: {error}, in the range {brief(text)}") from None
     return values
 
 
@@ -201,15 +204,15 @@ def read_seeds(value: object) -> Sequence[int]:
         else:
             raise ValueError
     except (ValueError, TypeError, OverflowError):
-        raise ValueError(f"{allowed}, but got {value}") from None
+        raise ValueError(f"{allowed}, but got {brief(value)}") from None
     count = range_length(seeds)
     if count == 0:
-        raise ValueError(f"{allowed}, at least one, but got {value}")
+        raise ValueError(f"{allowed}, at least one, but got {brief(value)}")
     ends = (seeds[0], seeds[-1]) if isinstance(seeds, range) else seeds
     if min(ends) < 0 or max(ends) > MAXIMUM_SEED:
-        raise ValueError(f"{allowed} to {MAXIMUM_SEED}, but got {value}")
+        raise ValueError(f"{allowed} to {MAXIMUM_SEED}, but got {brief(value)}")
     if not isinstance(seeds, range) and len(set(seeds)) < count:
-        raise ValueError(f"seeds: {value} holds a seed twice")
+        raise ValueError(f"seeds: {brief(value)} holds a seed twice")
     return seeds
 
 
@@ -218,7 +221,7 @@ def read_seed(value: object) -> int:
     try:
         return cast(int, Limits(kind=int, minimum=0, maximum=MAXIMUM_SEED).value(value))
     except ValueError:
-        raise ValueError(f"seed: must be one whole number, 0 to {MAXIMUM_SEED}, but got {value}") from None
+        raise ValueError(f"seed: must be one whole number, 0 to {MAXIMUM_SEED}, but got {brief(value)}") from None
 
 
 def assignments(written: Sequence[str]) -> dict[str, str]:
@@ -227,9 +230,9 @@ def assignments(written: Sequence[str]) -> dict[str, str]:
     for item in written:
         name, equals, value = item.partition("=")
         if not equals:
-            raise ValueError(f"settings are written name=value, but got {item!r}")
+            raise ValueError(f"settings are written name=value, but got {brief(item)!r}")
         if name in given:
-            raise ValueError(f"{name}: is given twice")
+            raise ValueError(f"{brief(name)}: is given twice")
         given[name] = value
     return given
 

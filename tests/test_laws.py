@@ -19,16 +19,17 @@ TOP = {"README.md", "core", "dashboard.py", "pages", "requirements.txt", "tests"
 
 # the rooms of the house, the lowest first; an arrow runs from a room to a lower one, or stays within it
 LEVELS = (
-    ("registry", "frames", "words"),
+    ("registry", "faults", "frames", "words", "versions", "worker"),
     ("parts", "settings"),
     ("sweeps",),
     ("theory", "scripts", "analysis", "diagnosis"),
     ("engine", "plotting"),
     ("tables", "files", "store"),
-    ("experiments", "labels", "deletions"),
+    ("experiments", "labels", "deletions", "salvage"),
     ("experiments.training", "experiments.neutral"),
     tuple(f"experiments.{name}" for name in NAMES),
     ("exported_tables",),
+    ("frame_checks",),
     ("imports",),
     ("recorder", "logs", "results", "uploads"),
     ("jobs", "reports", "traces", "comparisons"),
@@ -64,6 +65,7 @@ LIGHT = (
     "core.results",
     "core.reports",
     "core.traces",
+    "core.worker",
     "core.plotting.shapes",
     "core.experiments.backprop.film",
 )

@@ -51,7 +51,9 @@ def geometric_change(
         if len(logs) > 1
         else _fit_margin(positions, sizes, mean)
     )
-    return sure_change(math.exp(mean), math.exp(mean - margin), math.exp(mean + margin), len(logs), places)
+    with np.errstate(over="ignore"):
+        middle, low, high = np.exp([mean, mean - margin, mean + margin]).tolist()
+    return sure_change(middle, low, high, len(logs), places)
 
 
 def sure_change(factor: float, ci_low: float, ci_high: float, runs: int, places: int) -> GeometricChange | None:

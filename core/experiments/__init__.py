@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from core.diagnosis.finding import Finding, worst_first
 from core.registry import unknown
 from core.settings import Run, Settings
-from core.sweeps import Sweep, axis_text, range_length, read_seed
+from core.sweeps import MAXIMUM_RUNS, MAXIMUM_SETTINGS, Sweep, axis_text, range_length, read_seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -218,8 +218,12 @@ class Experiment:
         return Sweep.read(self.name, self.version, self.settings, given)
 
     def stored_sweep(self, link: Mapping[str, str]) -> Sweep:
-        """The sweep of a link from the store; its data may be gone."""
-        return Sweep.read(self.name, self.version, self.settings, link, stored=True)
+        """The sweep of a link from the store; its data may be gone. ValueError where it can't be read, or counted here."""
+        sweep = Sweep.read(self.name, self.version, self.settings, link, stored=True)
+        grid = sweep.size // range_length(sweep.seeds)
+        if sweep.size > MAXIMUM_RUNS or grid > MAXIMUM_SETTINGS:
+            raise ValueError(f"it has {sweep.size:,} runs of {grid:,} settings, too many to look for each")
+        return sweep
 
     def one_run(self, given: Mapping[str, object]) -> Run:
         """The run that ``given`` describes by one value a setting and ``seed``; ValueError says what is wrong with it."""

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.experiments import NAMES, experiment
-from core.store import packages
+from core.versions import packages
 
 if TYPE_CHECKING:
     from distributed import Client

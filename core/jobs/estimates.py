@@ -7,6 +7,7 @@ one machine; once the store holds runs of it, their own seconds say how fast thi
 from __future__ import annotations
 
 import json
+import math
 import random
 import statistics
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import NamedTuple
 from core.experiments import Cost, experiment
 from core.jobs.executors import cores
 from core.store import Store
-from core.sweeps import MAXIMUM_RUNS, Sweep, range_length
+from core.sweeps import MAXIMUM_RUNS, MAXIMUM_SETTINGS, Sweep, range_length
 
 START_SECONDS = 3.0  # until workers have started
 WORKER_BYTES = 300e6  # of a worker that has computed nothing yet
@@ -23,7 +24,6 @@ RUN_SECONDS = 0.4e-3  # that a run costs the parent: its id, the store, its rows
 PATIENT_SECONDS = 24 * 3600.0
 SAMPLE = 400  # settings whose cost stands for all of a large grid
 RECENT = 200  # stored runs that say how fast this machine is
-MAXIMUM_SETTINGS = 100_000  # each is checked on its own, some 70 microseconds
 
 
 class Estimate(NamedTuple):
@@ -90,9 +90,9 @@ def measured_speed(name: str, store: Store) -> float:
     for settings, seconds in store.durations(name, RECENT):
         try:
             expected = kind.cost(kind.settings.stored(**json.loads(settings))).seconds
-        except (ValueError, TypeError, AssertionError):  # settings of another version
+        except (ValueError, TypeError, AssertionError, RecursionError):  # settings of another version
             continue
-        if expected > 0:
+        if expected > 0 and isinstance(seconds, float) and math.isfinite(seconds):
             ratios.append(seconds / expected)
     return statistics.median(ratios) if ratios else 1.0
 

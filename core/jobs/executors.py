@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
+import signal
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 
 from core.registry import unknown
+from core.worker import start_worker
 
 # One thread a worker, for NumPy's products too. glibc would give a stack's scratch tensors back to the system and ask
 # for them again, page by small page; loky would take the tensors that are kept for a leak, and start another worker.
@@ -22,30 +22,22 @@ WORKER_ENVIRONMENT = {
 }
 
 
-def _start_worker(parent: int) -> None:
-    """Readies a worker: one thread, deaf to Ctrl-C, gone within a second of its parent."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-    import torch
-
-    torch.set_num_threads(1)
-
-
 def local_executor(workers: int | None = None) -> Executor:
     """Worker processes, one thread each, as many as cores unless told otherwise."""
+    from multiprocessing import resource_tracker
+
     from loky import ProcessPoolExecutor
 
-    return ProcessPoolExecutor(
-        workers or cores(), initializer=_start_worker, initargs=(os.getpid(),), timeout=None, env=WORKER_ENVIRONMENT
+    executor = ProcessPoolExecutor(
+        workers or cores(), initializer=start_worker, initargs=(os.getpid(),), timeout=None, env=WORKER_ENVIRONMENT
     )
+    resource_tracker.ensure_running()  # whose start lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: Ctrl-C is not for workers
+    try:
+        executor.submit(int)  # starts them
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return executor
 
 
 class InlineExecutor(Executor):

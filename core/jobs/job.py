@@ -37,6 +37,7 @@ class Job:
     device: str
     progress: Progress
     owner: str = ""  # who asked first
+    fault: ValueError | None = None  # why it failed, where that has a sentence
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _ended: threading.Event = field(default_factory=threading.Event)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -9,11 +10,12 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from typing import NamedTuple
 
 from core.experiments import experiment
+from core.faults import HinderedError
 from core.jobs.estimates import START_SECONDS
 from core.jobs.job import Job
 from core.jobs.workers import RETRIES, Workers, compute
 from core.parts.baselines import keep, lacking, measure
-from core.settings import Run
+from core.settings import Run, ids_of
 from core.uploads import keep_readings
 
 KILLED = (
@@ -37,6 +39,7 @@ def run_sweep(job: Job, workers: Workers, fresh: bool = False, baselines: bool =
             sweep_run.measure_baselines()
         progress.state = "cancelled" if job.cancelled and progress.finished < progress.total else "done"
     except ValueError as error:
+        job.fault = error
         progress.error, progress.state = str(error), "failed"
     except BaseException as error:
         if workers.stopped:  # whatever an executor says that was shut down meanwhile
@@ -69,10 +72,12 @@ class SweepRun:
         self.waiting: deque[Task] = deque()
         self.under_way: dict[Future, tuple[Task, Executor]] = {}
         self.clock = Clock(workers.pool.size)
+        self.fresh = False
 
     def run(self, fresh: bool) -> None:
         """All steps, to the end or until cancelled; ValueError where a task's worker is lost again and again."""
         self.plan(self.missing(fresh))
+        self.fresh = fresh
         while (self.waiting and not self.job.cancelled) or self.under_way:
             self.submit()
             if not self.under_way:
@@ -119,7 +124,10 @@ class SweepRun:
         """Hands out waiting tasks while it is this sweep's turn."""
         turns = self.workers.turns
         while self.waiting and not self.job.cancelled and turns.take(self, len(self.under_way), self.clock.left):
-            task = self.waiting.popleft()
+            task = self.waiting.popleft() if self.fresh else self.without_others(self.waiting.popleft())
+            if not task.runs:
+                turns.give_back()
+                continue
             executor = self.workers.get()
             try:
                 self.under_way[executor.submit(compute, task.runs, self.job.device)] = (task, executor)
@@ -127,6 +135,18 @@ class SweepRun:
                 self.workers.discard(executor)
                 self.waiting.appendleft(task)
                 turns.give_back()
+
+    def without_others(self, task: Task) -> Task:
+        """The task without those runs that somebody else has computed since this sweep began."""
+        ids = ids_of(task.runs)
+        there = self.job.store.find(ids).frames
+        if not there:
+            return task
+        self.job.progress.stored += len(there)
+        left = [run for run, id in zip(task.runs, ids, strict=True) if id not in there]
+        seconds = task.seconds * len(left) / len(task.runs)
+        self.clock.left -= task.seconds - seconds
+        return task._replace(runs=left, seconds=seconds)
 
     def collect(self, future: Future) -> None:
         """Stores what a task computed; one whose worker was lost waits again."""
@@ -137,9 +157,13 @@ class SweepRun:
         except self.workers.pool.lost:
             self.workers.discard(executor)
             if task.tries + 1 >= RETRIES:
-                raise ValueError(KILLED) from None
+                raise HinderedError(KILLED) from None
             self.waiting.appendleft(task._replace(tries=task.tries + 1))
             return
+        if not self.fresh and self.job.store.count([row.id for row in rows]):
+            random.shuffle(
+                self.waiting
+            )  # somebody else is at the same: each in an order of its own, they seldom meet again
         self.job.store.put(rows)
         self.job.progress.computed += len(rows)
         self.clock.done(task.seconds)

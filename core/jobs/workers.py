@@ -103,6 +103,12 @@ class Workers:
             executor, self._executor, self.stopped = self._executor, None, True
         if executor is None:
             return
+        waiting = getattr(executor, "_pending_work_items", {})
+        for key, item in list(
+            waiting.items()
+        ):  # over one that was taken back loky's thread would die, its workers alive
+            if item.future.cancelled():
+                waiting.pop(key, None)
         try:
             executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]  # loky's own
         except TypeError:

@@ -25,6 +25,7 @@ from core.jobs.turns import Turns
 from core.jobs.workers import Workers
 from core.jobs.workers import compute as compute_task
 from core.results import stored_runs
+from core.store import Row
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0  # seconds after which a test gives up; none takes as long
@@ -449,3 +450,52 @@ def test_a_small_sweep_ends_while_large_ones_compute(tmp_path):
         job.wait(60)
     workers.stop()
     store.close()
+
+
+def test_a_worker_whose_parent_was_killed_before_its_first_line_ends_at_once():
+    code = "from core.worker import start_worker; start_worker(1); print('still here')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
+def test_what_another_process_computed_meanwhile_is_not_computed_again(store, tmp_path):
+    asked = sweep(width="2:12", seeds="3")  # widths never share a task
+    whole = tmp_path / "other.sqlite"
+    with closing(core.Store(whole)) as other:
+        compute(asked, other)
+        expected = frames(asked, other)
+        rows = other.select("SELECT id, experiment, settings, seed, seconds, frame FROM runs ORDER BY seed")
+
+    def somebody_else(tasks: int) -> None:
+        if tasks == 2:
+            with closing(core.Store(store.path)) as theirs:
+                theirs.put([Row(*row) for row in rows[:20]])  # of all widths, and of some all seeds but one
+
+    progress = compute(asked, store, lambda: Watched(somebody_else))
+    assert (progress.state, progress.finished) == ("done", 30)
+    assert progress.stored > 10
+    assert frames(asked, store) == expected
+    assert compute(asked, store, lambda: Watched(somebody_else), fresh=True).computed == 30
+
+
+def test_workers_end_at_once_though_tasks_were_taken_back(capfd):
+    crew = Workers(pool("local", 1))
+    tasks = [crew.get().submit(time.sleep, 2 * PATIENCE) for _ in range(8)]
+    until(tasks[0].running)
+    assert tasks[-1].cancel()
+    crew.stop()
+    assert capfd.readouterr().err == ""  # of loky's thread
+    assert [child for child in psutil.Process().children() if "--process-name" in child.cmdline()] == []
+
+
+def test_workers_are_deaf_to_ctrl_c_before_their_first_line():
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, set())
+    crew = Workers(pool("local", 2))
+    try:
+        crew.get()
+        workers = [child for child in psutil.Process().children() if "--process-name" in child.cmdline()]
+        masks = [Path(f"/proc/{worker.pid}/status").read_text().split("SigBlk:\t")[1][:16] for worker in workers]
+        assert [int(mask, 16) >> (signal.SIGINT - 1) & 1 for mask in masks] == [1, 1]
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, set()) == before
+    finally:
+        crew.stop()

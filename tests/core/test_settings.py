@@ -204,8 +204,12 @@ REFUSED = [
     ({"depth": 2.5}, DEPTH + "2.5"),
     ({"depth": float("nan")}, DEPTH + "nan"),
     ({"depth": float("inf")}, DEPTH + "inf"),
-    ({"depth": "1" + "0" * 400}, DEPTH + "1" + "0" * 400),
-    ({"depth": 10**400}, DEPTH + "1" + "0" * 400),
+    ({"depth": "1" + "0" * 400}, DEPTH + "1" + "0" * 99 + "… (401 characters)"),
+    ({"depth": 10**400}, DEPTH + "1" + "0" * 99 + "… (401 characters)"),
+    ({"depth": 10**5000}, DEPTH + "a number of thousands of digits"),
+    ({"x" * 24_000: "5"}, f"unknown setting '{'x' * 100}… (24,000 characters)'."),
+    ({"activation": "x(" * 12_000}, "activation: activation 'x(x("),
+    ({"depth": ":" * 24_000}, RANGE + ":" * 100 + "… (24,000 characters)"),
     ({"depth": "5,5"}, "depth: 5 is given twice"),
     ({"depth": "5,05"}, "depth: 5 is given twice"),
     ({"depth": "5:5"}, f"depth: the range 5:5 is empty; {EMPTY}"),
@@ -235,6 +239,7 @@ REFUSED = [
 def test_bad_input_is_refused_in_one_sentence_with_field_value_and_mend(given, sentence):
     found = refusal(**given)
     assert "\n" not in found
+    assert len(found) < 1_000
     assert found.startswith(sentence)
 
 
@@ -264,6 +269,7 @@ IMPOSSIBLE = [
 def test_impossible_combinations_are_refused_in_one_sentence(given, sentence):
     found = refusal(**given)
     assert "\n" not in found
+    assert len(found) < 1_000
     assert found.startswith(sentence)
 
 
@@ -311,6 +317,7 @@ def test_impossible_seeds_are_refused_in_one_sentence(written):
     found = refusal(seeds=written)
     assert found.startswith("seeds: ")
     assert "\n" not in found
+    assert len(found) < 1_000
 
 
 def test_every_field_stands_in_the_link_even_at_its_default():

@@ -234,6 +234,23 @@ def test_an_output_is_a_csv_or_parquet_file_in_a_folder_that_exists(tmp_path):
     assert not (tmp_path / "a.csv").exists()
 
 
+def test_an_output_behind_a_link_is_written_and_the_link_stays(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link.csv").symlink_to(tmp_path / "far" / "real.csv")
+    files.save(pa.table({"a": [1]}), files.check_output(str(tmp_path / "link.csv")))
+    assert (tmp_path / "far" / "real.csv").read_text() == "a\n1\n"
+    files.write(b"{}", tmp_path / "link.csv")
+    assert (tmp_path / "far" / "real.csv").read_text() == "{}"
+    assert (tmp_path / "link.csv").is_symlink()
+    assert [file.name for file in (tmp_path / "far").iterdir()] == ["real.csv"]
+
+
+def test_an_output_that_is_a_pipe_is_refused_and_stays(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert "is no file but a pipe or a device" in refusal(files.check_output, tmp_path / "pipe.csv")
+    assert (tmp_path / "pipe.csv").is_fifo()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_an_output_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "old.csv").touch(mode=0o444)
