@@ -172,7 +172,7 @@ def read(path: str) -> pd.DataFrame:
     try:
         frame = pd.read_parquet(source) if source.suffix.lower() == ".parquet" else pd.read_csv(source)
     except (OSError, ValueError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
+        reason = "it is no UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error).splitlines()[0]
         raise ValueError(f"{path}: can't be read as {source.suffix[1:]} ({reason})") from None
     if source.suffix.lower() == ".csv" and _cut_off(source):
         raise ValueError(f"{path}: ends in the middle of a row; write or copy the file once more")

@@ -46,6 +46,16 @@ def checked(kind: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _typed(name: str, cells: pd.Series, optional: bool) -> pd.Series:
     """A column's cells with the type that it has in our frames; ValueError for one that does not fit."""
+    fitted = _fitted(name, cells, optional)
+    if COLUMNS[name].unit.startswith("share of"):
+        outside = fitted[fitted.abs() > 1.0]  # a difference of two shares may be negative
+        if len(outside):
+            raise ValueError(f"{name}: must be a share, but one cell is {brief(outside.iloc[0])}")
+    return fitted
+
+
+def _fitted(name: str, cells: pd.Series, optional: bool) -> pd.Series:
+    """A column's cells with the type that it has in our frames, whatever they are."""
     import pandas as pd
 
     dtype = COLUMNS[name].dtype

@@ -281,16 +281,19 @@ def split_values(text: str) -> list[str]:
     """The values of ``a,b(c=1, d="2,3")``: split at commas, those in brackets and quotes left alone; [] for blank text."""
     if not text.strip():
         return []
-    pieces, depth, place = [""], 0, 0
+    pieces: list[list[str]] = [[]]
+    depth, place, last, unclosed = 0, 0, "", set()
     while place < len(text):
         piece = text[place]
-        if piece in "\"'" and pieces[-1].rstrip().endswith("="):
+        if piece in "\"'" and last == "=" and piece not in unclosed:
             quoted = _QUOTED.match(text, place)
+            unclosed |= set() if quoted else {piece}  # nor will another one of its kind close: long texts are read once
             piece = quoted[0] if quoted else piece
         place += len(piece)
+        last = piece if not piece.isspace() else last
         depth += (piece in "([") - (piece in ")]")
         if piece == "," and depth <= 0:
-            pieces.append("")
+            pieces.append([])
         else:
-            pieces[-1] += piece
-    return [piece.strip() for piece in pieces]
+            pieces[-1].append(piece)
+    return ["".join(piece).strip() for piece in pieces]

@@ -406,4 +406,4 @@ def batch_problem(dataset: str, batch_size: int) -> str | None:
     if shape.training_rows is None or batch_size <= shape.training_rows:
         return None
     rows = counted(shape.training_rows, "sequence" if shape.length else "training row")
-    return f"batch_size: {dataset} has {rows}, so it must be 1 to {shape.training_rows}, but got {batch_size}"
+    return f"batch_size: {dataset} has {rows}, so it must be 1 to {shape.training_rows:,}, but got {batch_size:,}"

@@ -257,7 +257,10 @@ IMPOSSIBLE = [
         {"residual": "lesson_block", "dataset": "digits", "depth": "4", "batch_size": "4"},
         "width: lesson_block adds its input to its output, so width must be 64, the features of digits, but got 10",
     ),
-    ({"dataset": "digits", "batch_size": "1438"}, "batch_size: digits has 1437 training rows, so it must be 1 to 1437"),
+    (
+        {"dataset": "digits", "batch_size": "1438"},
+        "batch_size: digits has 1,437 training rows, so it must be 1 to 1,437",
+    ),
     ({"dataset": "xor", "batch_size": "5"}, "batch_size: xor has 4 training rows"),
     ({"steps": "5"}, "loss: training (steps=5) needs cross_entropy or mse, but got sum"),
     ({"steps": "5", "loss": "projection"}, "loss: training (steps=5) needs cross_entropy or mse, but got projection"),

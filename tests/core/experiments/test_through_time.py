@@ -174,7 +174,7 @@ def test_the_defaults_are_those_of_the_contract():
         ({"model": "transformer"}, "model: transformer hands no state from step to step; use one of rnn, lstm, gru"),
         ({"dataset": "digits"}, "dataset: rnn reads sequences; use dataset=adding, not digits"),
         ({"dataset": "gaussian"}, "dataset: rnn reads sequences; use dataset=adding, not gaussian"),
-        ({"batch_size": 1281}, "batch_size: adding has 1280 sequences, so it must be 1 to 1280, but got 1281"),
+        ({"batch_size": 1281}, "batch_size: adding has 1,280 sequences, so it must be 1 to 1,280, but got 1,281"),
         ({"gain": 0}, "gain: must be above 0, at most 100, but got 0"),
         ({"gain": 101}, "gain: must be above 0, at most 100, but got 101"),
         ({"gain": "nan"}, "gain: must be above 0, at most 100, but got nan"),
