@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from core.exported_tables import WORDS
@@ -48,6 +49,7 @@ def _typed(name: str, cells: pd.Series, optional: bool) -> pd.Series:
     """A column's cells with the type that it has in our frames; ValueError for one that does not fit."""
     fitted = _fitted(name, cells, optional)
     if COLUMNS[name].unit.startswith("share of"):
+        fitted = fitted.mask(fitted.abs() == math.inf)  # what left the number format is no share
         outside = fitted[fitted.abs() > 1.0]  # a difference of two shares may be negative
         if len(outside):
             raise ValueError(f"{name}: must be a share, but one cell is {brief(outside.iloc[0])}")

@@ -38,4 +38,4 @@ def experiment_page(name: str, result: Result = result_panel.result_panel) -> No
     predict.questions(kind)
     with st.expander("What this shows, with the formulas"):
         st.markdown(kind.explanation)
-    page.next_step(kind)
+    page.next_step(kind, sweep)

@@ -204,13 +204,16 @@ def heading(title: str, question: str) -> None:
     st.markdown(f"**{question}**")
 
 
-def next_step(kind: core.Experiment) -> None:
-    """The way on: the page that takes up where this one ends, at last one's own training."""
-    file, title, question = "pages/9_Diagnose.py", "Diagnose", "What is wrong with my own training?"
+def next_step(kind: core.Experiment, sweep: core.Sweep | None) -> None:
+    """The way on: the page that takes up where this one ends, with its table of one's own; at last one's own training."""
+    file, title, question, fields = "pages/9_Diagnose.py", "Diagnose", "What is wrong with my own training?", {}
     if kind.next:
         following = core.experiment(kind.next)
         file, title, question = page_of(following), following.title, following.question
-    st.page_link(file, label=f"Next: **{title}**. {question}", icon=":material/arrow_forward:")
+        dataset = sweep.link().get("dataset", "") if sweep is not None else ""
+        if core.own_tables([dataset]) and "dataset" in following.settings.limits:
+            fields = {"dataset": dataset}
+    st.page_link(file, label=f"Next: **{title}**. {question}", icon=":material/arrow_forward:", query_params=fields)
 
 
 def sweep_words(kind: core.Experiment, link: Mapping[str, str]) -> str:

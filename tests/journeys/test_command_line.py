@@ -270,7 +270,7 @@ BAD = {
     "no time steps": (["run", "through_time", "model=mlp"], "model: mlp has no time steps"),
     "no sequences": (["run", "through_time", "dataset=digits"], "dataset: rnn reads sequences"),
     "no gain": (["run", "through_time", "gain=0"], "gain: must be above 0, at most 100, but got 0"),
-    "too few sequences": (["run", "through_time", "batch_size=1281"], "batch_size: adding has 1280 sequences"),
+    "too few sequences": (["run", "through_time", "batch_size=1281"], "batch_size: adding has 1,280 sequences"),
     "no size": (["store", "prune", "--keep", "much"], "--keep: must be a size such as 500MB or 5GB, but got much"),
     "negative age": (["store", "prune", "--older-than", "-1"], "older-than"),
 }

@@ -49,11 +49,13 @@ def check_charts(frame: pd.DataFrame) -> dict[str, Figure]:
     the accuracy of classes, or for a number the loss of the batches."""
     frame = curves.finite(frame)
     ceiling = CEILING * float(frame[frame["step"] == 0]["train_loss"].median())
-    train, accuracy = _ends(frame, "train_loss"), _ends(frame, "val_accuracy").replace(np.inf, -np.inf)
+    train, judged = _ends(frame, "train_loss"), checked_rate(frame)
+    right = run_ends(frame, ["base_lr"]).groupby("base_lr")["final_val_accuracy"].mean()
     titles = {
         "val_loss": _check_title(frame),
         "train_loss": f"On the batches themselves the median of {train.idxmin():g} is lowest: {three_digits(train.min())}",
-        "val_accuracy": f"{accuracy.idxmax():g} puts {accuracy.max():.1%} of the validation rows in the right class",
+        "val_accuracy": f"{judged:g} puts {right.get(judged, math.nan):.1%} of the validation rows in the right class, "
+        "the mean over seeds",
     }
     del titles["train_loss" if frame["val_accuracy"].notna().any() else "val_accuracy"]
     return {

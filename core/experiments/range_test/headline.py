@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str, str]]:
     """(label, value, explanation): the recommended rate, how far the rules disagree, the stability limit."""
     if analysis.frame.empty:
-        return [(label, "–", "Press Run.") for label in ("Suggested rate", "The rules span", "Stability limit", "Runs")]
+        return [
+            (label, "–", "Press Run.")
+            for label in ("Rule valley suggests", "The rules span", "Stability limit", "Runs")
+        ]
     runs = analysis.runs
     medians = runs[[f"suggested_lr_{name}" for name in RULES]].median()
     own = runs["suggested_lr_valley"]
@@ -28,7 +31,7 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     limit = runs["max_stable_lr"].median()
     return [
         (
-            "Suggested rate",
+            "Rule valley suggests",
             three_digits(recommended_lr(runs)),
             f"Median of the rule valley over {own.notna().sum()} of {len(runs)} runs. {spread}{several}",
         ),

@@ -78,10 +78,14 @@ def _bars(others: Mapping[str, float], drawn: Course) -> list[alt.Chart]:
     y = alt.Y("drawn:Q", **drawn.y)
     base = alt.Chart(table).encode(y=y, tooltip=["other:N", alt.Tooltip("gets:Q", format=".4g")])
     line = base.mark_rule(strokeDash=list(DASH), color=THEORY, strokeWidth=1.5)
-    name = base.mark_text(align="right", baseline="bottom", dy=-2, color=THEORY).encode(
-        x=alt.value("width"), text="other:N"
-    )
-    return [line, name]
+    places = (("right", "width"), ("left", 0), ("center", {"expr": "width / 2"}))  # apart, for lines that lie together
+    names = [
+        alt.Chart(own)
+        .mark_text(align=align, baseline="bottom", dy=-2, color=THEORY)  # type: ignore[arg-type]
+        .encode(y=y, x=alt.value(x), text="other:N")
+        for (_, own), (align, x) in zip(table.groupby("other", sort=False), places, strict=False)
+    ]
+    return [line, *names]
 
 
 def _bars_note(others: Mapping[str, float]) -> str:

@@ -137,8 +137,8 @@ def _idle(rows: pd.DataFrame, part: Part[Scheduler], settings: pd.Series) -> lis
     if part.entry.name == "constant" or not _constant(rows) or int(rows["epoch"].max()) < 1:
         return []
     epochs = int(rows["epoch"].max()) + 1
-    what = "plateau never lowered the rate" if part.entry.needs_loss else "the schedule never changed the rate"
-    message = f"{settings['label']}: {what} in {epochs} epochs: it is a constant rate."
+    what = "never lowered the rate" if part.entry.needs_loss else "never changed the rate"
+    message = f"{settings['label']}: the schedule {what} in {epochs} epochs; it is a constant rate."
     remedy = "Train longer, or lower its patience." if part.entry.needs_loss else "Look at its arguments."
     return [Finding("schedule_without_effect", "info", message, {"epochs": epochs}, remedy)]
 

@@ -47,7 +47,7 @@ REFUSED = [
     ("schedulers", {"dataset": "adding"}, "dataset: mlp reads rows of a table; use dataset=digits, not adding"),
     ("schedulers", {"dataset": "gaussian"}, "dataset: gaussian is one batch of noise"),
     ("schedulers", {"norm": "batch", "batch_size": "1"}, "batch_size: batch norm takes its statistics over the batch"),
-    ("schedulers", {"batch_size": "1438"}, "batch_size: digits has 1437 training rows"),
+    ("schedulers", {"batch_size": "1438"}, "batch_size: digits has 1,437 training rows"),
     ("schedulers", {"depth": "3", "residual": "lesson_block"}, "depth: lesson_block has 2 layers a block"),
     ("clipping", {"clipper": "norm(max_norm=0)"}, "norm: max_norm must be above 0"),
     ("clipping", {"clipper": "auto(percentile=101)"}, "auto: percentile must be 0 to 100"),
@@ -61,7 +61,7 @@ REFUSED = [
         "width: transformer shares it among 2 heads, so it must be a multiple of 2, but got 7",
     ),
     ("clipping", {"dataset": "adding(length=1)"}, "adding: length must be a whole number, 2 to"),
-    ("clipping", {"batch_size": "1281"}, "batch_size: adding has 1280 sequences"),
+    ("clipping", {"batch_size": "1281"}, "batch_size: adding has 1,280 sequences"),
     ("clipping", {"scheduler": "cosine"}, "unknown setting 'scheduler'"),
 ]
 
