@@ -258,7 +258,7 @@ def server_round(faults: Faults) -> None:
 @pytest.mark.slow
 def test_a_few_kills_lose_nothing_and_leave_nothing(tmp_path, undisturbed):
     faults = Faults(tmp_path, 17, undisturbed)
-    while faults.kills < 3:
+    while faults.kills < 2:
         faults.round()
     faults.end()
 

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.slow  # scripts in interpreters of their own
 SCHEDULERS, CLIPPING = experiment("schedulers"), experiment("clipping")
 RTOL = {"float32": 1e-4, "float64": 1e-9}
 SMALL = {"dataset": "wine", "width": "12", "epochs": "6", "batch_size": "20", "activation": "tanh", "base_lr": "0.01"}
-SHORT = {"dataset": "adding(length=12, samples=60)", "width": "10", "epochs": "4", "batch_size": "20"}
+BRIEF = {**SMALL, "epochs": "3"}  # where no schedule needs its course
+SHORT = {"dataset": "adding(length=12, samples=60)", "width": "10", "epochs": "3", "batch_size": "20"}
 CHANGED = (
     'plateau(factor=0.3, patience=0, mode="min", threshold=0.1, cooldown=1, min_lr=0.001)',
     'plateau(per="batch", patience=1)',
@@ -54,7 +55,7 @@ def cases():
             )
     for clipper in [*(entry.name for entry in REGISTRIES["clippers"]), *CLIPPERS, "auto(percentile=60)"]:
         for dtype in RTOL:
-            mlp = {**SMALL, "model": "mlp", "depth": "2", "optimizer": "sgd", "base_lr": "0.1"}
+            mlp = {**BRIEF, "model": "mlp", "depth": "2", "optimizer": "sgd", "base_lr": "0.1"}
             found[f"{clipper} mlp {dtype}"] = CLIPPING, {**mlp, "clipper": clipper, "dtype": dtype}
         found[f"{clipper} rnn"] = CLIPPING, {**SHORT, "clipper": clipper, "dtype": "float64"}
     for model in ("rnn", "lstm", "gru", "transformer"):
@@ -64,7 +65,7 @@ def cases():
         for dtype in RTOL:
             found[f"{model} {dtype}"] = CLIPPING, {**SHORT, "model": model, "optimizer": "adam", "dtype": dtype}
     for activation in (entry.name for entry in REGISTRIES["activations"]):
-        found[activation] = SCHEDULERS, {**SMALL, "activation": activation, "dtype": "float64"}
+        found[activation] = SCHEDULERS, {**BRIEF, "activation": activation, "dtype": "float64"}
         blocks = {"model": "transformer", "depth": "2", "activation": activation, "dtype": "float64"}
         found[f"transformer {activation}"] = CLIPPING, {**SHORT, **blocks}
     for clipper in CLIPPERS:
@@ -73,7 +74,7 @@ def cases():
     for norm, residual in itertools.product(REGISTRIES["norms"], ("none", "identity(scale=0.5)")):
         found[f"{norm.name} {residual}"] = (
             SCHEDULERS,
-            {**SMALL, "depth": "3", "norm": norm.name, "residual": residual, "dtype": "float64"},
+            {**BRIEF, "depth": "3", "norm": norm.name, "residual": residual, "dtype": "float64"},
         )
     for dataset in (
         "xor",
