@@ -44,7 +44,7 @@ GIVE_UP = 60  # seconds after which an input is said to hang; none takes as long
 MEMORY = 3e9  # bytes that this process never needs
 FOREIGN = re.compile(
     r"Traceback|identically-labeled|could not convert|invalid literal|unhashable|NoneType|has no attribute|unsupported operand|"
-    r"positional indexer|out of bounds|could not be broadcast|truth value|not in index|cannot be|Cannot |nan%|inf%|object is not|codec can't|"
+    r"positional indexer|out of bounds|could not be broadcast|truth value|not in index|cannot be|Cannot |nan% |inf% |object is not|codec can't|"
     r"DataFrame|Series|ndarray|argument must be"
 )
 ODD = ["", " ", "nan", "-inf", "1e999", "-0", "0x10", "1_000", "٣", "１２", "é", "\u202e", "\x00", "\n", "None", "True", "()", "[]",

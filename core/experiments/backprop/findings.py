@@ -124,9 +124,10 @@ def _label_prefix(settings: pd.Series) -> str:
 
 
 def _losses_near_the_end(rows: pd.DataFrame, epochs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Each run's loss after the last epoch and a tenth of the epochs before."""
+    """Each run's loss after the last epoch and a tenth of the epochs before; NaN where a frame has lost that row."""
     at = rows.pivot_table(index="run", columns="epoch", values="train_loss")
-    return at[epochs].to_numpy(float), at[epochs - max(1, epochs // 10)].to_numpy(float)
+    at = at.reindex(columns=[epochs, epochs - max(1, epochs // 10)]).to_numpy(float)
+    return at[:, 0], at[:, 1]
 
 
 def _link(settings: pd.Series, **changes: object) -> str:
