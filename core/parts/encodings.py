@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-LOOKED_AT = 64 * 1024  # bytes that tell an encoding
+TELLING_BYTES = 64 * 1024  # bytes that tell an encoding
 MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 WESTERN = "cp1252"  # taken where it fits as well as any other
 SINGLE_BYTE = (WESTERN, "latin_1", "cp1250", "cp1251", "cp1253", "cp1254", "mac_roman")
@@ -37,7 +37,7 @@ def _encoding(content: bytes) -> str:
     for mark, name in MARKS.items():
         if content.startswith(mark):
             return name
-    start = content[:LOOKED_AT]
+    start = content[:TELLING_BYTES]
     for offset, name in ((1, "utf-16-le"), (0, "utf-16-be")):
         every_second = start[offset::2]
         if every_second and every_second.count(0) > HALF * len(every_second) and not start[1 - offset :: 2].count(0):
@@ -57,7 +57,7 @@ def _single_byte(content: bytes) -> str:
     """
     from charset_normalizer import from_bytes
 
-    telling = b"\n".join(line for line in content.splitlines() if not line.isascii())[:LOOKED_AT]
+    telling = b"\n".join(line for line in content.splitlines() if not line.isascii())[:TELLING_BYTES]
     is_western = _decodes(content, WESTERN)
     western = telling.decode(WESTERN, "replace")
     words = set(WORD.findall(western))

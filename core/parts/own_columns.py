@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from core.parts.headers import names_rows
 from core.parts.own_dates import dates_of, of_several_formats
-from core.parts.own_numbers import Form, form_words, likely_gap, numbers_of, padded
+from core.parts.own_numbers import Form, code_with_zeros, form_words, likely_gap, numbers_of
 from core.parts.own_target import gap_words, odd, one_spelling, spelling_words
 from core.words import counted
 
@@ -73,7 +73,7 @@ def use_of(cells: Sequence[str], context: Context) -> Use:
     present = [cell for cell in cells if cell]
     if not present:
         return Use("left out", "empty")
-    if code := padded(cells):
+    if code := code_with_zeros(cells):
         return _text(cells, present, context, code)
     numbers = numbers_of(context.path, context.name, cells, context.lines, context.delimiter)
     if numbers is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 SHARE = 0.9  # of its cells from which a column holds numbers; the others are odd
+FORM_CELLS = 500  # different cells, from all over a column, that tell whether most are numbers
 MAXIMUM_NUMBER = 1e100  # squares of larger ones leave float64
 INFINITE = ("inf", "infinity")
 WEAK = ("-", "--", "---", "–", "—", ".", "..", "...", "missing", "n.a.", "n.a", "n/d", "nd", "not available", "tbd")
@@ -22,7 +24,9 @@ SIGNS = re.compile(
 # decimal sign and thousands sign; of those that fit alike the first is taken
 FORMS = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"), (".", "’"))
 COMMA_FIRST = ((".", ""), (",", ""), (",", "."), (".", ","), (",", " "), (".", " "), (".", "'"), (".", "’"))
+THOUSANDS_SIGNS = {",": "commas", ".": "points", " ": "blanks", "'": "apostrophes", "’": "apostrophes"}
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
+BELOW_THOUSAND = re.compile(r"[+-]?\d{1,3}", re.ASCII)
 UNIT = re.compile(r"[+−-]? ?(?:\d[\d.,'’ \xa0\u202f]*|[.,]\d+)(°?[^\W\d_]+(?:/[^\W\d_]+)?[23²³]?|°)\.?")
 
 
@@ -56,6 +60,13 @@ class Numbers(NamedTuple):
     form: Form
     values: list[float]
     odd: Counter[str]
+
+
+def sample_of(cells: Sequence[str], size: int) -> Sequence[str]:
+    """So many of the cells, the same ones every time, in their order; all where there are no more."""
+    if len(cells) <= size:
+        return cells
+    return [cells[place] for place in sorted(random.Random(0).sample(range(len(cells)), size))]
 
 
 def number(cell: str, decimal: str = ".", thousands: str = "", percent: float = 1.0, unit: str = "") -> float:
@@ -112,11 +123,15 @@ def thousands_mark(cells: Iterable[str], delimiter: str) -> str:
 
     Between semicolons a point or a comma, between tabs a comma: three digits stand behind it in every cell that has it.
     """
-    texts = [SIGNS.sub("", cell).strip() for cell in cells if cell and cell.lower() not in WEAK]
-    parted = [text for text in texts if THOUSANDS.fullmatch(text)]
-    small = [text for text in texts if re.fullmatch(r"[+-]?\d{1,3}", text, re.ASCII)]
-    marks = {"," if "," in text else "." for text in parted}
-    if not parted or not small or len(parted) + len(small) < len(texts) or len(marks) > 1:
+    marks, small = set(), False
+    for text in (SIGNS.sub("", cell).strip() for cell in cells if cell and cell.lower() not in WEAK):
+        if THOUSANDS.fullmatch(text):
+            marks.add("," if "," in text else ".")
+        elif BELOW_THOUSAND.fullmatch(text):
+            small = True
+        else:
+            return ""
+    if not small or len(marks) != 1:
         return ""
     mark = marks.pop()
     return mark if delimiter == ";" or (delimiter == "\t" and mark == ",") else ""
@@ -127,8 +142,12 @@ def _plainly(cells: Mapping[str, int]) -> dict[str, float]:
 
 
 def _best(counts: Mapping[str, int], forms: Sequence[tuple[str, str]]) -> tuple[dict[str, float], Form]:
-    """What the form that reads most cells makes of them, and that form."""
+    """What the form that reads most cells makes of them, and that form; nothing where a sample shows that most are none."""
     best: tuple[dict[str, float], Form] = ({}, Form(".", "", False))
+    if len(counts) > 2 * FORM_CELLS:
+        sample = {cell: counts[cell] for cell in sample_of(list(counts), FORM_CELLS)}
+        if len(_best(sample, forms)[0]) < SHARE / 2 * len(sample):
+            return best
     most, unit = -1, unit_of(counts)
     for decimal, thousands in forms:
         form = Form(decimal, thousands, False, unit=unit)
@@ -169,6 +188,8 @@ def _singular(unit: str) -> str:
 
 def percent_of(counts: Mapping[str, int], form: Form) -> float:
     """100 where a column holds per cent beside shares, 12% beside 0.12, which are then of one size; else 1."""
+    if not any("%" in cell for cell in counts):
+        return 1.0
     with_sign: list[float] = []
     without: list[float] = []
     for cell, count in counts.items():
@@ -181,7 +202,7 @@ def percent_of(counts: Mapping[str, int], form: Form) -> float:
     return 100.0 if factor > 10.0 else 1.0
 
 
-def padded(cells: Iterable[str]) -> str:
+def code_with_zeros(cells: Iterable[str]) -> str:
     """A cell that shows that whole numbers are codes, since they begin with zeros: as long as most, or common; else ""."""
     counts = Counter(cell for cell in cells if cell)
     digits = {cell: count for cell, count in counts.items() if cell.isascii() and cell.isdigit()}
@@ -210,7 +231,7 @@ def form_words(cells: Sequence[str], form: Form, delimiter: str) -> str:
     words += [f"in {_unit_in_words(cells, form.unit)}"] if form.unit else []
     words += ["decimal commas"] if form.decimal == "," else []
     parted = form.thousands and any(form.thousands in cell.strip() for cell in cells)
-    words += [f"thousands parted by {NAMES[form.thousands]}"] if parted else []
+    words += [f"thousands parted by {THOUSANDS_SIGNS[form.thousands]}"] if parted else []
     return ", ".join(words)
 
 
@@ -218,9 +239,6 @@ def _unit_in_words(cells: Sequence[str], unit: str) -> str:
     """The unit as it is written most often."""
     written = Counter(match[1] for cell in cells if (match := UNIT.fullmatch(SIGNS.sub("", cell).strip())))
     return next((word for word, _ in written.most_common() if _singular(word) == unit), unit)
-
-
-NAMES = {",": "commas", ".": "points", " ": "blanks", "'": "apostrophes", "’": "apostrophes"}
 
 
 def _infinite(cell: str) -> bool:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.parts.own_dates import dates_of
-from core.parts.own_numbers import WEAK, Form, Numbers, likely_gap, mixed_units, number, numbers_of, padded
+from core.parts.own_numbers import WEAK, Form, Numbers, code_with_zeros, likely_gap, mixed_units, number, numbers_of
 from core.words import counted
 
 KINDS = ("auto", "classes", "number", "log")
@@ -55,9 +55,9 @@ def target_of(
     if not present:
         raise ValueError(f"csv: the target {name!r} of {path} is missing in every row")
     _check_rows(path, len(present))
-    numbers, code = None, padded(cells) if kind in ("auto", "classes") else ""
-    if kind != "classes" and not code:
-        numbers = numbers_of(path, name, cells, lines, delimiter)
+    code = code_with_zeros(cells) if kind in ("auto", "classes") else ""
+    as_numbers = kind != "classes" and not code
+    numbers = numbers_of(path, name, cells, lines, delimiter) if as_numbers else None
     if numbers is None and kind in ("number", "log"):
         word = next((cells[place] for place in present if math.isnan(number(cells[place]))), cells[present[0]])
         what = _what_it_is([cells[place] for place in present]) or f"text such as {word[:40]!r}"
@@ -234,7 +234,7 @@ def _what_it_is(cells: Sequence[str]) -> str:
     if units := mixed_units(cells):
         named = " and ".join(units)
         return f"numbers with units ({named}) such as {cells[0]!r}: write them in one unit, without its name"
-    if code := padded(cells):
+    if code := code_with_zeros(cells):
         return f"codes, since {code} begins with a zero: kind=number takes them for numbers"
     return ""
 
