@@ -38,6 +38,7 @@ class Use:
     date       its format, and ``parts`` what is taken of it
     odd        whether cells are taken for gaps that hold something
     spellings  words that are taken for others
+    numbers_rows  whether it only numbers the rows
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Use:
     parts: tuple[str, ...] = ()
     odd: bool = False
     spellings: dict[str, str] = field(default_factory=dict)
+    numbers_rows: bool = False
 
 
 class Context(NamedTuple):
@@ -97,7 +99,7 @@ def _numbers(cells: Sequence[str], form: Form, values: list[float], strange: Cou
         return Use("left out", f"always {constant}{missing}")
     name = _identifier(cells, values, strange, context)
     if name and not context.keep and name != UNIQUE:
-        return Use("left out", name)
+        return Use("left out", name, numbers_rows=True)
     notes = [*_gaps(gaps), odd(strange), form_words(cells, form, context.delimiter)]
     gap = likely_gap(values)
     notes += [gap_words(values, gap)] if gap is not None else []

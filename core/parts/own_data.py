@@ -173,7 +173,7 @@ def sheet_of(path: str, cells: Cells, target: str, kind: str = "auto", keep: str
         left_out,
         tuple(leaks),
         tuple(_columns(header, place, goal, uses, leaks, [answers[row] for row in goal.places], cells.delimiter)),
-        (*_notes(cells, goal, place), *_copies(uses, goal.labels)),
+        (*_notes(cells, goal, place), *_copies(cells, goal, uses)),
         len(answers),
     )
 
@@ -290,13 +290,21 @@ def _notes(cells: Cells, goal: Target, target: int) -> list[str]:
     return notes
 
 
-def _copies(uses: dict[int, Use], labels: np.ndarray) -> list[str]:
-    """That rows are copies of others, where they are many: some that validate are trained on too."""
-    columns = [values for use in uses.values() for values in use.values]
-    copies = len(labels) - len(set(zip(*columns, labels.tolist(), strict=True)))
-    if copies < COPIES * len(labels):
+def _copies(cells: Cells, goal: Target, uses: dict[int, Use]) -> list[str]:
+    """That whole rows are copies of others, where they are many: some that validate are trained on too.
+
+    Columns that number the rows are left aside.
+    """
+    numbering = [cells.header[place] for place, use in uses.items() if use.numbers_rows]
+    columns = [column for name, column in zip(cells.header, cells.columns, strict=True) if name not in numbering]
+    rows = len(goal.places)
+    copies = rows - len({tuple(column[row] for column in columns) for row in goal.places})
+    if copies < COPIES * rows:
         return []
-    return [f"{counted(copies, 'row')} of {len(labels):,} are copies of others: some that validate are trained on too."]
+    besides = f", apart from {names_in_words(numbering)}" if numbering else ""
+    return [
+        f"{counted(copies, 'row')} of {rows:,} are copies of others{besides}: some that validate are trained on too."
+    ]
 
 
 def encoder(sheet: Sheet) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,9 @@ SHARE_PRESENT = 0.2  # share of the rows in which a column has no gap, from whic
 ROWS_PRESENT = 20  # rows of them
 ROWS_PER_GROUP = 5  # of a bin or a group: what comes once gives itself
 
+COMMON = 0.95  # share of the rows whose classes are common enough, from which those tell of all
+COINCIDENCES = 20_000  # ways to choose the rows outside the largest class, below which a column parts them by chance
+
 
 def gives(values: Sequence[float | str], labels: np.ndarray) -> bool:
     """Whether a column alone gives the labels, classes in int64 or numbers in float64."""
@@ -25,8 +29,16 @@ def gives(values: Sequence[float | str], labels: np.ndarray) -> bool:
     if labels.dtype.kind == "f":
         straight = distinct.dtype.kind == "f" and _correlated(np.asarray(values, dtype=float), labels)
         return straight or _variance(place, labels) >= EXPLAINED
+    if _may_be_chance(labels):
+        return False
     parted = distinct.dtype.kind == "f" and _parts(np.asarray(values, dtype=float), labels)
     return parted or _accuracy(place, labels)
+
+
+def _may_be_chance(labels: np.ndarray) -> bool:
+    """Whether the rows outside the largest class are so few that some of many columns sets them apart by chance."""
+    others = len(labels) - int(np.bincount(labels).max())
+    return math.comb(len(labels), min(others, 20)) < COINCIDENCES  # 20 of them are enough at any length
 
 
 def gives_where_present(values: Sequence[float | str], labels: np.ndarray) -> bool:
@@ -42,9 +54,17 @@ def gives_where_present(values: Sequence[float | str], labels: np.ndarray) -> bo
 
 
 def _parts(values: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether a few limits on a number part the classes: in the order of the numbers they hardly change."""
-    there, classes = ~np.isnan(values), int(labels.max()) + 1
-    if not there.any():
+    """Whether a few limits on a number part the classes: in the order of the numbers they hardly change.
+
+    Classes of a few rows are left aside: anywhere in that order they change hardly anything.
+    """
+    common = np.bincount(labels) >= ROWS_PER_GROUP
+    kept = common[labels]
+    if kept.mean() < COMMON:
+        return False
+    values, labels = values[kept], (np.cumsum(common) - 1)[labels[kept]]
+    there, classes = ~np.isnan(values), int(common.sum())
+    if classes < 2 or not there.any():
         return False
     ordered = labels[there][np.lexsort((labels[there], values[there]))]
     changes = int((ordered[1:] != ordered[:-1]).sum())

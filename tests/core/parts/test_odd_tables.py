@@ -10,7 +10,7 @@ import pytest
 import core
 from core.__main__ import main
 from core.parts import csv_files, kept_tables, own_data, own_reading, own_script
-from core.parts.own_leaks import gives_where_present
+from core.parts.own_leaks import gives, gives_where_present
 from tests.core.parts.test_tables_read import COUNT, NUMBER, ROWS, WORD, X, Y, kind, note, read, swapped, table
 
 RNG = np.random.default_rng(1)
@@ -364,3 +364,38 @@ def test_copies_of_rows_are_counted():
         "30 rows of 150 are copies of others: some that validate are trained on too.",
     )
     assert not read("\n".join([header, *rows, *rows[:3]])).notes
+
+
+def test_rows_that_are_alike_only_in_the_columns_used_are_no_copies():
+    ages, notes = 20 + np.arange(80) % 5, [f"seen at home on day {n}" for n in range(80)]
+    rows = pd.DataFrame({"age": ages, "note": notes, "y": np.where(ages % 2, "a", "b")})
+    assert not [said for said in read(rows.to_csv(index=False)).notes if "copies" in said]
+    doubled = pd.concat([rows, rows[:40]]).reset_index(drop=True)
+    assert read(doubled.to_csv(index_label="row")).notes == (
+        "40 rows of 120 are copies of others, apart from row: some that validate are trained on too.",
+    )
+
+
+@pytest.mark.parametrize(("rows", "rare"), [(60, 2), (60, 3), (60, 5), (147, 2), (1000, 3)])
+def test_a_random_column_is_never_said_to_give_a_rare_class(rows, rare):
+    draws, labels = np.random.default_rng(0), np.zeros(rows, np.int64)
+    labels[:rare] = 1
+    columns = [draw() for _ in range(1000) for draw in (
+        lambda: draws.normal(size=rows).round(2), lambda: draws.poisson(3.0, rows) * 1.0, lambda: draws.integers(0, 12, rows).astype(str)
+    )]  # fmt: skip
+    assert sum(gives(column, labels) for column in columns) == 0
+    three = np.concatenate([labels, 2 * np.ones(rows, np.int64)])
+    assert rare == 5 or gives(np.where(three == 2, 1.0, 0.0), three)  # a rare class hides no other's answer
+
+
+def test_a_class_without_validation_rows_is_said_and_not_counted_as_something_to_beat():
+    def story(words):
+        return "\n".join(map(str, own_reading.read("made.csv", read(table(target=words))).story))
+
+    told = story(swapped(np.full(ROWS, "ok"), "fraud", "fraud"))
+    assert "fraud has 2 rows, none of them in the validation part" in told
+    assert "it alone gives" not in told
+    assert "To beat: nothing: the validation rows are all of one class" in told
+    told = story(swapped(np.where(COUNT % 8, "ok", "late"), "fraud", "fraud"))
+    assert "where that is 50.0% over the 2 classes that are there" in told
+    assert "validation part" not in story(WORD)
