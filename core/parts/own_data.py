@@ -36,7 +36,7 @@ from core.parts.own_target import Target, target_of
 from core.registry import unknown
 from core.words import counted
 
-READER = 3  # raised when the same file is read in another way
+READER = 4  # raised when the same file is read in another way
 MAXIMUM_VALUES = 20_000_000  # rows times features, which stand in memory at once
 COPIES = 0.1  # share of the rows that are copies of others, from which it is said
 SHOWN_NAMES = 12  # in a sentence

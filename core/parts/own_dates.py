@@ -67,7 +67,7 @@ Parts = tuple[float, float, float, float]
 class Dates(NamedTuple):
     """A column of dates: its format, the parts that vary, and their values, (rows,) each.
 
-    doubt  what is said where days and months can't be told apart
+    doubt  what is said where days and months can't be told apart, or dates from numbers
     """
 
     format: str
@@ -119,7 +119,11 @@ def compact_dates_of(cells: Sequence[str], name: str) -> Dates | None:
     if not all(first <= int(cell[:4]) <= last for cell in days):
         return None
     read = _parts_of(counts, COMPACT_DAY)
-    return None if any(math.isnan(read[cell][0]) for cell in days) else _dates(cells, counts, COMPACT_DAY, read, "")
+    if any(math.isnan(read[cell][0]) for cell in days):
+        return None
+    example = next(iter(days))
+    day = datetime.strptime(example, COMPACT_DAY)
+    return _dates(cells, counts, COMPACT_DAY, read, f"{example} is read as {day.day} {day:%B %Y}")
 
 
 def of_several_formats(cells: Sequence[str]) -> bool:

@@ -62,6 +62,7 @@ def _usual(form: Form) -> bool:
 
 def _form(form: Form) -> str:
     more = "" if form.arguments[2:] == PLAIN.arguments[2:] else f", {form.percent:g}, {_source(form.unit)}"
+    more += ", True" if form.multiples else ""
     return f"({_source(form.decimal)}, {_source(form.thousands)}{more})"
 
 

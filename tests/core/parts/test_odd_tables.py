@@ -399,3 +399,121 @@ def test_a_class_without_validation_rows_is_said_and_not_counted_as_something_to
     told = story(swapped(np.where(COUNT % 8, "ok", "late"), "fraud", "fraud"))
     assert "where that is 50.0% over the 2 classes that are there" in told
     assert "validation part" not in story(WORD)
+
+
+def script_alike(content, own):
+    """Whether the lines of a plain script read the same inputs; it runs where the test is."""
+    Path("made.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    script = {}
+    exec(own_script.reading_code("made.csv", "y"), script)
+    np.testing.assert_array_equal(script["inputs"], own.inputs)
+    np.testing.assert_array_equal(script["labels"], own.labels)
+
+
+SPREAD = RNG.choice(pd.date_range("2015-01-01", "2024-12-31"), ROWS)
+EIGHT = pd.DatetimeIndex(SPREAD).strftime("%Y%m%d").to_numpy()
+
+
+@pytest.mark.parametrize(
+    ("cells", "name", "is_date"),
+    [
+        (EIGHT, "a", True),
+        (np.where(COUNT % 9 == 0, "", EIGHT), "a", True),
+        (np.where(COUNT % 2, "20200131", "20200229"), "day", True),
+        (np.where(COUNT % 2, "20200131", "20200229"), "a", False),
+        (swapped(EIGHT, "20200231"), "a", False),
+        (swapped(EIGHT, "18991231"), "a", False),
+        (swapped(EIGHT, "5"), "day", False),
+        (RNG.integers(20_000_000, 21_000_000, ROWS), "day", False),
+    ],
+)
+def test_eight_digits_are_dates_where_all_are_days_and_more_than_chance_says_so(
+    cells, name, is_date, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    content = table(**{name: cells})
+    own = read(content)
+    assert kind(own, name) == ("date" if is_date else "number")
+    if is_date:
+        there = cells != ""
+        months = values(own, 1 + own.uses[1].parts.index("month"))
+        np.testing.assert_array_equal(months[there], [float(cell[4:6]) for cell in cells[there]])
+        assert np.isnan(months[~there]).all()
+    script_alike(content, own)
+
+
+def test_a_target_of_eight_digit_dates_is_refused_unless_it_is_said_to_be_a_number():
+    with pytest.raises(ValueError, match=r"holds dates such as '\d{8}'.*; kind=number takes them for numbers"):
+        read(table(target=EIGHT))
+    np.testing.assert_array_equal(read(table(target=EIGHT), kind="number").labels, EIGHT.astype(float))
+
+
+def test_dates_that_are_not_read_are_named():
+    days = pd.DatetimeIndex(SPREAD)
+    french = np.array(
+        ["janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."]
+    )[days.month - 1]
+    spanish = np.array(["enero", "marzo", "mayo"])[COUNT % 3]
+    own = read(
+        table(
+            a=[f"{day} {month} {year}" for day, month, year in zip(days.day, french, days.year, strict=True)],
+            b=[f"{1 + n % 3} de {month} de 2020" for n, month in enumerate(spanish)],
+            c=[day.strftime(["%Y-%m-%d", "%d/%m/%Y", "%Y%m%d", "%b %d, %Y"][n % 4]) for n, day in enumerate(days)],
+            d=[f"{n % 28 + 1}. März {2000 + n}" for n in range(ROWS)],
+            e=[f"Marlene {n % 7}" for n in range(ROWS)],
+        )
+    )
+    for name, expected in (("a", "left out"), ("b", "text"), ("d", "left out")):
+        assert kind(own, name) == expected and "looks like dates of a format that is not read" in note(own, name)
+    assert "dates of several formats" in note(own, "c")
+    assert "dates" not in note(own, "e")
+
+
+def test_thousands_millions_and_billions_are_multiplied_where_the_whole_column_writes_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    endings = np.array(["", "K", "M", "B"])[COUNT % 4]
+    content = table(
+        a=[f"{x}{ending}" for x, ending in zip(X, endings, strict=True)],
+        b=[f"{c}{'GMR'[c % 3]}" for c in COUNT],
+        c=[f"{c + 1}K" for c in COUNT],
+        d=["2.5k" if c % 3 else "450" for c in COUNT],
+    )
+    own = read(content)
+    np.testing.assert_allclose(values(own), X * 1000.0 ** (COUNT % 4))
+    assert note(own, "a") == "K as thousands, M as millions, B as billions"
+    assert kind(own, "b") == "text"
+    assert note(own, "c") == "in K"
+    np.testing.assert_array_equal(values(own, 3), np.where(COUNT % 3, 2500.0, 450.0))
+    script_alike(content, own)
+
+
+@pytest.mark.parametrize("sign", ["−", "–"])
+def test_a_minus_sign_and_a_dash_before_a_number_make_it_negative(sign, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = table(a=[f"{sign}{c}" if c % 2 else str(c) for c in COUNT], b=[f"{sign}{c} °C" for c in COUNT])
+    own = read(content)
+    np.testing.assert_array_equal(values(own), np.where(COUNT % 2, -COUNT, COUNT))
+    np.testing.assert_array_equal(values(own, 2), -COUNT)
+    script_alike(content, own)
+
+
+def test_what_is_said_of_text_and_of_money_is_true():
+    phones = [f"+1 555 {n:03} 0000" for n in range(ROWS)]
+    own = read(table(";", a=[f"{c} 651 €" for c in COUNT + 1], b=phones, c=[f"{c},5 €" for c in COUNT]))
+    assert note(own, "a") == "written with €, thousands parted by blanks"
+    assert note(own, "b") == "text that never repeats"
+    assert "decimal commas" in note(own, "c")
+
+
+def test_a_dash_in_a_column_of_text_is_a_gap_unless_plus_stands_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = table(
+        a=np.where(COUNT % 2, "-", "n/a"), b=np.where(COUNT % 2, "-", WORD), c=np.where(COUNT % 2, "-", "+")
+    )
+    own = read(content)
+    odd = (COUNT % 2).sum()
+    assert (kind(own, "a"), note(own, "a")) == ("left out", f"empty; {odd} odd cells taken for gaps: '-' {odd} ×")
+    assert f"'-' {odd} ×" in note(own, "b") and "one feature for each of 4 values" in note(own, "b")
+    assert note(own, "c") == "one feature for each of 2 values"
+    script_alike(content, own)
+    assert read(table(target=np.where(COUNT % 2, "ND", "SD"))).classes == ("ND", "SD")
