@@ -1,4 +1,4 @@
-"""What stands above a table: a line that names the separator, comments, titles."""
+"""What stands around a table: a line that names the separator, comments, titles."""
 
 from __future__ import annotations
 
@@ -32,6 +32,13 @@ def comments(text: str) -> tuple[list[str], int, str]:
             break
     rest = "".join(lines[taken:])
     return (found, taken, rest) if rest.strip() else ([], 0, text)
+
+
+def comment_rows_below(rows: Sequence[Sequence[str]]) -> int:
+    """How many of the last rows are comments, which begin with #; none where others begin so too."""
+    commented = [row[0].startswith(COMMENT) for row in rows]
+    below = next((place for place, is_comment in enumerate(reversed(commented)) if not is_comment), 0)
+    return below if below == sum(commented[1:]) else 0
 
 
 def is_header(comment: Sequence[str], row: Sequence[str]) -> bool:

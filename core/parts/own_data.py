@@ -39,6 +39,8 @@ from core.words import counted
 READER = 4  # raised when the same file is read in another way
 MAXIMUM_VALUES = 20_000_000  # rows times features, which stand in memory at once
 COPIES = 0.1  # share of the rows that are copies of others, from which it is said
+UNICODE = ("utf-8-sig", "utf-8")
+SAVE_AS_UTF8 = "save it as CSV in UTF-8 if letters look wrong"
 SHOWN_NAMES = 12  # in a sentence
 
 
@@ -145,7 +147,9 @@ def sheet_of(path: str, cells: Cells, target: str, kind: str = "auto", keep: str
     header = cells.header
     if target not in header:
         hint = unknown("target", target, header).split(" Known: ")[0]
-        raise ValueError(f"csv: {hint} The columns of {path}: {names_in_words(header)}{_other_header(target, cells)}")
+        raise ValueError(
+            f"csv: {hint} The columns of {path}: {names_in_words(header)}{_other_header(target, cells)}{_other_encoding(cells)}"
+        )
     place, names_to_keep = header.index(target), _names_to_keep(path, header, keep)
     answers = cells.columns[place]
     goal = target_of(path, target, answers, cells.lines, cells.delimiter, kind)
@@ -195,6 +199,11 @@ def _other_header(target: str, cells: Cells) -> str:
     if cells.headed and place and 0 < int(place[1]) <= len(cells.header):
         return "; its first row is taken for names: with header=no the columns are called column 1, column 2 …"
     return "; it is read without a header, and header=yes takes its first row for names" if cells.first else ""
+
+
+def _other_encoding(cells: Cells) -> str:
+    """What to do if the names are wrong since the file's encoding was guessed; empty for UTF-8."""
+    return "" if cells.encoding in UNICODE else f"; the file is read as {cells.encoding}: {SAVE_AS_UTF8}"
 
 
 def _names_to_keep(path: str, header: list[str], keep: str | None) -> list[str]:
@@ -268,8 +277,8 @@ def _columns(
 def _notes(cells: Cells, goal: Target, target: int) -> list[str]:
     """Sentences on the file and its rows."""
     notes = list(cells.notes)
-    if cells.encoding not in ("utf-8-sig", "utf-8"):
-        notes.append(f"The file is read as {cells.encoding}, since it is not in UTF-8.")
+    if cells.encoding not in UNICODE:
+        notes.append(f"The file is read as {cells.encoding}, since it is not in UTF-8; {SAVE_AS_UTF8}.")
     if cells.why:
         more = "" if cells.why == "as header=no says" else "; header=yes takes it for names"
         notes.append(f"The file has no header: {cells.why}{more}. The columns are called column 1, column 2 …")

@@ -272,7 +272,7 @@ def test_words_that_differ_in_capitals_or_blanks_alone_are_one_and_letters_are_n
 def test_few_letters_are_western_unless_no_western_language_has_such_words(word, encoding):
     own = read(table(a=np.where(COUNT % 2, word, "b")).encode(encoding))
     assert own.cells.encoding == encoding
-    assert own.notes == (f"The file is read as {encoding}, since it is not in UTF-8.",)
+    assert own.notes == (f"The file is read as {encoding}, since it is not in UTF-8; {own_data.SAVE_AS_UTF8}.",)
 
 
 @pytest.mark.parametrize(
@@ -517,3 +517,87 @@ def test_a_dash_in_a_column_of_text_is_a_gap_unless_plus_stands_beside_it(tmp_pa
     assert note(own, "c") == "one feature for each of 2 values"
     script_alike(content, own)
     assert read(table(target=np.where(COUNT % 2, "ND", "SD"))).classes == ("ND", "SD")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("gb18030", ["姓名", "北京", "上海", "等级"]),
+        ("big5", ["姓名", "台北", "高雄", "等級"]),
+        ("cp932", ["名前", "東京", "りんご", "等級"]),
+        ("euc_jp", ["名前", "東京", "りんご", "等級"]),
+        ("cp949", ["이름", "서울", "부산", "등급"]),
+    ],
+)
+def test_chinese_japanese_and_korean_are_read_in_their_encodings(encoding, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = table(a=np.where(COUNT % 2, words[1], words[2]), **{words[0]: COUNT, words[3]: COUNT}).encode(encoding)
+    own = read(content)
+    assert [own.cells.header[place] for place in (2, 3)] == [words[0], words[3]]
+    assert set(own.inputs[:, -1]) == set(words[1:3])
+    script_alike(content, own)
+
+
+@pytest.mark.parametrize(
+    "words", [["да", "конь", "дорога", "Москва"], ["été", "Größe", "ÄÖ", "naïve"], ["Łódź", "źle"]]
+)
+def test_letters_of_one_byte_are_no_chinese(words):
+    for encoding in ("cp1251", "cp1252", "cp1250"):
+        try:
+            content = table(a=np.array(words)[COUNT % len(words)]).encode(encoding)
+        except UnicodeEncodeError:
+            continue
+        assert read(content).cells.encoding in ("cp1251", "cp1252", "cp1250", "cp1253")
+
+
+def test_an_unknown_target_of_a_file_that_is_not_in_utf_8_names_its_encoding():
+    with pytest.raises(ValueError, match="the file is read as cp1252: save it as CSV in UTF-8 if letters look wrong"):
+        read(table(a=np.where(COUNT % 2, "café", "b")).encode("cp1252"), "prix")
+    with pytest.raises(ValueError, match="unknown target 'prix'") as caught:
+        read(table(a=COUNT), "prix")
+    assert "UTF-8" not in str(caught.value)
+
+
+def test_a_cell_may_be_as_long_as_the_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = table(a=np.where(COUNT % 2, "hello, world\n" * 12_000, "short"))
+    own = read(content)
+    assert own.rows == ROWS and kind(own, "a") == "text"
+    script_alike(content, own)
+
+
+@pytest.mark.parametrize("separator", [",", " "])
+def test_comments_below_the_table_are_skipped_and_named(separator, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = table(separator, a=COUNT) + f"\n# the end\n#{separator}1{separator}2\n\n"
+    own = read(content)
+    assert own.rows == ROWS
+    assert [said.partition(":")[0] for said in own.notes] == ["2 lines below the table are skipped"]
+    script_alike(content, own)
+    ids = table(separator, a=COUNT).replace("x", "#x")  # here the header's first name is written so
+    assert read(ids).rows == ROWS
+    assert read("\n".join(f"#{row}" for row in table(a=COUNT).split())).rows == ROWS
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([*ROWS_OF_THREE, "Total rows: 120"], "line 122 has 1 cell, and the header has 3: delete what stands below"),
+        (
+            [*ROWS_OF_THREE, "1,2", "1,2,3,4", ROWS_OF_THREE[0]],
+            "has 3; 2 of 123 rows do not fit: put cells that hold commas in double quotes, and end short rows with commas",
+        ),
+        (["1,2", *ROWS_OF_THREE], "line 2 has 2 cells, and the header has 3: end short rows with commas"),
+        (["1,2,3,4", *ROWS_OF_THREE], "line 2 has 4 cells, and the header has 3: put cells that hold commas in double"),
+    ],
+)
+def test_a_refusal_of_ragged_rows_says_how_many_there_are_and_what_to_do(rows, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        read("\n".join(["a,b,y", *rows]))
+
+
+def test_columns_of_one_name_and_too_many_classes_are_said_clearly():
+    own = read(table(a=COUNT, b=COUNT).replace("x,a,b", "x,a,a"))
+    assert own.notes == ("Columns of one name are numbered: the other 'a' is a.1.",)
+    with pytest.raises(ValueError, match="the limit is 100; give the rarest one name, such as 'other'"):
+        read("\n".join(["x,y", *(f"{n},word{n % 150}" for n in range(900))]))
