@@ -3,7 +3,8 @@
 UTF-8, else what ``encodings`` makes of it. The separator is the one of tab, semicolon, pipe and comma into which the
 first rows fall most evenly, else blanks, or what a first line such as ``sep=;`` says, which spreadsheets write. Comments
 and titles above the table are skipped, and blank lines; cells are stripped; empty cells and the words of ``gaps`` (in any
-case) are missing. Comments below the table are skipped too. Columns of one name are numbered as pandas does. Files are known by the SHA-256 of their bytes.
+case) are missing. Comments below the table are skipped too. Columns of one name are numbered as pandas does. Files are
+known by the SHA-256 of their bytes.
 """
 
 from __future__ import annotations

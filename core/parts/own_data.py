@@ -4,7 +4,8 @@ The rules, with those of ``csv_files`` and the other files that begin with ``own
 ``READER`` when they change; it is part of the run id):
 
 - A column nine tenths of whose cells are numbers, as people write them, is one: what is odd in it is a gap, and gaps get
-  the training part's median; then it is standardized. Dates become year, month, weekday and time of day.
+  the training part's median; then it is standardized. Dates become year, month, weekday and time of day, those written in
+  eight digits, 20200131, too.
 - Any other column is text: a feature of its own for each of its 19 most frequent values (a gap counts as one) and one for
   all others. Columns that tell nothing are left out: empty, of one value, text that hardly repeats, names of rows.
 - Rows without a target are left out. A target of text is a class, and so are whole numbers with at most 20 different

@@ -136,7 +136,7 @@ def of_several_formats(cells: Sequence[str]) -> bool:
 
 
 def look_like_dates(cells: Sequence[str]) -> bool:
-    """Whether most cells name a month, in a language of Europe's west, beside a year, or a day and one, and nothing else."""
+    """Whether most cells name a month, in a western language, beside a year, perhaps with a day, and nothing else."""
     present = [cell for cell in cells if cell][:FORMAT_CELLS]
     return len(present) > 0 and sum(map(_names_month, present)) >= SHARE * len(present)
 

@@ -10,7 +10,7 @@ import numpy as np
 EXPLAINED = 0.99  # share of the rows, or of the variance, from which a column gives the target
 SKILL = 0.95  # share of guessing's errors that it avoids as well: a rare class is no leak
 BINS = 200  # of a column of numbers
-ROWS_PER_CLASS = 20  # rows per class from which it is no chance that a number parts them
+ORDERED_ROWS_PER_CLASS = 20  # rows per class from which it is no chance that a number parts them
 SHARE_PRESENT = 0.2  # share of the rows in which a column has no gap, from which what it gives there is worth saying
 ROWS_PRESENT = 20  # rows of them
 ROWS_PER_GROUP = 5  # of a bin or a group: what comes once gives itself
@@ -71,7 +71,7 @@ def _parts(values: np.ndarray, labels: np.ndarray) -> bool:
     _, place = np.unique(values[there], return_inverse=True)
     if _purity(place, labels[there]) < EXPLAINED:  # else equal numbers of two classes would change once alone
         return False
-    return there.sum() >= max(EXPLAINED * len(values), ROWS_PER_CLASS * classes) and changes < 2 * classes
+    return there.sum() >= max(EXPLAINED * len(values), ORDERED_ROWS_PER_CLASS * classes) and changes < 2 * classes
 
 
 def _purity(place: np.ndarray, labels: np.ndarray) -> float:

@@ -601,3 +601,22 @@ def test_columns_of_one_name_and_too_many_classes_are_said_clearly():
     assert own.notes == ("Columns of one name are numbered: the other 'a' is a.1.",)
     with pytest.raises(ValueError, match="the limit is 100; give the rarest one name, such as 'other'"):
         read("\n".join(["x,y", *(f"{n},word{n % 150}" for n in range(900))]))
+
+
+def test_long_columns_of_dates_text_and_numbers_are_read_in_every_cell_though_samples_tell_their_form():
+    rows = 3000
+    days = pd.date_range("2011-01-01 00:30", periods=rows, freq="17h")
+    dates = days.strftime("%d/%m/%Y %H:%M").to_numpy().astype(object)
+    dates[::50] = [f"unknown {n}" for n in range(60)]
+    amounts = np.array([f"1,{n:04} kg"[:-3] if n % 40 == 0 else f"{n / 8} kg" for n in range(rows)], dtype=object)
+    labels = np.where(RNG.random(rows) < 0.5, "a", "b")
+    frame = pd.DataFrame({"day": dates, "text": [f"P{n}q" for n in range(rows)], "amount": amounts, "y": labels})
+    own = read(frame.to_csv(index=False))
+    assert [kind(own, name) for name in ("day", "text", "amount")] == ["date", "left out", "number"]
+    read_dates, odd = own.inputs[:, 1:], np.arange(rows) % 50 == 0
+    assert own.uses[0].parts == ("year", "month", "weekday", "time of day")
+    expected = np.array([days.year, days.month, days.day_of_week, days.hour + days.minute / 60]).T
+    np.testing.assert_array_equal(read_dates[~odd].astype(float), expected[~odd])
+    assert np.isnan(read_dates[odd].astype(float)).all() and "60 odd cells" in note(own, "day")
+    plain = np.arange(rows) % 40 != 0
+    np.testing.assert_array_equal(values(own, 0)[plain], np.arange(rows)[plain] / 8)
