@@ -3,7 +3,8 @@
 UTF-8, else what ``encodings`` makes of it. The separator is the one of tab, semicolon, pipe and comma into which the
 first rows fall most evenly, else blanks, or what a first line such as ``sep=;`` says, which spreadsheets write. Comments
 and titles above the table are skipped, and blank lines; cells are stripped; empty cells and the words of ``gaps`` (in any
-case) are missing. Columns of one name are numbered as pandas does. Files are known by the SHA-256 of their bytes.
+case) are missing. Comments below the table are skipped too. Columns of one name are numbered as pandas does. Files are
+known by the SHA-256 of their bytes.
 """
 
 from __future__ import annotations
@@ -17,10 +18,16 @@ from typing import NamedTuple
 from core.parts.encodings import decoded
 from core.parts.gaps import none_is_a_word, without_gaps
 from core.parts.headers import missing_header, names_rows, numbered
-from core.parts.openings import COMMENT, SEPARATOR_LINE, comments, is_header, title_rows
-from core.parts.separators import lines_of, separator_of
+from core.parts.openings import COMMENT, SEPARATOR_LINE, comment_rows_below, comments, is_header, title_rows
+from core.parts.separators import BLANK, lines_of, separator_of
+from core.words import counted
 
 MAXIMUM_BYTES = 50 * 2**20
+SHOWN_RENAMED = 3
+MOST_FOOTERS = 5  # rows below a table that are no rows of it
+SEPARATOR_NAMES = {"\t": "tabs", ";": "semicolons", "|": "pipes", ",": "commas", BLANK: "blanks"}
+LONGEST_CELL = csv.field_size_limit()  # of Python's csv, unless it is raised
+csv.field_size_limit(MAXIMUM_BYTES)  # a cell may be as long as the file; set once, as threads share it
 
 
 class Cells(NamedTuple):
@@ -36,6 +43,8 @@ class Cells(NamedTuple):
     why       it is read without a header
     first     the names that the first row would give, where it holds none
     nones     places of the columns in which None is a word
+    below     rows of comments below the table
+    longest   characters of its longest cell
     notes     sentences on what was skipped or added
     """
 
@@ -51,6 +60,8 @@ class Cells(NamedTuple):
     why: str
     first: list[str]
     nones: tuple[int, ...]
+    below: int
+    longest: int
     notes: tuple[str, ...]
 
 
@@ -100,45 +111,70 @@ def parsed(path: str, content: bytes, header: str = "auto") -> Cells:
         raise ValueError(f"csv: {path} is empty: it needs a line with the columns' names, and rows below it")
     delimiter, opening, above, text = _opened(text)
     starts, lines, rows = _rows(path, text, delimiter, opening)
-    if titles := title_rows(rows):
-        above += [words for row in rows[:titles] if (words := ", ".join(cell for cell in row if cell))]
-        starts, lines, rows = starts[titles:], lines[titles:], rows[titles:]
-    notes = [_above(above)] if above else []
+    longest = max(len(cell) for row in rows for cell in row)
+    titles = title_rows(rows)
+    above += [title for row in rows[:titles] if (title := _in_one_line(row))]
+    starts, lines, rows = starts[titles:], lines[titles:], rows[titles:]
+    below = comment_rows_below(rows)
+    notes = [_skipped(above, "above")] if above else []
+    if below:
+        notes.append(_skipped([_in_one_line(row) for row in rows[-below:]], "below"))
+        starts, lines, rows = starts[:-below], lines[:-below], rows[:-below]
     notes += _square(rows)
-    width = len(rows[0])
-    if width == 1:
+    if len(rows[0]) == 1:
         raise ValueError(
             f"csv: {path} has one column, {' '.join(rows[0][0].split())!r}, and it takes two at least: "
             "separate cells by commas, semicolons, tabs, pipes or blanks"
         )
-    _check_shape(path, starts, lines, rows)
+    _check_shape(path, starts, lines, rows, delimiter)
     columns = [tuple(column) for column in zip(*rows, strict=True)]
     why = missing_header(columns) if header == "auto" else "as header=no says" if header == "no" else ""
-    names = numbered([column[0] for column in columns])
     if not why and len(rows) == 1:
         raise ValueError(f"csv: {path} has a header and no rows below it")
-    cells = [column[0 if why else 1 :] for column in columns]
-    nones = tuple(place for place, column in enumerate(cells) if none_is_a_word(column))
-    present = [without_gaps(column, place in nones) for place, column in enumerate(cells)]
-    written = [
-        [cell for cell, there in zip(column, kept, strict=True) if cell and not there]
-        for column, kept in zip(cells, present, strict=True)
-    ]
+    names = numbered([column[0] for column in columns])
+    notes += [] if why else _doubled([column[0] for column in columns], names)
+    nones, present, words = _present([column[0 if why else 1 :] for column in columns])
     return Cells(
-        encoding,
-        delimiter,
-        opening,
-        titles,
-        not why,
-        [f"column {place}" for place in range(1, width + 1)] if why else names,
-        lines[0 if why else 1 :],
-        present,
-        written,
-        why,
-        names if why else [],
-        nones,
-        tuple(notes),
+        encoding=encoding,
+        delimiter=delimiter,
+        opening=opening,
+        titles=titles,
+        headed=not why,
+        header=[f"column {place}" for place in range(1, len(columns) + 1)] if why else names,
+        lines=lines[0 if why else 1 :],
+        columns=present,
+        words=words,
+        why=why,
+        first=names if why else [],
+        nones=nones,
+        below=below,
+        longest=longest,
+        notes=tuple(notes),
     )
+
+
+def _present(columns: list[tuple[str, ...]]) -> tuple[tuple[int, ...], list[tuple[str, ...]], list[list[str]]]:
+    """Where None is a word, the columns with their gaps empty, and what was written in those gaps."""
+    nones = tuple(place for place, column in enumerate(columns) if none_is_a_word(column))
+    present = [without_gaps(column, place in nones) for place, column in enumerate(columns)]
+    words = [
+        [cell for cell, there in zip(column, kept, strict=True) if cell and not there]
+        for column, kept in zip(columns, present, strict=True)
+    ]
+    return nones, present, words
+
+
+def _doubled(written: list[str], names: list[str]) -> list[str]:
+    """The sentence on columns of one name."""
+    renamed = [
+        f"the other {' '.join(cell.split())!r} is {name}"
+        for cell, name in zip(written, names, strict=True)
+        if cell and name != " ".join(cell.split())
+    ]
+    if not renamed:
+        return []
+    more = f" and {len(renamed) - SHOWN_RENAMED:,} more" if len(renamed) > SHOWN_RENAMED else ""
+    return [f"Columns of one name are numbered: {', '.join(renamed[:SHOWN_RENAMED])}{more}."]
 
 
 def _opened(text: str) -> tuple[str, int, list[str], str]:
@@ -159,9 +195,13 @@ def _opened(text: str) -> tuple[str, int, list[str], str]:
     return delimiter, taken + bool(named), above, below
 
 
-def _above(lines: list[str]) -> str:
+def _in_one_line(row: list[str]) -> str:
+    return ", ".join(cell for cell in row if cell)
+
+
+def _skipped(lines: list[str], side: str) -> str:
     shown = ", ".join(repr(line[:60]) for line in lines[:2]) + (" …" if len(lines) > 2 else "")
-    is_skipped = "1 line above the table is" if len(lines) == 1 else f"{len(lines):,} lines above the table are"
+    is_skipped = f"1 line {side} the table is" if len(lines) == 1 else f"{len(lines):,} lines {side} the table are"
     return f"{is_skipped} skipped: {shown}."
 
 
@@ -195,7 +235,7 @@ def _open_quote(text: str, delimiter: str, above: int, last: int) -> int:
 
 
 def _quote_words(error: str, opens: int, last: int, opening: int) -> str:
-    if "end of data" in error or "field limit" in error:
+    if "end of data" in error:
         return f"line {opens + opening}, the quote that opens there is not closed"
     return f"line {last + opening}, {error}" + (f"; the quote opens in line {opens + opening}" if opens < last else "")
 
@@ -224,11 +264,32 @@ def _name_rows(cells: list[str], name: str) -> bool:
     return all(cells) and len(set(cells)) == len(cells) and not names_rows(name)
 
 
-def _check_shape(path: str, starts: list[int], lines: list[int], rows: list[list[str]]) -> None:
-    """ValueError where rows are of different lengths."""
+def _check_shape(path: str, starts: list[int], lines: list[int], rows: list[list[str]], delimiter: str) -> None:
+    """ValueError where rows are of different lengths: the first, how many there are, and what to do."""
     width = len(rows[0])
-    for start, line, row in zip(starts, lines, rows, strict=True):
-        if len(row) != width:
-            cells = "1 cell" if len(row) == 1 else f"{len(row):,} cells"
-            quoted = f" (with lines {start} to {line - 1}, since a quote opens there)" if start < line else ""
-            raise ValueError(f"csv: {path} is ragged: line {line}{quoted} has {cells}, and the header has {width:,}")
+    bad = [place for place, row in enumerate(rows) if len(row) != width]
+    if not bad:
+        return
+    start, line, row = starts[bad[0]], lines[bad[0]], rows[bad[0]]
+    cells = "1 cell" if len(row) == 1 else f"{len(row):,} cells"
+    quoted = f" (with lines {start} to {line - 1}, since a quote opens there)" if start < line else ""
+    many = f"; {len(bad):,} of {counted(len(rows) - 1, 'row')} do not fit" if len(bad) > 1 else ""
+    raise ValueError(
+        f"csv: {path} is ragged: line {line}{quoted} has {cells}, and the header has {width:,}{many}: "
+        f"{_ragged_advice(rows, bad, SEPARATOR_NAMES[delimiter])}"
+    )
+
+
+def _ragged_advice(rows: list[list[str]], bad: list[int], separators: str) -> str:
+    """What to do about the rows at ``bad`` places."""
+    width, lengths = len(rows[0]), [len(rows[place]) for place in bad]
+    last_ones = bad == list(range(len(rows) - len(bad), len(rows)))
+    if last_ones and len(bad) <= MOST_FOOTERS and max(lengths) < width:
+        return "delete what stands below the table, such as totals"
+    if len(bad) == len(rows) - 1:
+        return f"the header needs a name for each column, with {separators} between them"
+    if min(lengths) > width:
+        return f"put cells that hold {separators} in double quotes"
+    if max(lengths) < width:
+        return f"end short rows with {separators} for the cells that are missing"
+    return f"put cells that hold {separators} in double quotes, and end short rows with {separators}"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from core.parts.headers import names_rows
-from core.parts.own_dates import dates_of, of_several_formats
-from core.parts.own_numbers import Form, form_words, likely_gap, numbers_of, padded
+from core.parts.own_dates import compact_dates_of, dates_of, look_like_dates, of_several_formats
+from core.parts.own_numbers import GAP_SIGNS, Form, code_with_zeros, form_words, likely_gap, numbers_of
 from core.parts.own_target import gap_words, odd, one_spelling, spelling_words
 from core.words import counted
 
@@ -38,6 +38,7 @@ class Use:
     date       its format, and ``parts`` what is taken of it
     odd        whether cells are taken for gaps that hold something
     spellings  words that are taken for others
+    numbers_rows  whether it only numbers the rows
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Use:
     parts: tuple[str, ...] = ()
     odd: bool = False
     spellings: dict[str, str] = field(default_factory=dict)
+    numbers_rows: bool = False
 
 
 class Context(NamedTuple):
@@ -73,12 +75,14 @@ def use_of(cells: Sequence[str], context: Context) -> Use:
     present = [cell for cell in cells if cell]
     if not present:
         return Use("left out", "empty")
-    if code := padded(cells):
+    if code := code_with_zeros(cells):
         return _text(cells, present, context, code)
-    numbers = numbers_of(context.path, context.name, cells, context.lines, context.delimiter)
-    if numbers is not None:
-        return _numbers(cells, numbers.form, numbers.values, numbers.odd, context)
-    dates = dates_of(cells, context.delimiter == ";")
+    dates = compact_dates_of(cells, context.name)
+    if dates is None:
+        numbers = numbers_of(context.path, context.name, cells, context.lines, context.delimiter)
+        if numbers is not None:
+            return _numbers(cells, numbers.form, numbers.values, numbers.odd, context)
+        dates = dates_of(cells, context.delimiter == ";")
     if dates is not None and dates.parts:
         gaps = sum(not cell for cell in cells) + dates.odd.total()
         notes = [f"dates as {_listed(dates.parts)}", dates.doubt, *_gaps(gaps), odd(dates.odd)]
@@ -97,7 +101,7 @@ def _numbers(cells: Sequence[str], form: Form, values: list[float], strange: Cou
         return Use("left out", f"always {constant}{missing}")
     name = _identifier(cells, values, strange, context)
     if name and not context.keep and name != UNIQUE:
-        return Use("left out", name)
+        return Use("left out", name, numbers_rows=True)
     notes = [*_gaps(gaps), odd(strange), form_words(cells, form, context.delimiter)]
     gap = likely_gap(values)
     notes += [gap_words(values, gap)] if gap is not None else []
@@ -105,6 +109,7 @@ def _numbers(cells: Sequence[str], form: Form, values: list[float], strange: Cou
     return Use("number", _joined(notes), [values], form=form, odd=bool(strange))
 
 
+LIKE_DATES = "it looks like dates of a format that is not read: write them as 2020-01-31"
 UNIQUE = "whole numbers that never repeat: if they only name the rows, leave the column out"
 
 
@@ -124,17 +129,24 @@ def _identifier(cells: Sequence[str], values: list[float], strange: Counter[str]
 
 def _text(cells: Sequence[str], present: list[str], context: Context, code: str = "") -> Use:
     """Text, encoded or left out; ``code`` shows that its numbers are codes."""
-    spellings = one_spelling(present)
+    signs = Counter(cell for cell in present if cell in GAP_SIGNS and "+" not in present)
+    present = [cell for cell in present if cell not in signs]
+    if not present:
+        return Use("left out", f"empty; {odd(signs)}")
+    spelled = one_spelling(present)
+    spellings = spelled | dict.fromkeys(signs, "")
     words = [spellings.get(cell, cell) for cell in cells]
     counts = Counter(word for word in words if word)
     gaps, distinct = len(cells) - len(present), len(counts)
     missing = f", {counted(gaps, 'gap')}" if gaps else ""
     if distinct == 1 and not gaps:
         return Use("left out", f"always {present[0]}")
-    free = sorted(len(cell.split()) for cell in present)[len(present) // 2] >= FREE_WORDS
+    free = sorted(_words(cell) for cell in present)[len(present) // 2] >= FREE_WORDS
     if distinct > (0.5 if free else REPEATS) * len(present) and not context.keep:
         if of_several_formats(present):
             return Use("left out", f"dates of several formats, which are not used: write them in one{missing}")
+        if look_like_dates(present):
+            return Use("left out", f"{LIKE_DATES}{missing}")
         what = f"codes, since {code} begins with a zero," if code else "text"
         never = (
             "never repeats"
@@ -154,8 +166,13 @@ def _text(cells: Sequence[str], present: list[str], context: Context, code: str 
         )
     notes += [f"codes, since {code} begins with a zero"] if code else []
     notes += ["dates of several formats: write them in one"] if of_several_formats(present) else []
-    notes += spelling_words(spellings, counts)
+    notes += [LIKE_DATES] if look_like_dates(present) else []
+    notes += [odd(signs), *spelling_words(spelled, counts)]
     return Use("text", _joined(notes), [words], spellings=spellings)
+
+
+def _words(cell: str) -> int:
+    return sum(any(character.isalpha() for character in word) for word in cell.split())
 
 
 def _gaps(gaps: int) -> list[str]:

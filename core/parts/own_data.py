@@ -4,7 +4,8 @@ The rules, with those of ``csv_files`` and the other files that begin with ``own
 ``READER`` when they change; it is part of the run id):
 
 - A column nine tenths of whose cells are numbers, as people write them, is one: what is odd in it is a gap, and gaps get
-  the training part's median; then it is standardized. Dates become year, month, weekday and time of day.
+  the training part's median; then it is standardized. Dates become year, month, weekday and time of day, those written in
+  eight digits, 20200131, too.
 - Any other column is text: a feature of its own for each of its 19 most frequent values (a gap counts as one) and one for
   all others. Columns that tell nothing are left out: empty, of one value, text that hardly repeats, names of rows.
 - Rows without a target are left out. A target of text is a class, and so are whole numbers with at most 20 different
@@ -36,9 +37,11 @@ from core.parts.own_target import Target, target_of
 from core.registry import unknown
 from core.words import counted
 
-READER = 3  # raised when the same file is read in another way
+READER = 4  # raised when the same file is read in another way
 MAXIMUM_VALUES = 20_000_000  # rows times features, which stand in memory at once
 COPIES = 0.1  # share of the rows that are copies of others, from which it is said
+UNICODE = ("utf-8-sig", "utf-8")
+SAVE_AS_UTF8 = "save it as CSV in UTF-8 if letters look wrong"
 SHOWN_NAMES = 12  # in a sentence
 
 
@@ -145,7 +148,9 @@ def sheet_of(path: str, cells: Cells, target: str, kind: str = "auto", keep: str
     header = cells.header
     if target not in header:
         hint = unknown("target", target, header).split(" Known: ")[0]
-        raise ValueError(f"csv: {hint} The columns of {path}: {names_in_words(header)}{_other_header(target, cells)}")
+        raise ValueError(
+            f"csv: {hint} The columns of {path}: {names_in_words(header)}{_other_header(target, cells)}{_other_encoding(cells)}"
+        )
     place, names_to_keep = header.index(target), _names_to_keep(path, header, keep)
     answers = cells.columns[place]
     goal = target_of(path, target, answers, cells.lines, cells.delimiter, kind)
@@ -173,7 +178,7 @@ def sheet_of(path: str, cells: Cells, target: str, kind: str = "auto", keep: str
         left_out,
         tuple(leaks),
         tuple(_columns(header, place, goal, uses, leaks, [answers[row] for row in goal.places], cells.delimiter)),
-        (*_notes(cells, goal, place), *_copies(uses, goal.labels)),
+        (*_notes(cells, goal, place), *_copies(cells, goal, uses)),
         len(answers),
     )
 
@@ -195,6 +200,11 @@ def _other_header(target: str, cells: Cells) -> str:
     if cells.headed and place and 0 < int(place[1]) <= len(cells.header):
         return "; its first row is taken for names: with header=no the columns are called column 1, column 2 …"
     return "; it is read without a header, and header=yes takes its first row for names" if cells.first else ""
+
+
+def _other_encoding(cells: Cells) -> str:
+    """What to do if the names are wrong since the file's encoding was guessed; empty for UTF-8."""
+    return "" if cells.encoding in UNICODE else f"; the file is read as {cells.encoding}: {SAVE_AS_UTF8}"
 
 
 def _names_to_keep(path: str, header: list[str], keep: str | None) -> list[str]:
@@ -268,8 +278,8 @@ def _columns(
 def _notes(cells: Cells, goal: Target, target: int) -> list[str]:
     """Sentences on the file and its rows."""
     notes = list(cells.notes)
-    if cells.encoding not in ("utf-8-sig", "utf-8"):
-        notes.append(f"The file is read as {cells.encoding}, since it is not in UTF-8.")
+    if cells.encoding not in UNICODE:
+        notes.append(f"The file is read as {cells.encoding}, since it is not in UTF-8; {SAVE_AS_UTF8}.")
     if cells.why:
         more = "" if cells.why == "as header=no says" else "; header=yes takes it for names"
         notes.append(f"The file has no header: {cells.why}{more}. The columns are called column 1, column 2 …")
@@ -290,13 +300,21 @@ def _notes(cells: Cells, goal: Target, target: int) -> list[str]:
     return notes
 
 
-def _copies(uses: dict[int, Use], labels: np.ndarray) -> list[str]:
-    """That rows are copies of others, where they are many: some that validate are trained on too."""
-    columns = [values for use in uses.values() for values in use.values]
-    copies = len(labels) - len(set(zip(*columns, labels.tolist(), strict=True)))
-    if copies < COPIES * len(labels):
+def _copies(cells: Cells, goal: Target, uses: dict[int, Use]) -> list[str]:
+    """That whole rows are copies of others, where they are many: some that validate are trained on too.
+
+    Columns that number the rows are left aside.
+    """
+    numbering = [cells.header[place] for place, use in uses.items() if use.numbers_rows]
+    columns = [column for name, column in zip(cells.header, cells.columns, strict=True) if name not in numbering]
+    rows = len(goal.places)
+    copies = rows - len({tuple(column[row] for column in columns) for row in goal.places})
+    if copies < COPIES * rows:
         return []
-    return [f"{counted(copies, 'row')} of {len(labels):,} are copies of others: some that validate are trained on too."]
+    besides = f", apart from {names_in_words(numbering)}" if numbering else ""
+    return [
+        f"{counted(copies, 'row')} of {rows:,} are copies of others{besides}: some that validate are trained on too."
+    ]
 
 
 def encoder(sheet: Sheet) -> Any:

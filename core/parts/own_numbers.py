@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,9 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 SHARE = 0.9  # of its cells from which a column holds numbers; the others are odd
+FORM_CELLS = 500  # different cells, from all over a column, that tell whether most are numbers
 MAXIMUM_NUMBER = 1e100  # squares of larger ones leave float64
 INFINITE = ("inf", "infinity")
-WEAK = ("-", "--", "---", "–", "—", ".", "..", "...", "missing", "n.a.", "n.a", "n/d", "nd", "not available", "tbd")
+GAP_SIGNS = ("-", "--", "---", "–", "—", ".", "..", "...")
+WEAK = (*GAP_SIGNS, "missing", "n.a.", "n.a", "n/d", "nd", "not available", "tbd")
+MULTIPLES = {"K": "thousands", "M": "millions", "B": "billions"}
 PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 SIGNS = re.compile(
     r"[$€£¥₹₽₩₺₴₫฿%]|(?<![^\W\d])(?:USD|EUR|GBP|JPY|CNY|RMB|INR|CHF|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RUB|TRY|BRL"
@@ -22,8 +26,11 @@ SIGNS = re.compile(
 # decimal sign and thousands sign; of those that fit alike the first is taken
 FORMS = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"), (".", "’"))
 COMMA_FIRST = ((".", ""), (",", ""), (",", "."), (".", ","), (",", " "), (".", " "), (".", "'"), (".", "’"))
+THOUSANDS_SIGNS = {",": "commas", ".": "points", " ": "blanks", "'": "apostrophes", "’": "apostrophes"}
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
-UNIT = re.compile(r"[+−-]? ?(?:\d[\d.,'’ \xa0\u202f]*|[.,]\d+)(°?[^\W\d_]+(?:/[^\W\d_]+)?[23²³]?|°)\.?")
+BELOW_THOUSAND = re.compile(r"[+-]?\d{1,3}", re.ASCII)
+MULTIPLE = re.compile(r"[+−–-]? ?(?:\d[\d.,]*|[.,]\d+) ?([KMB]?)", re.IGNORECASE | re.ASCII)
+UNIT = re.compile(r"[+−–-]? ?(?:\d[\d.,'’ \xa0\u202f]*|[.,]\d+)(°?[^\W\d_]+(?:/[^\W\d_]+)?[23²³]?|°)\.?")
 
 
 class Form(NamedTuple):
@@ -32,6 +39,7 @@ class Form(NamedTuple):
     plain    every number as Python reads it
     percent  what a number with % is divided by: 100 where others are written as shares
     unit     what stands behind its numbers, such as kg
+    multiples  whether K, M and B behind a number multiply it
     """
 
     decimal: str
@@ -39,11 +47,12 @@ class Form(NamedTuple):
     plain: bool
     percent: float = 1.0
     unit: str = ""
+    multiples: bool = False
 
     @property
-    def arguments(self) -> tuple[str, str, float, str]:
+    def arguments(self) -> tuple[str, str, float, str, bool]:
         """What ``number`` takes beside a cell."""
-        return self.decimal, self.thousands, self.percent, self.unit
+        return self.decimal, self.thousands, self.percent, self.unit, self.multiples
 
 
 class Numbers(NamedTuple):
@@ -58,9 +67,21 @@ class Numbers(NamedTuple):
     odd: Counter[str]
 
 
-def number(cell: str, decimal: str = ".", thousands: str = "", percent: float = 1.0, unit: str = "") -> float:
+def sample_of(cells: Sequence[str], size: int) -> Sequence[str]:
+    """So many of the cells, the same ones every time, in their order; all where there are no more."""
+    if len(cells) <= size:
+        return cells
+    return [cells[place] for place in sorted(random.Random(0).sample(range(len(cells)), size))]
+
+
+def number(
+    cell: str, decimal: str = ".", thousands: str = "", percent: float = 1.0, unit: str = "", multiples: bool = False
+) -> float:
     """The number that a cell holds, NaN where it holds none; signs of money and per cent and its unit don't count."""
-    text = SIGNS.sub("", cell).strip().replace("−", "-").replace("\xa0", " ").replace("\u202f", " ")
+    text = SIGNS.sub("", cell).strip().replace("−", "-").replace("–", "-").replace("\xa0", " ").replace("\u202f", " ")
+    factor = {"K": 1e3, "M": 1e6, "B": 1e9}.get(text[-1:].upper(), 1.0) if multiples else 1.0
+    if factor != 1.0:
+        text = text[:-1].strip()
     for ending in (unit, f"{unit}s") if unit else ():  # 1 year, 2 years
         if text.lower().endswith(ending):
             text = text[: -len(ending)].strip()
@@ -71,7 +92,7 @@ def number(cell: str, decimal: str = ".", thousands: str = "", percent: float = 
     shape = rf"[+-]? ?(?=[{decimal}]?\d)(?:{grouped}\d*)(?:[{decimal}]\d*)?(?:[eE][+-]?\d+)?"
     if not re.fullmatch(shape, text, re.ASCII):
         return math.nan
-    value = float(text.replace(" ", "").replace(thousands, "").replace(decimal, "."))
+    value = float(text.replace(" ", "").replace(thousands, "").replace(decimal, ".")) * factor
     return value / percent if "%" in cell else value
 
 
@@ -112,11 +133,15 @@ def thousands_mark(cells: Iterable[str], delimiter: str) -> str:
 
     Between semicolons a point or a comma, between tabs a comma: three digits stand behind it in every cell that has it.
     """
-    texts = [SIGNS.sub("", cell).strip() for cell in cells if cell and cell.lower() not in WEAK]
-    parted = [text for text in texts if THOUSANDS.fullmatch(text)]
-    small = [text for text in texts if re.fullmatch(r"[+-]?\d{1,3}", text, re.ASCII)]
-    marks = {"," if "," in text else "." for text in parted}
-    if not parted or not small or len(parted) + len(small) < len(texts) or len(marks) > 1:
+    marks, small = set(), False
+    for text in (SIGNS.sub("", cell).strip() for cell in cells if cell and cell.lower() not in WEAK):
+        if THOUSANDS.fullmatch(text):
+            marks.add("," if "," in text else ".")
+        elif BELOW_THOUSAND.fullmatch(text):
+            small = True
+        else:
+            return ""
+    if not small or len(marks) != 1:
         return ""
     mark = marks.pop()
     return mark if delimiter == ";" or (delimiter == "\t" and mark == ",") else ""
@@ -127,11 +152,16 @@ def _plainly(cells: Mapping[str, int]) -> dict[str, float]:
 
 
 def _best(counts: Mapping[str, int], forms: Sequence[tuple[str, str]]) -> tuple[dict[str, float], Form]:
-    """What the form that reads most cells makes of them, and that form."""
+    """What the form that reads most cells makes of them, and that form; nothing where a sample shows that most are none."""
     best: tuple[dict[str, float], Form] = ({}, Form(".", "", False))
-    most, unit = -1, unit_of(counts)
+    if len(counts) > 2 * FORM_CELLS:
+        sample = {cell: counts[cell] for cell in sample_of(list(counts), FORM_CELLS)}
+        if len(_best(sample, forms)[0]) < SHARE / 2 * len(sample):
+            return best
+    most, multiples = -1, has_multiples(counts)
+    unit = "" if multiples else unit_of(counts)
     for decimal, thousands in forms:
-        form = Form(decimal, thousands, False, unit=unit)
+        form = Form(decimal, thousands, False, unit=unit, multiples=multiples)
         read = {cell: value for cell in counts if not math.isnan(value := number(cell, *form.arguments))}
         count = sum(counts[cell] for cell in read)
         if count > most:
@@ -139,6 +169,17 @@ def _best(counts: Mapping[str, int], forms: Sequence[tuple[str, str]]) -> tuple[
         if count == sum(counts.values()):
             break
     return best
+
+
+def has_multiples(counts: Mapping[str, int]) -> bool:
+    """Whether a column writes 1.2K, 3M and 5B for large numbers: K beside others or none, or M beside B, in all cells."""
+    endings: Counter[str] = Counter()
+    for cell, count in counts.items():
+        if match := MULTIPLE.fullmatch(SIGNS.sub("", cell).strip()):
+            endings[match[1].upper()] += count
+    firm = sum(count for cell, count in counts.items() if cell.lower() not in WEAK)
+    mixed = ("K" in endings and len(endings) > 1) or {"M", "B"} <= set(endings)
+    return mixed and endings.total() >= SHARE * firm
 
 
 def unit_of(counts: Mapping[str, int]) -> str:
@@ -169,6 +210,8 @@ def _singular(unit: str) -> str:
 
 def percent_of(counts: Mapping[str, int], form: Form) -> float:
     """100 where a column holds per cent beside shares, 12% beside 0.12, which are then of one size; else 1."""
+    if not any("%" in cell for cell in counts):
+        return 1.0
     with_sign: list[float] = []
     without: list[float] = []
     for cell, count in counts.items():
@@ -181,7 +224,7 @@ def percent_of(counts: Mapping[str, int], form: Form) -> float:
     return 100.0 if factor > 10.0 else 1.0
 
 
-def padded(cells: Iterable[str]) -> str:
+def code_with_zeros(cells: Iterable[str]) -> str:
     """A cell that shows that whole numbers are codes, since they begin with zeros: as long as most, or common; else ""."""
     counts = Counter(cell for cell in cells if cell)
     digits = {cell: count for cell, count in counts.items() if cell.isascii() and cell.isdigit()}
@@ -208,19 +251,23 @@ def form_words(cells: Sequence[str], form: Form, delimiter: str) -> str:
     words = [f"written with {signs[0][0]}"] if signs and form.percent == 1.0 else []
     words += ["per cent and shares, 12% as 0.12"] if form.percent != 1.0 else []
     words += [f"in {_unit_in_words(cells, form.unit)}"] if form.unit else []
-    words += ["decimal commas"] if form.decimal == "," else []
+    words += [_multiples_in_words(cells)] if form.multiples else []
+    with_comma = [cell for cell in set(cells) if form.decimal == "," and "," in cell]
+    words += ["decimal commas"] if any(not math.isnan(number(cell, *form.arguments)) for cell in with_comma) else []
     parted = form.thousands and any(form.thousands in cell.strip() for cell in cells)
-    words += [f"thousands parted by {NAMES[form.thousands]}"] if parted else []
+    words += [f"thousands parted by {THOUSANDS_SIGNS[form.thousands]}"] if parted else []
     return ", ".join(words)
+
+
+def _multiples_in_words(cells: Sequence[str]) -> str:
+    endings = {cell.strip()[-1:].upper() for cell in cells}
+    return ", ".join(f"{letter} as {word}" for letter, word in MULTIPLES.items() if letter in endings)
 
 
 def _unit_in_words(cells: Sequence[str], unit: str) -> str:
     """The unit as it is written most often."""
     written = Counter(match[1] for cell in cells if (match := UNIT.fullmatch(SIGNS.sub("", cell).strip())))
     return next((word for word, _ in written.most_common() if _singular(word) == unit), unit)
-
-
-NAMES = {",": "commas", ".": "points", " ": "blanks", "'": "apostrophes", "’": "apostrophes"}
 
 
 def _infinite(cell: str) -> bool:

@@ -64,9 +64,10 @@ def read(file: str, sheet: Sheet) -> Reading:
     table = split(sheet.inputs, sheet.labels, own_data.encoder(sheet))
     baseline = guess(table)
     name = kept_tables.own_name(Path(file))
-    return Reading(
-        table, sheet.class_counts, sheet.classes, baseline, sheet.leaks, tuple(story_of(name, sheet, baseline))
-    )
+    classes = len(sheet.classes)
+    validation_counts = np.bincount(table.validation_labels, minlength=classes).tolist() if classes else []
+    story = tuple(story_of(name, sheet, baseline, validation_counts))
+    return Reading(table, sheet.class_counts, sheet.classes, baseline, sheet.leaks, story)
 
 
 def keep(path: str | None, target: str, sha256: str | None, **choices: Any) -> None:

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from core.parts import own_dates, own_numbers
+from core.parts.csv_files import LONGEST_CELL
 from core.parts.gaps import MISSING, NONE
 from core.parts.own_columns import CATEGORIES
 from core.parts.own_data import Sheet, file_of, read_sheet
@@ -62,6 +63,7 @@ def _usual(form: Form) -> bool:
 
 def _form(form: Form) -> str:
     more = "" if form.arguments[2:] == PLAIN.arguments[2:] else f", {form.percent:g}, {_source(form.unit)}"
+    more += ", True" if form.multiples else ""
     return f"({_source(form.decimal)}, {_source(form.thousands)}{more})"
 
 
@@ -89,14 +91,16 @@ def _rows(sheet: Sheet) -> list[str]:
         gap += f' and (place not in NONES or cell.strip().lower() != "{NONE}")'
     row_cells = f'["" if {gap} else {strip} for {"place, cell in enumerate(row)" if cells.nones else "cell in row"}]'
     above = cells.titles + cells.headed
+    places = f"{above or ''}:{-cells.below if cells.below else ''}"
     lines = [
         *([f"OPENING = {cells.opening}"] if cells.opening else []),
         *([_listed("NONES", cells.nones) + "  # places of columns in which None is a word"] if cells.nones else []),
+        *([f"csv.field_size_limit({cells.longest + 1})"] if cells.longest >= LONGEST_CELL else []),
         f"with open(FILE, encoding={_source(cells.encoding)}, newline={'None' if separator == BLANK else _source('')}) as file:",
         *(["    for _ in range(OPENING):  # lines above the table", "        next(file)"] if cells.opening else []),
         *(['    lines = (" ".join(line.split()) for line in file)'] if separator == BLANK else []),
         f'    rows = [row for row in csv.reader({source}{option}, skipinitialspace=True) if row not in ([], [""])]',
-        f"rows = [{row_cells} for row in rows{f'[{above}:]' if above else ''}]",
+        f"rows = [{row_cells} for row in rows{f'[{places}]' if places != ':' else ''}]",
         "rows = [row for row in rows if row[TARGET]]  # those without a target are left out",
     ]
     if not _plain_answer(sheet):

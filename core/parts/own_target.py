@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.parts.own_dates import dates_of
-from core.parts.own_numbers import WEAK, Form, Numbers, likely_gap, mixed_units, number, numbers_of, padded
+from core.parts.own_dates import compact_dates_of, dates_of, look_like_dates
+from core.parts.own_numbers import WEAK, Form, Numbers, code_with_zeros, likely_gap, mixed_units, number, numbers_of
 from core.words import counted
 
 KINDS = ("auto", "classes", "number", "log")
@@ -55,14 +55,17 @@ def target_of(
     if not present:
         raise ValueError(f"csv: the target {name!r} of {path} is missing in every row")
     _check_rows(path, len(present))
-    numbers, code = None, padded(cells) if kind in ("auto", "classes") else ""
-    if kind != "classes" and not code:
-        numbers = numbers_of(path, name, cells, lines, delimiter)
+    code = code_with_zeros(cells) if kind in ("auto", "classes") else ""
+    as_numbers = kind != "classes" and not code
+    numbers = numbers_of(path, name, cells, lines, delimiter) if as_numbers else None
     if numbers is None and kind in ("number", "log"):
         word = next((cells[place] for place in present if math.isnan(number(cells[place]))), cells[present[0]])
         what = _what_it_is([cells[place] for place in present]) or f"text such as {word[:40]!r}"
         raise ValueError(f"csv: kind={kind} needs numbers, and the target {name!r} of {path} holds {what}")
     if numbers is not None:
+        if kind == "auto" and not _few(np.array(numbers.values)) and compact_dates_of(cells, name) is not None:
+            what = _dates_in_words(cells[present[0]])
+            raise ValueError(f"csv: the target {name!r} of {path} holds {what}; kind=number takes them for numbers")
         places = [place for place in present if not math.isnan(numbers.values[place])]
         _check_rows(path, len(places))
         values = np.array([numbers.values[place] for place in places])
@@ -74,7 +77,7 @@ def target_of(
     if plain is not None:
         values = np.array([plain.values[place] for place in present])
         return _classes(path, name, present, [f"{value:.15g}" for value in values], plain.form, values, {}, "")
-    weak = () if any(cell == "+" for cell in cells) else WEAK
+    weak = () if any(cell == "+" for cell in cells) else set(WEAK) - {"nd"}  # which is North Dakota as well
     gaps = tuple(sorted({cell for cell in cells if cell and cell.lower() in weak}))
     places = [place for place in present if cells[place] not in gaps]
     _check_rows(path, len(places))
@@ -167,7 +170,7 @@ def _classes(
             + (
                 f"; use kind=number{' or kind=log' if values.min() > 0 else ''}"
                 if values is not None
-                else what or "; write several as one"
+                else what or "; give the rarest one name, such as 'other', or predict another column"
             )
         )
     if whole == 1:
@@ -226,17 +229,21 @@ def gap_words(values: Sequence[float] | np.ndarray, gap: float) -> str:
 
 def _what_it_is(cells: Sequence[str]) -> str:
     """What a target of text holds that is no class, and what to do; empty where that is not known."""
-    if dates_of(cells) is not None:
-        return (
-            f"dates such as {cells[0]!r}, which can't be predicted: write them as numbers, such as days since the first, "
-            "or predict another column"
-        )
+    if dates_of(cells) is not None or look_like_dates(cells):
+        return _dates_in_words(cells[0])
     if units := mixed_units(cells):
         named = " and ".join(units)
         return f"numbers with units ({named}) such as {cells[0]!r}: write them in one unit, without its name"
-    if code := padded(cells):
+    if code := code_with_zeros(cells):
         return f"codes, since {code} begins with a zero: kind=number takes them for numbers"
     return ""
+
+
+def _dates_in_words(example: str) -> str:
+    return (
+        f"dates such as {example!r}, which can't be predicted: write them as numbers, such as days since the first, "
+        "or predict another column"
+    )
 
 
 def one_spelling(cells: Iterable[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from core.parts.own_numbers import FORMS, number
 DELIMITERS = "\t;|,"
 BLANK = " "
 EVEN = 0.8  # share of rows of one length from which a separator is believed before blanks are
-LOOKED_AT = 20  # rows that tell the separator
+SEPARATOR_ROWS = 20  # rows that tell the separator
 
 
 def separator_of(text: str) -> str:
@@ -45,7 +45,9 @@ def lines_of(text: str, delimiter: str) -> Iterable[str]:
 def _first_rows(text: str, delimiter: str) -> list[list[str]]:
     rows = []
     try:
-        for row in islice(csv.reader(lines_of(text, delimiter), delimiter=delimiter, skipinitialspace=True), LOOKED_AT):
+        for row in islice(
+            csv.reader(lines_of(text, delimiter), delimiter=delimiter, skipinitialspace=True), SEPARATOR_ROWS
+        ):
             rows += [[cell.strip() for cell in row]] if row else []
     except csv.Error:
         pass  # what was read tells enough

@@ -10,7 +10,7 @@ import pytest
 import core
 from core.__main__ import main
 from core.parts import csv_files, kept_tables, own_data, own_reading, own_script
-from core.parts.own_leaks import gives_where_present
+from core.parts.own_leaks import gives, gives_where_present
 from tests.core.parts.test_tables_read import COUNT, NUMBER, ROWS, WORD, X, Y, kind, note, read, swapped, table
 
 RNG = np.random.default_rng(1)
@@ -272,7 +272,7 @@ def test_words_that_differ_in_capitals_or_blanks_alone_are_one_and_letters_are_n
 def test_few_letters_are_western_unless_no_western_language_has_such_words(word, encoding):
     own = read(table(a=np.where(COUNT % 2, word, "b")).encode(encoding))
     assert own.cells.encoding == encoding
-    assert own.notes == (f"The file is read as {encoding}, since it is not in UTF-8.",)
+    assert own.notes == (f"The file is read as {encoding}, since it is not in UTF-8; {own_data.SAVE_AS_UTF8}.",)
 
 
 @pytest.mark.parametrize(
@@ -364,3 +364,259 @@ def test_copies_of_rows_are_counted():
         "30 rows of 150 are copies of others: some that validate are trained on too.",
     )
     assert not read("\n".join([header, *rows, *rows[:3]])).notes
+
+
+def test_rows_that_are_alike_only_in_the_columns_used_are_no_copies():
+    ages, notes = 20 + np.arange(80) % 5, [f"seen at home on day {n}" for n in range(80)]
+    rows = pd.DataFrame({"age": ages, "note": notes, "y": np.where(ages % 2, "a", "b")})
+    assert not [said for said in read(rows.to_csv(index=False)).notes if "copies" in said]
+    doubled = pd.concat([rows, rows[:40]]).reset_index(drop=True)
+    assert read(doubled.to_csv(index_label="row")).notes == (
+        "40 rows of 120 are copies of others, apart from row: some that validate are trained on too.",
+    )
+
+
+@pytest.mark.parametrize(("rows", "rare"), [(60, 2), (60, 3), (60, 5), (147, 2), (1000, 3)])
+def test_a_random_column_is_never_said_to_give_a_rare_class(rows, rare):
+    draws, labels = np.random.default_rng(0), np.zeros(rows, np.int64)
+    labels[:rare] = 1
+    columns = [draw() for _ in range(1000) for draw in (
+        lambda: draws.normal(size=rows).round(2), lambda: draws.poisson(3.0, rows) * 1.0, lambda: draws.integers(0, 12, rows).astype(str)
+    )]  # fmt: skip
+    assert sum(gives(column, labels) for column in columns) == 0
+    three = np.concatenate([labels, 2 * np.ones(rows, np.int64)])
+    assert rare == 5 or gives(np.where(three == 2, 1.0, 0.0), three)  # a rare class hides no other's answer
+
+
+def test_a_class_without_validation_rows_is_said_and_not_counted_as_something_to_beat():
+    def story(words):
+        return "\n".join(map(str, own_reading.read("made.csv", read(table(target=words))).story))
+
+    told = story(swapped(np.full(ROWS, "ok"), "fraud", "fraud"))
+    assert "fraud has 2 rows, none of them in the validation part" in told
+    assert "it alone gives" not in told
+    assert "To beat: nothing: the validation rows are all of one class" in told
+    told = story(swapped(np.where(COUNT % 8, "ok", "late"), "fraud", "fraud"))
+    assert "where that is 50.0% over the 2 classes that are there" in told
+    assert "validation part" not in story(WORD)
+
+
+def script_alike(content, own):
+    """Whether the lines of a plain script read the same inputs; it runs where the test is."""
+    Path("made.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    script = {}
+    exec(own_script.reading_code("made.csv", "y"), script)
+    np.testing.assert_array_equal(script["inputs"], own.inputs)
+    np.testing.assert_array_equal(script["labels"], own.labels)
+
+
+SPREAD = RNG.choice(pd.date_range("2015-01-01", "2024-12-31"), ROWS)
+EIGHT = pd.DatetimeIndex(SPREAD).strftime("%Y%m%d").to_numpy()
+
+
+@pytest.mark.parametrize(
+    ("cells", "name", "is_date"),
+    [
+        (EIGHT, "a", True),
+        (np.where(COUNT % 9 == 0, "", EIGHT), "a", True),
+        (np.where(COUNT % 2, "20200131", "20200229"), "day", True),
+        (np.where(COUNT % 2, "20200131", "20200229"), "a", False),
+        (swapped(EIGHT, "20200231"), "a", False),
+        (swapped(EIGHT, "18991231"), "a", False),
+        (swapped(EIGHT, "5"), "day", False),
+        (RNG.integers(20_000_000, 21_000_000, ROWS), "day", False),
+    ],
+)
+def test_eight_digits_are_dates_where_all_are_days_and_more_than_chance_says_so(
+    cells, name, is_date, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    content = table(**{name: cells})
+    own = read(content)
+    assert kind(own, name) == ("date" if is_date else "number")
+    if is_date:
+        there = cells != ""
+        months = values(own, 1 + own.uses[1].parts.index("month"))
+        np.testing.assert_array_equal(months[there], [float(cell[4:6]) for cell in cells[there]])
+        assert np.isnan(months[~there]).all()
+    script_alike(content, own)
+
+
+def test_a_target_of_eight_digit_dates_is_refused_unless_it_is_said_to_be_a_number():
+    with pytest.raises(ValueError, match=r"holds dates such as '\d{8}'.*; kind=number takes them for numbers"):
+        read(table(target=EIGHT))
+    np.testing.assert_array_equal(read(table(target=EIGHT), kind="number").labels, EIGHT.astype(float))
+
+
+def test_dates_that_are_not_read_are_named():
+    days = pd.DatetimeIndex(SPREAD)
+    french = np.array(
+        ["janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."]
+    )[days.month - 1]
+    spanish = np.array(["enero", "marzo", "mayo"])[COUNT % 3]
+    own = read(
+        table(
+            a=[f"{day} {month} {year}" for day, month, year in zip(days.day, french, days.year, strict=True)],
+            b=[f"{1 + n % 3} de {month} de 2020" for n, month in enumerate(spanish)],
+            c=[day.strftime(["%Y-%m-%d", "%d/%m/%Y", "%Y%m%d", "%b %d, %Y"][n % 4]) for n, day in enumerate(days)],
+            d=[f"{n % 28 + 1}. März {2000 + n}" for n in range(ROWS)],
+            e=[f"Marlene {n % 7}" for n in range(ROWS)],
+        )
+    )
+    for name, expected in (("a", "left out"), ("b", "text"), ("d", "left out")):
+        assert kind(own, name) == expected and "looks like dates of a format that is not read" in note(own, name)
+    assert "dates of several formats" in note(own, "c")
+    assert "dates" not in note(own, "e")
+
+
+def test_thousands_millions_and_billions_are_multiplied_where_the_whole_column_writes_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    endings = np.array(["", "K", "M", "B"])[COUNT % 4]
+    content = table(
+        a=[f"{x}{ending}" for x, ending in zip(X, endings, strict=True)],
+        b=[f"{c}{'GMR'[c % 3]}" for c in COUNT],
+        c=[f"{c + 1}K" for c in COUNT],
+        d=["2.5k" if c % 3 else "450" for c in COUNT],
+    )
+    own = read(content)
+    np.testing.assert_allclose(values(own), X * 1000.0 ** (COUNT % 4))
+    assert note(own, "a") == "K as thousands, M as millions, B as billions"
+    assert kind(own, "b") == "text"
+    assert note(own, "c") == "in K"
+    np.testing.assert_array_equal(values(own, 3), np.where(COUNT % 3, 2500.0, 450.0))
+    script_alike(content, own)
+
+
+@pytest.mark.parametrize("sign", ["−", "–"])
+def test_a_minus_sign_and_a_dash_before_a_number_make_it_negative(sign, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = table(a=[f"{sign}{c}" if c % 2 else str(c) for c in COUNT], b=[f"{sign}{c} °C" for c in COUNT])
+    own = read(content)
+    np.testing.assert_array_equal(values(own), np.where(COUNT % 2, -COUNT, COUNT))
+    np.testing.assert_array_equal(values(own, 2), -COUNT)
+    script_alike(content, own)
+
+
+def test_what_is_said_of_text_and_of_money_is_true():
+    phones = [f"+1 555 {n:03} 0000" for n in range(ROWS)]
+    own = read(table(";", a=[f"{c} 651 €" for c in COUNT + 1], b=phones, c=[f"{c},5 €" for c in COUNT]))
+    assert note(own, "a") == "written with €, thousands parted by blanks"
+    assert note(own, "b") == "text that never repeats"
+    assert "decimal commas" in note(own, "c")
+
+
+def test_a_dash_in_a_column_of_text_is_a_gap_unless_plus_stands_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = table(
+        a=np.where(COUNT % 2, "-", "n/a"), b=np.where(COUNT % 2, "-", WORD), c=np.where(COUNT % 2, "-", "+")
+    )
+    own = read(content)
+    odd = (COUNT % 2).sum()
+    assert (kind(own, "a"), note(own, "a")) == ("left out", f"empty; {odd} odd cells taken for gaps: '-' {odd} ×")
+    assert f"'-' {odd} ×" in note(own, "b") and "one feature for each of 4 values" in note(own, "b")
+    assert note(own, "c") == "one feature for each of 2 values"
+    script_alike(content, own)
+    assert read(table(target=np.where(COUNT % 2, "ND", "SD"))).classes == ("ND", "SD")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("gb18030", ["姓名", "北京", "上海", "等级"]),
+        ("big5", ["姓名", "台北", "高雄", "等級"]),
+        ("cp932", ["名前", "東京", "りんご", "等級"]),
+        ("euc_jp", ["名前", "東京", "りんご", "等級"]),
+        ("cp949", ["이름", "서울", "부산", "등급"]),
+    ],
+)
+def test_chinese_japanese_and_korean_are_read_in_their_encodings(encoding, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = table(a=np.where(COUNT % 2, words[1], words[2]), **{words[0]: COUNT, words[3]: COUNT}).encode(encoding)
+    own = read(content)
+    assert [own.cells.header[place] for place in (2, 3)] == [words[0], words[3]]
+    assert set(own.inputs[:, -1]) == set(words[1:3])
+    script_alike(content, own)
+
+
+@pytest.mark.parametrize(
+    "words", [["да", "конь", "дорога", "Москва"], ["été", "Größe", "ÄÖ", "naïve"], ["Łódź", "źle"]]
+)
+def test_letters_of_one_byte_are_no_chinese(words):
+    for encoding in ("cp1251", "cp1252", "cp1250"):
+        try:
+            content = table(a=np.array(words)[COUNT % len(words)]).encode(encoding)
+        except UnicodeEncodeError:
+            continue
+        assert read(content).cells.encoding in ("cp1251", "cp1252", "cp1250", "cp1253")
+
+
+def test_an_unknown_target_of_a_file_that_is_not_in_utf_8_names_its_encoding():
+    with pytest.raises(ValueError, match="the file is read as cp1252: save it as CSV in UTF-8 if letters look wrong"):
+        read(table(a=np.where(COUNT % 2, "café", "b")).encode("cp1252"), "prix")
+    with pytest.raises(ValueError, match="unknown target 'prix'") as caught:
+        read(table(a=COUNT), "prix")
+    assert "UTF-8" not in str(caught.value)
+
+
+def test_a_cell_may_be_as_long_as_the_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = table(a=np.where(COUNT % 2, "hello, world\n" * 12_000, "short"))
+    own = read(content)
+    assert own.rows == ROWS and kind(own, "a") == "text"
+    script_alike(content, own)
+
+
+@pytest.mark.parametrize("separator", [",", " "])
+def test_comments_below_the_table_are_skipped_and_named(separator, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = table(separator, a=COUNT) + f"\n# the end\n#{separator}1{separator}2\n\n"
+    own = read(content)
+    assert own.rows == ROWS
+    assert [said.partition(":")[0] for said in own.notes] == ["2 lines below the table are skipped"]
+    script_alike(content, own)
+    ids = table(separator, a=COUNT).replace("x", "#x")  # here the header's first name is written so
+    assert read(ids).rows == ROWS
+    assert read("\n".join(f"#{row}" for row in table(a=COUNT).split())).rows == ROWS
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([*ROWS_OF_THREE, "Total rows: 120"], "line 122 has 1 cell, and the header has 3: delete what stands below"),
+        (
+            [*ROWS_OF_THREE, "1,2", "1,2,3,4", ROWS_OF_THREE[0]],
+            "has 3; 2 of 123 rows do not fit: put cells that hold commas in double quotes, and end short rows with commas",
+        ),
+        (["1,2", *ROWS_OF_THREE], "line 2 has 2 cells, and the header has 3: end short rows with commas"),
+        (["1,2,3,4", *ROWS_OF_THREE], "line 2 has 4 cells, and the header has 3: put cells that hold commas in double"),
+    ],
+)
+def test_a_refusal_of_ragged_rows_says_how_many_there_are_and_what_to_do(rows, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        read("\n".join(["a,b,y", *rows]))
+
+
+def test_columns_of_one_name_and_too_many_classes_are_said_clearly():
+    own = read(table(a=COUNT, b=COUNT).replace("x,a,b", "x,a,a"))
+    assert own.notes == ("Columns of one name are numbered: the other 'a' is a.1.",)
+    with pytest.raises(ValueError, match="the limit is 100; give the rarest one name, such as 'other'"):
+        read("\n".join(["x,y", *(f"{n},word{n % 150}" for n in range(900))]))
+
+
+def test_long_columns_of_dates_text_and_numbers_are_read_in_every_cell_though_samples_tell_their_form():
+    rows = 3000
+    days = pd.date_range("2011-01-01 00:30", periods=rows, freq="17h")
+    dates = days.strftime("%d/%m/%Y %H:%M").to_numpy().astype(object)
+    dates[::50] = [f"unknown {n}" for n in range(60)]
+    amounts = np.array([f"1,{n:04} kg"[:-3] if n % 40 == 0 else f"{n / 8} kg" for n in range(rows)], dtype=object)
+    labels = np.where(RNG.random(rows) < 0.5, "a", "b")
+    frame = pd.DataFrame({"day": dates, "text": [f"P{n}q" for n in range(rows)], "amount": amounts, "y": labels})
+    own = read(frame.to_csv(index=False))
+    assert [kind(own, name) for name in ("day", "text", "amount")] == ["date", "left out", "number"]
+    read_dates, odd = own.inputs[:, 1:], np.arange(rows) % 50 == 0
+    assert own.uses[0].parts == ("year", "month", "weekday", "time of day")
+    expected = np.array([days.year, days.month, days.day_of_week, days.hour + days.minute / 60]).T
+    np.testing.assert_array_equal(read_dates[~odd].astype(float), expected[~odd])
+    assert np.isnan(read_dates[odd].astype(float)).all() and "60 odd cells" in note(own, "day")
+    plain = np.arange(rows) % 40 != 0
+    np.testing.assert_array_equal(values(own, 0)[plain], np.arange(rows)[plain] / 8)
