@@ -22,6 +22,7 @@ EARLY = 10  # steps that count as the start: a network that they have killed mov
 TRIALS = 3  # different rates that make a search of a script
 SEARCHED = ("diverged", "learning_rate_too_high", "learning_rate_too_low", "stuck_at_chance", "no_progress")
 SOLVED = 1e-3  # of the first loss: below, nothing is left to gain
+GIVEN_BACK = 0.5  # of what was learned over guessing: a rise of validation's loss that costs less is worth knowing
 RISE = 1.5  # validation loss at the end over its least
 RISE_BY_HEART = 1.2  # the same where the training loss has fallen to a tenth since
 EXPLODED = 100.0  # gradient norm at its largest over its median
@@ -160,7 +161,7 @@ def too_high(view: View, training: Training) -> list[Finding]:
     above = last > start and last > 1.1 * bar and worst > 2 * start
     thrown = worst > THROWN * max(start, bar) and int(np.nanargmax(loss)) > 0
     bold = share > BOLD and last > 0.9 * bar and not last < 0.5 * start
-    if not above and not bold and not thrown:
+    if not (above or bold or thrown) or last < SOLVED * start:
         return []
     return [
         Finding(
@@ -275,10 +276,12 @@ def overfitting(view: View, training: Training) -> list[Finding]:
     rise = float(val[-max(2, len(val) // 4) :].min()) / float(val[least]) if val[least] > 0 else 0.0
     if not (rise > RISE and last < 0.5 * then) and not (rise > RISE_BY_HEART and last < 0.1 * then):
         return []
+    chance, best = view.chance(training), float(val[least])
+    hardly = not math.isnan(chance) and end - best < GIVEN_BACK * (chance - best)
     return [
         Finding(
             "overfitting",
-            "warning",
+            "info" if hardly else "warning",
             f"The validation loss was least at step {int(at[least])} ({digits(float(val[least]))}) and has risen to {digits(end)}, while the "
             f"training loss fell from {digits(then)} to {digits(last)}.",
             {
