@@ -28,7 +28,8 @@ SHOWN = {
 }
 
 
-LAYERS = {"depth": "20", "init": "torch_default,xavier_normal", "width": "32", "seeds": "5"}
+SICK_AND_MENDED = "Default or Xavier's init, on tanh"
+LAYERS = vanishing.preset(SICK_AND_MENDED).settings
 workers = page.jobs().workers
 
 
@@ -41,7 +42,8 @@ def starts() -> Any:
 @st.cache_resource(show_spinner=False)
 def of_starts() -> core.Figure:
     """Where twenty networks end that are alike but for their first weights."""
-    return backprop.room("charts").every_run_chart(starts().frame, starts().runs)
+    few = starts().frame
+    return backprop.room("charts").every_run_chart(few, starts().runs[lambda runs: runs["run"].isin(few["run"])])
 
 
 @st.cache_resource(show_spinner=False)
@@ -76,16 +78,16 @@ ways = (
         "Repair",
         of_layers,
         "My network does not train: the lab names what goes wrong, with its evidence, and shows a remedy at work.",
-        "Diagnose ten layers on digits",
+        "Diagnose twenty layers of tanh",
         vanishing,
-        "Ten layers learn digits",
+        SICK_AND_MENDED,
     ),
     (
         "Research",
         of_shares,
         "Hundreds of networks at once, over many seeds: theory beside the measurement, an interval beside every mean, one table "
         "to take away.",
-        "Measure a map of 40 networks",
+        "Measure a map of 40 settings",
         vanishing,
         "Depth × activation × init",
     ),

@@ -102,7 +102,7 @@ def risen(view: View) -> list[Finding]:
         Finding(
             "diverged",
             "error",
-            f"The loss falls to {digits(float(loss[at]))} at {unit(view)} {digits(float(steps[at]))}, then rises to {digits(last)} and stays there; "
+            f"The loss falls to {digits(float(loss[at]))} at {unit(view)} {digits(float(steps[at]))}, then rises and is at {digits(last)} at the end; "
             f"it began at {digits(first)}.",
             {"least_loss": float(loss[at]), "least_at_step": float(steps[at]), "first_loss": first, "last_loss": last},
             "Lower the learning rate, warm it up, or clip the gradient's norm at 1.0.",

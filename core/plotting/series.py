@@ -28,7 +28,9 @@ def series_scale(frame: pd.DataFrame, names: Sequence[str], labels: Sequence[str
     """A colour per series, the same in every chart of the frame; where one kind of part varies, the part's own."""
     varying = varying_settings(frame, names)
     if len(varying) == 1 and f"{varying[0]}s" in REGISTRIES:
-        return colours(labels, [entry.name for entry in REGISTRIES[f"{varying[0]}s"]])
+        parts = [entry.name for entry in REGISTRIES[f"{varying[0]}s"]]
+        if {*frame[varying[0]].dropna()} <= {*parts}:
+            return colours(labels, parts)
     every = list(group_by_settings(frame.drop_duplicates(list(names)), names)[1]["label"]) if names else []
     return colours(labels, every)
 

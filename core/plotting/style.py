@@ -56,7 +56,7 @@ def legend(title: str, labels: Sequence[str] = ()) -> alt.Legend:
         title=title or None,
         orient="top",
         direction="horizontal",
-        columns=3 if longest <= 9 else 2 if longest <= 22 else 1,  # a phone, 390 px wide, shows them whole
+        columns=3 if longest <= 9 else 2 if longest <= 16 else 1,  # a phone, 390 px wide, shows them whole
         labelLimit=300,
         symbolType="stroke",
         symbolStrokeWidth=3,

@@ -17,7 +17,7 @@ def experiment_page(name: str, result: Result = result_panel.result_panel) -> No
     kind = core.experiment(name)
     page.begin(kind.title)
     with st.sidebar:
-        said = form.settings_form(kind, dict(st.query_params) or kind.presets[0].settings)
+        said = form.settings_form(kind, kind.presets[0].settings)
     page.heading(kind.title, kind.question)
     last = f"{kind.name}:last sweep"
     if said.faults:

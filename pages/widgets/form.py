@@ -35,7 +35,8 @@ def settings_form(kind: core.Experiment, start: Mapping[str, str]) -> Form:
         st.session_state[f"{prefix}link faults"] = _strange(kind, linked) + _lock(kind, linked)
         st.session_state[f"{prefix}{FIRST}"] = linked.get(FIRST, "")
         st.session_state[f"{prefix}written"] = linked
-        fill(kind, linked)
+        understood = {*linked} & {*kind.settings.names(), "seeds"}
+        fill(kind, linked if understood else {**start, **linked})
     elif any(f"{prefix}{name}" not in st.session_state for name in _drawn(kind)):  # a new session, or back on the page
         fill(kind, st.session_state.get(f"{prefix}kept") or start)
     if hidden(kind):

@@ -38,7 +38,9 @@ def _side_by_side(kind: core.Experiment, sweep: core.Sweep, analysis: core.Analy
             st.markdown(f"**{name}**")
             st.code(side, language="diff")
     icon = result_panel.ICONS[entry.severity]
-    st.markdown(f"{icon} **`watch` says of the wrong script:** {core.plain(entry.told)} (`{entry.finding}`)")
+    told = core.plain(entry.told.replace("…", "N"))
+    n = " N stands for what it counts in the run." if "…" in entry.told else ""
+    st.markdown(f"{icon} **`watch` says of the wrong script:** {told} (`{entry.finding}`){n}")
     command = f"python -m core code {kind.name} mistake={chosen} > train.py && python -m core watch train.py"
     st.code(command, language="bash", wrap_lines=True)
     if len(names) > 1 and chosen in set(analysis.frame["mistake"]):

@@ -294,6 +294,6 @@ def ends_chart(runs: pd.DataFrame) -> Figure:
         )
     )
     title = f"Each run ends somewhere else: losses from {three_digits(low)} to {three_digits(high)}"
-    if low == high:
+    if three_digits(low) == three_digits(high):
         title = f"Every run ends at the same loss, {three_digits(low)}"
     return figure(drawn, title, f"A tick is one run.{left}", max(120, 34 * min(len(order), SETTINGS)))

@@ -12,6 +12,7 @@ from core.analysis.points import group_by_settings
 from core.diagnosis import rates
 from core.diagnosis.columns import check_numbers
 from core.diagnosis.finding import Finding
+from core.diagnosis.rules import MOST_RUNS, WARN_RATIO
 from core.experiments.backprop.settings import GRADIENTS, Backprop
 from core.parts.datasets import TRUTH_TABLES
 from core.sweeps import query
@@ -93,6 +94,21 @@ def _unsolved(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> li
         "still_falling": moving,
     }
     words = f"{_label_prefix(settings)}{len(failed)} of {n} runs end with a wrong answer, at a loss of about {three_digits(evidence['final_train_loss'])}"
+    start = rows[rows["epoch"] == rows["epoch"].min()]
+    ratio = float((start["grad_norm_w1"] / start["grad_norm_w2"].where(start["grad_norm_w2"] > 0)).median())
+    if waiting.mean() > MOST_RUNS and ratio < WARN_RATIO:
+        more = max(4, hidden)
+        return [
+            Finding(
+                "bad_initialization",
+                "warning",
+                f"{words}, that of guessing: the first weights are so small that the hidden units begin all but alike, and W₁ "
+                f"gets {three_digits(ratio)}× the gradient of W₂.",
+                evidence | {"first_over_last": ratio},
+                f"Larger first weights (init=lesson), with {more} hidden units.",
+                _link(settings, init=f"{settings['init']},lesson", hidden=more),
+            )
+        ]
     if moving > len(failed) / 2:
         link = _link(settings, base_lr=f"{lr:g},{lr * 10:g}")
         return [

@@ -169,7 +169,7 @@ def _rules_chart(runs: pd.DataFrame) -> Figure:
     rules = table[table["rule"] != "stability limit"]["median"]
     title = f"The rules disagree by a factor of {three_digits(float(rules.max() / rules.min()))}"
     note = f"Dot: median over n = {int(table['n'].max())} runs; line: 10th to 90th percentile; ticks: single runs. "
-    note += "We recommend valley, inside the longest fall: the others look at one point, on the flat beginning perhaps or at the edge."
+    note += "Of them we try valley first, inside the longest fall: the others look at one point, on the flat beginning perhaps or at the edge."
     return figure(drawn, title, note, height=max(150, 40 * len(order)))
 
 

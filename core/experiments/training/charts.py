@@ -251,6 +251,11 @@ def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measur
     return figure(alt.layer(*drawn.layers), title, note)
 
 
+def _named(values: pd.Series, count: int) -> str:
+    """Few by name, many as their number."""
+    return " and ".join(map(str, values)) if 0 < len(values) <= 2 else f"{len(values)} of {count}"
+
+
 def paired_chart(
     frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], name: str, measure: str, reference: str
 ) -> Figure:
@@ -260,8 +265,10 @@ def paired_chart(
     if finite.empty:
         return empty(f"No pair with {reference} has finished yet.")
     better, worse = finite[finite["ci_high"] < 0], finite[finite["ci_low"] > 0]
-    words = [f"{len(better)} of {len(finite)} {'beats' if len(better) == 1 else 'beat'} {reference}"]
-    words += [f"{len(worse)} {'loses' if len(worse) == 1 else 'lose'} to it"] if len(worse) else []
+    words = [f"{_named(better['value'], len(finite))} {'beats' if len(better) == 1 else 'beat'} {reference}"]
+    words += [f"{_named(worse['value'], len(finite))} {'loses' if len(worse) == 1 else 'lose'} to it"] * bool(
+        len(worse)
+    )
     return interval_chart(
         finite,
         "value",

@@ -78,6 +78,11 @@ PRESETS = (
         {"depth": "20", "activation": "sigmoid,tanh", "width": "32", "seeds": "20"},
     ),
     Preset(
+        "Default or Xavier's init, on tanh",
+        "Xavier's variance 1/fan-in keeps what twenty layers of tanh lose with PyTorch's default.",
+        {"depth": "20", "init": "torch_default,xavier_normal", "width": "32", "seeds": "5"},
+    ),
+    Preset(
         "ReLU beside sigmoid",
         "ReLU's φ' is 0 or 1: it costs √½ a layer, whatever the depth.",
         {
