@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from core.faults import HinderedError
+from core.faults import DamagedError, HinderedError, HinderedStoreError, StoreError
 from core.parts.kept_tables import default_path
 from core.versions import versions
 
@@ -73,14 +73,6 @@ class Found(NamedTuple):
 
     frames: dict[str, bytes]
     damaged: list[str]
-
-
-class StoreError(ValueError):
-    """The store can't be used; the message says why and what to do."""
-
-
-class DamagedError(StoreError):
-    """Pages of the store are damaged; what is whole can be read past them (``core.salvage``)."""
 
 
 def is_whole(id: object, frame: object, proof: object) -> bool:
@@ -228,11 +220,11 @@ class Store:
             if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
                 raise StoreError(f"the store {self.path} can't be written to; choose another with --store") from None
             if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-                raise HinderedError(
+                raise HinderedStoreError(
                     f"the store {self.path} could not grow ({text}); free some room and run again"
                 ) from None
             if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-                raise HinderedError(
+                raise HinderedStoreError(
                     f"the store {self.path} stayed locked by another program; run again later"
                 ) from None
             raise StoreError(f"the store {self.path} can't be used ({text})") from None

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import core
+from core.faults import DamagedError
 from core.registry import brief
 from core.salvage import salvage
-from core.store import DamagedError
 from core.sweeps import assignments
 from core.words import counted
 

@@ -34,7 +34,7 @@ from core.parts.own_columns import CATEGORIES, Column, Context, Use, use_of
 from core.parts.own_leaks import gives, gives_where_present
 from core.parts.own_numbers import form_words
 from core.parts.own_target import Target, target_of
-from core.registry import unknown
+from core.registry import brief, unknown
 from core.words import counted
 
 READER = 4  # raised when the same file is read in another way
@@ -164,7 +164,7 @@ def sheet_of(path: str, cells: Cells, target: str, kind: str = "auto", keep: str
             uses[other] = use_of(column, context)
     useless = [header[other] for other, use in uses.items() if use.kind == "left out"]
     if refused := [name for name in names_to_keep if name in useless]:
-        raise ValueError(f"csv: keep: {refused[0]!r} of {path} can't be kept: it tells nothing")
+        raise ValueError(f"csv: keep: {brief(refused[0])!r} of {path} can't be kept: it tells nothing")
     _check_size(path, len(goal.places), uses, target)
     leaks = {header[other]: where for other, use in uses.items() if (where := _leak(use, goal.labels))}
     classes = {answers[row] for row in goal.places}
@@ -195,7 +195,7 @@ def _leak(use: Use, labels: np.ndarray) -> str:
 def _other_header(target: str, cells: Cells) -> str:
     """The offer to read the header otherwise, where that may give the target."""
     if target in cells.first:
-        return f"; it is read without a header, since {cells.why.removeprefix('as ')}: with header=yes its first row names {target!r}"
+        return f"; it is read without a header, since {cells.why.removeprefix('as ')}: with header=yes its first row names {brief(target)!r}"
     place = re.fullmatch(r"column (\d+)", target)
     if cells.headed and place and 0 < int(place[1]) <= len(cells.header):
         return "; its first row is taken for names: with header=no the columns are called column 1, column 2 …"
@@ -232,7 +232,7 @@ def _check_size(path: str, rows: int, uses: dict[int, Use], target: str) -> None
         min(CATEGORIES, len(set(use.values[0]))) if use.kind == "text" else len(use.values) for use in uses.values()
     )
     if not features:
-        raise ValueError(f"csv: {path} has no column that could tell anything about {target!r}")
+        raise ValueError(f"csv: {path} has no column that could tell anything about {brief(target)!r}")
     if features * rows > MAXIMUM_VALUES:
         raise ValueError(
             f"csv: {path} is too large: {rows:,} rows of {features:,} features, and the limit is "

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from core.registry import brief
+
 SHARE = 0.9  # of its cells from which a column holds numbers; the others are odd
 FORM_CELLS = 500  # different cells, from all over a column, that tell whether most are numbers
 MAXIMUM_NUMBER = 1e100  # squares of larger ones leave float64
@@ -122,7 +124,7 @@ def numbers_of(
     for cell, line in zip(cells, lines, strict=True) if huge else ():
         if cell in huge:
             raise ValueError(
-                f"csv: {path} has {cell} in column {name!r}, line {line}; numbers must be finite, at most 1e100"
+                f"csv: {path} has {brief(cell)} in column {brief(name)!r}, line {line}; numbers must be finite, at most 1e100"
             )
     odd = Counter({cell: count for cell, count in counts.items() if cell not in read})
     return Numbers(form, [read.get(cell, math.nan) for cell in cells], odd)

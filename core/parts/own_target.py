@@ -11,6 +11,7 @@ import numpy as np
 
 from core.parts.own_dates import compact_dates_of, dates_of, look_like_dates
 from core.parts.own_numbers import WEAK, Form, Numbers, code_with_zeros, likely_gap, mixed_units, number, numbers_of
+from core.registry import brief
 from core.words import counted
 
 KINDS = ("auto", "classes", "number", "log")
@@ -53,7 +54,7 @@ def target_of(
     """The column ``name`` as a target; ValueError with one sentence where it can't be predicted."""
     present = [place for place, cell in enumerate(cells) if cell]
     if not present:
-        raise ValueError(f"csv: the target {name!r} of {path} is missing in every row")
+        raise ValueError(f"csv: the target {brief(name)!r} of {path} is missing in every row")
     _check_rows(path, len(present))
     code = code_with_zeros(cells) if kind in ("auto", "classes") else ""
     as_numbers = kind != "classes" and not code
@@ -61,11 +62,15 @@ def target_of(
     if numbers is None and kind in ("number", "log"):
         word = next((cells[place] for place in present if math.isnan(number(cells[place]))), cells[present[0]])
         what = _what_it_is([cells[place] for place in present]) or f"text such as {word[:40]!r}"
-        raise ValueError(f"csv: kind={kind} needs numbers, and the target {name!r} of {path} holds {what}")
+        raise ValueError(
+            f"csv: kind={kind} needs numbers, and the target {brief(name)!r} of {path} holds {brief(what)}"
+        )
     if numbers is not None:
         if kind == "auto" and not _few(np.array(numbers.values)) and compact_dates_of(cells, name) is not None:
             what = _dates_in_words(cells[present[0]])
-            raise ValueError(f"csv: the target {name!r} of {path} holds {what}; kind=number takes them for numbers")
+            raise ValueError(
+                f"csv: the target {brief(name)!r} of {path} holds {brief(what)}; kind=number takes them for numbers"
+            )
         places = [place for place in present if not math.isnan(numbers.values[place])]
         _check_rows(path, len(places))
         values = np.array([numbers.values[place] for place in places])
@@ -103,7 +108,9 @@ def _few(values: np.ndarray) -> bool:
 
 def _number(path: str, name: str, numbers: Numbers, places: list[int], values: np.ndarray, logarithm: bool) -> Target:
     if len(np.unique(values)) == 1:
-        raise ValueError(f"csv: the target {name!r} of {path} is {values[0]:g} in every row: there is nothing to learn")
+        raise ValueError(
+            f"csv: the target {brief(name)!r} of {path} is {values[0]:g} in every row: there is nothing to learn"
+        )
     notes = [odd(numbers.odd)] if numbers.odd else []
     gap = likely_gap(values)
     if gap is not None:
@@ -111,7 +118,7 @@ def _number(path: str, name: str, numbers: Numbers, places: list[int], values: n
     if logarithm:
         if values.min() <= 0:
             raise ValueError(
-                f"csv: kind=log needs numbers above 0, and the target {name!r} of {path} holds {values.min():g}; "
+                f"csv: kind=log needs numbers above 0, and the target {brief(name)!r} of {path} holds {values.min():g}; "
                 "use kind=number"
             )
         values = np.log(values)
@@ -162,11 +169,11 @@ def _classes(
     single = {word for word, count in counts.items() if count == 1}
     whole = len(counts)
     what = "" if values is not None else _what_it_is(names)
-    what = what and f"; it holds {what}"
+    what = what and f"; it holds {brief(what)}"
     offer = " or use kind=number" if values is not None else what
     if len(counts) - len(single) > MAXIMUM_CLASSES:
         raise ValueError(
-            f"csv: the target {name!r} of {path} has {whole:,} classes, and the limit is {MAXIMUM_CLASSES}"
+            f"csv: the target {brief(name)!r} of {path} has {whole:,} classes, and the limit is {MAXIMUM_CLASSES}"
             + (
                 f"; use kind=number{' or kind=log' if values.min() > 0 else ''}"
                 if values is not None
@@ -174,10 +181,12 @@ def _classes(
             )
         )
     if whole == 1:
-        raise ValueError(f"csv: the target {name!r} of {path} is {names[0]} in every row: there is nothing to learn")
+        raise ValueError(
+            f"csv: the target {brief(name)!r} of {path} is {brief(names[0])} in every row: there is nothing to learn"
+        )
     if whole - len(single) < 2:
         raise ValueError(
-            f"csv: the target {name!r} of {path} has {whole:,} classes, but only {whole - len(single)} of 2 rows or more; "
+            f"csv: the target {brief(name)!r} of {path} has {whole:,} classes, but only {whole - len(single)} of 2 rows or more; "
             "at least two such are needed to train and validate" + (": use kind=number" if values is not None else what)
         )
     rows = len(names) - len(single)

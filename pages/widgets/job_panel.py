@@ -28,6 +28,8 @@ def job_panel(sweep: core.Sweep) -> Panel:
         return Panel(None, False, page.stored_count(sweep))
     cost = page.estimate(sweep, sweep.key)
     job = jobs.find(sweep, store)
+    if job is None and page.stored_count(sweep) == cost.runs:  # nothing to compute: it is listed all the same
+        page.remember(sweep)
     running = job is not None and job.running  # before counting: what ends in between is seen by who polls
     stored = page.stored_count(sweep)
     wanted = st.session_state.pop(f"{sweep.experiment}:start", False)

@@ -6,6 +6,7 @@ import copy
 import gc
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,18 @@ def stored_count(sweep: core.Sweep) -> int:
     """How many of the sweep's runs the store holds; asked again once the store has changed."""
     results = store()
     return _count(sweep, results, sweep.key, str(results.path), results.state())
+
+
+def remember(sweep: core.Sweep) -> None:
+    """Lists a sweep whose runs were all there, once; where the store may not be written to, it stays unlisted."""
+    with suppress(core.StoreError):
+        _remember(sweep, store(), sweep.key, str(store().path))
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _remember(_sweep: core.Sweep, _store: core.Store, key: str, path: str) -> None:
+    if key not in {stored.key for stored in _store.sweeps()}:
+        _store.remember(key, _sweep.experiment, _sweep.link(), len(_sweep.points) * len(_sweep.seeds))
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -24,7 +24,7 @@ FLAGS = (
     "--disable-component-update --disable-sync"
 )
 SMALL = "/Vanishing_gradients?depth=6&activation=tanh&width=16&batch_size=4&loss=projection&seeds=12"
-LARGE = "/Vanishing_gradients?depth=40&activation=tanh,relu&width=128&batch_size=128&loss=projection&seeds=200"
+LARGE = "/Vanishing_gradients?depth=40&activation=tanh,relu&width=128&batch_size=128&loss=projection&seeds=500"
 
 pytestmark = [
     pytest.mark.slow,
@@ -182,15 +182,15 @@ def test_a_map_of_two_settings_is_drawn(server, page):
 def test_a_large_sweep_shows_progress_survives_a_reload_and_is_cancelled(server, page):
     open_page(page, server, LARGE)
     page.get_by_role("button", name="Run", exact=True).click()
-    page.get_by_text("of 400 runs, about").wait_for(timeout=60_000)
+    page.get_by_text("of 1,000 runs, about").wait_for(timeout=60_000)
     page.reload()
-    page.get_by_text("of 400 runs").first.wait_for(timeout=30_000)
+    page.get_by_text("of 1,000 runs").first.wait_for(timeout=30_000)
     cancel = page.get_by_role("button", name="Cancel", exact=True)
     cancel.wait_for()
     cancel.click()
     page.get_by_text("Cancelled: what is finished is kept").wait_for(timeout=60_000)
     page.get_by_role("button", name="Run", exact=True).click()
-    page.get_by_text("400 runs, all in the store").wait_for(timeout=120_000)
+    page.get_by_text("1,000 runs, all in the store").wait_for(timeout=120_000)
     assert page.wrong == []
 
 

@@ -100,7 +100,7 @@ def test_a_broken_upload_gets_one_sentence_and_is_not_kept(tmp_path):
     app = uploaded(opened(SCHEDULERS, **SMALL), "schedulers", b"x,y\n1,2\n3\n", "odd.csv")
     assert not app.exception
     assert [seen(error.value) for error in app.sidebar.error] == [
-        "odd.csv is ragged: line 3 has 1 cell, and the header has 2"
+        "odd.csv is ragged: line 3 has 1 cell, and the header has 2: delete what stands below the table, such as totals"
     ]
     assert not (tmp_path / "data").exists()
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.analysis.points import varying_settings
 from core.experiments.clipping.settings import Clipping
 from core.experiments.clipping.thresholds import suggested_threshold
 from core.experiments.training.beside import LABEL as BESIDE
 from core.experiments.training.beside import beside_baselines
+from core.frames import COLUMNS
 from core.words import three_digits
 
 if TYPE_CHECKING:
@@ -28,10 +30,12 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     shown = clippers if len(clippers) else runs
     which = f"{len(clippers)} runs with a clipper" if len(clippers) else f"{len(runs)} runs without a clipper"
     beside = f", {len(bare)} without" if len(bare) and len(clippers) else ""
+    pooled = varying_settings(runs, [name for name in Clipping.names() if name != "clipper"])
+    over = f" over every {COLUMNS[pooled[0]].label}" if len(pooled) == 1 else " over all settings" if pooled else ""
     return [
-        ("Diverged", _both(shown, bare, "diverged"), f"Numbers left the number format. Of {which}{beside}."),
+        (f"Diverged{over}", _both(shown, bare, "diverged"), f"Numbers left the number format. Of {which}{beside}."),
         (
-            "Failed",
+            f"Failed{over}",
             _both(shown, bare, "failed"),
             "Diverged, or the mean training loss of the last epoch is neither below that of guessing nor below that of the "
             f"first ten updates. Of {which}{beside}.",

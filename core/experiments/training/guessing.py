@@ -27,7 +27,7 @@ def at_guessing(rows: pd.DataFrame, settings: pd.Series, remedy: str, link: str)
     if ends.empty or data.training_rows is None:
         return []
     guess, largest = validation_guess(str(settings["dataset"]))
-    loss = float(ends["val_loss"].median())
+    loss = float(ends["val_loss"].mean())
     evidence = {"val_loss": loss, "guess_loss": guess, "runs": len(ends)}
     label = settings["label"]
     if data.counts:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.parts import REGISTRIES
-from core.registry import Argument, value_text
+from core.registry import Argument, brief, value_text
 
 ENTRIES = [(kind, entry.name) for kind, registry in REGISTRIES.items() for entry in registry]
 ARGUMENTS = [
@@ -145,7 +145,7 @@ def test_every_argument_is_refused_outside_its_range_in_a_sentence(kind, name, a
     for text in wrong:
         sentence = refusal(kind, f"{name}({argument}={text})")
         assert sentence.startswith(f"{name}: {argument} must be {found.allowed()}, but got ")
-        assert f"but got {text or 'nothing'}" in sentence
+        assert f"but got {brief(text) or 'nothing'}" in sentence
 
 
 @pytest.mark.parametrize(("kind", "name"), ENTRIES)

@@ -166,8 +166,8 @@ def test_the_front_door_draws_charts_again_and_again(run):
 
 def test_a_legend_is_as_narrow_as_a_phone():
     assert legend("scheduler", ["plateau", "cosine", "one_cycle", "constant"]).columns == 3
-    assert legend("", ["torch_default · relu", "tanh"]).columns == 2
-    assert legend("", ["torch_default · leaky_relu", "tanh"]).columns == 1
+    assert legend("", ["torch_default", "tanh"]).columns == 2
+    assert legend("", ["recurrent gain 0.8", "recurrent gain 1"]).columns == 1
 
 
 def test_an_axis_of_decay_factors_asks_for_few_labels(run):
