@@ -243,9 +243,7 @@ def _findings(findings: list[core.Finding], whole: bool, sound: list[str]) -> No
             st.info("No fault found so far.")
         return
     if sound:  # first, so that what mends a fault stands above it
-        names = "; ".join(sound[:LIKEWISE])
-        more = f" and {len(sound) - LIKEWISE:,} more" if len(sound) > LIKEWISE else ""
-        st.success(f"No fault with {core.plain(names)}{more}.")
+        st.success(f"No fault with {_few(sound)}.")
     groups: dict[tuple[str, ...], list[core.Finding]] = {}
     for finding in findings:  # once for all settings that share it; a message begins with its setting, if with any
         alike = () if len(_setting(finding)) <= LONG_SETTING else (finding.message,)
@@ -270,6 +268,10 @@ def _draw_group(group: list[core.Finding]) -> None:
     link = f" [See it work]({first.link})" if first.link else ""
     st.markdown(f"{ICONS[first.severity]} **{core.plain(first.message)}** {core.plain(first.remedy)}{link}")
     if others:
-        names = "; ".join(_setting(finding) for finding in others[:LIKEWISE])
-        more = f" and {len(others) - LIKEWISE:,} more" if len(others) > LIKEWISE else ""
-        st.caption(f"Likewise {core.plain(names)}{more}.")
+        st.caption(f"Likewise {_few([_setting(finding) for finding in others])}.")
+
+
+def _few(names: list[str]) -> str:
+    """The first names, and how many there are besides."""
+    more = f" and {len(names) - LIKEWISE:,} more" if len(names) > LIKEWISE else ""
+    return f"{core.plain('; '.join(names[:LIKEWISE]))}{more}"

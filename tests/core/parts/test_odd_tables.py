@@ -25,6 +25,15 @@ def values(own, place=1):
     return own.inputs[:, place].astype(float)
 
 
+def read_by_script(content, folder, monkeypatch):
+    """What the printed script makes of the same table: its names by value."""
+    monkeypatch.chdir(folder)
+    Path("made.csv").write_text(content, encoding="utf-8")
+    script = {}
+    exec(own_script.reading_code("made.csv", "y"), script)
+    return script
+
+
 @pytest.mark.parametrize("separator", [";", "\t", "|", " "])
 def test_numbers_with_commas_are_not_cut_where_another_sign_parts_all_rows(separator):
     own = read("\n".join(separator.join(row) for row in COMMAS), "column 3")
@@ -142,10 +151,7 @@ def test_none_that_is_as_frequent_as_other_words_is_a_class(content, tmp_path, m
     own = read(content)
     assert own.rows == ROWS and {"none"} & {word.lower() for word in own.classes}
     assert any(said.startswith("None is a class") for said in own.notes)
-    monkeypatch.chdir(tmp_path)
-    Path("made.csv").write_text(content, encoding="utf-8")
-    script = {}
-    exec(own_script.reading_code("made.csv", "y"), script)
+    script = read_by_script(content, tmp_path, monkeypatch)
     np.testing.assert_array_equal(script["labels"], own.labels)
 
 
@@ -223,10 +229,7 @@ def test_titles_and_comments_above_the_table_are_skipped_and_named(content, sent
     np.testing.assert_array_equal(values(own, 0), X)
     np.testing.assert_array_equal(values(own), COUNT)
     assert ([said for said in own.notes if "skipped" in said] or [""]) == [sentence]
-    monkeypatch.chdir(tmp_path)
-    Path("made.csv").write_text(content, encoding="utf-8")
-    script = {}
-    exec(own_script.reading_code("made.csv", "y"), script)
+    script = read_by_script(content, tmp_path, monkeypatch)
     np.testing.assert_array_equal(script["inputs"], own.inputs)
 
 
