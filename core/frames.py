@@ -227,7 +227,7 @@ _ALL = (
         "decay_factor",
         "float64",
         "per layer",
-        "decay factor",
+        "decay factor of single runs",
         "factor by which grad_rms changes per layer towards the input, fitted to log grad_rms over the hidden layers; "
         "through time, grad_norm per time step towards the first",
     ),

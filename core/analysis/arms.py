@@ -193,10 +193,10 @@ def differences_beside(table: pd.DataFrame) -> pd.DataFrame:
     """``measure``, then a column per other arm: the difference with its interval, and ``higher`` or ``lower`` where it is sure."""
     cells: dict[str, dict[str, str]] = {}
     for row in table.itertuples():
-        text = _interval_text(row.mean, row.ci_low, row.ci_high)
+        text = "–" if math.isnan(row.mean) else _interval_text(row.mean, row.ci_low, row.ci_high)
         if sure(row):
             text += " higher" if row.mean > 0 else " lower"
-        elif row.lost:
+        elif row.lost and not math.isnan(row.mean):  # else one side has no such measure, as theory for some layers
             text += " (runs lost)"
         cells.setdefault(str(row.measure), {})[str(row.arm)] = text
     return pd.DataFrame([{"measure": COLUMNS[name].title, **texts} for name, texts in cells.items()])
@@ -215,7 +215,7 @@ def difference_sentence(table: pd.DataFrame, measure: str, baseline: str) -> str
     row = max(clear, key=lambda row: abs(row.mean))
     size = f"{three_digits(abs(row.mean))} ({_span(row)})"
     how = f"{row.pairs} pairs of the same seed" if row.pairs else "by Welch's t"
-    rest = f"; {len(clear)} of {len(rows)} differ for sure" if len(rows) > 1 else ""
+    rest = f"; {len(clear)} of {len(rows)} other settings differ from it for sure" if len(rows) > 1 else ""
     return f"{row.arm}: {label} is {'higher' if row.mean > 0 else 'lower'} than {baseline}'s by {size}, {how}{rest}"
 
 

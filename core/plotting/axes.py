@@ -13,6 +13,10 @@ import pandas as pd
 
 from core.words import SUPERSCRIPTS
 
+FEW_DECADES = 2.0
+STEPS = tuple(math.log10(step) for step in (1, 2, 5))  # labelled in a decade
+ROUNDING = 1e-9
+
 
 def log10(values: pd.Series) -> pd.Series:
     """log10 of what is positive and finite, NaN elsewhere."""
@@ -23,9 +27,25 @@ def log10(values: pd.Series) -> pd.Series:
 
 
 def power_axis(title: str, values: Sequence[float] | np.ndarray, **named: object) -> tuple[alt.Axis, alt.Scale]:
-    """Axis and scale for log10 values: at most eight labels, written as powers of ten; ``named`` goes to the axis."""
+    """Axis and scale for log10 values: at most eight labels, written as powers of ten; ``named`` goes to the axis.
+
+    What spans less than two decades is labelled at 1, 2 and 5 of each, as plain numbers.
+    """
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]
+    if len(finite) and finite.max() - finite.min() < FEW_DECADES:
+        steps = [
+            step + decade for decade in range(math.floor(finite.min()), math.ceil(finite.max()) + 1) for step in STEPS
+        ]
+        low = max(step for step in steps if step <= finite.min() + ROUNDING)
+        high = min(step for step in steps if step >= finite.max() - ROUNDING and step > low)
+        axis = alt.Axis(
+            title=title,
+            values=[step for step in steps if low <= step <= high],
+            labelExpr="format(pow(10, datum.value), '.1~g')",
+            **named,  # type: ignore[arg-type]
+        )
+        return axis, alt.Scale(domain=[low, high], nice=False, zero=False)
     low, high = (math.floor(finite.min()), math.ceil(finite.max())) if len(finite) else (-1, 0)
     high = max(high, low + 1)
     stride = max(1, math.ceil((high - low) / 7))

@@ -12,7 +12,7 @@ from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, empty, figure
 from core.plotting.style import THEORY
 
-LOG_SPAN = 30.0  # a measure that spans more than this factor is drawn on a log axis
+LOG_SPAN = 10.0  # a measure that spans more than this factor is drawn on a log axis
 
 
 def spans_decades(values: pd.Series) -> bool:

@@ -10,6 +10,7 @@ import core
 from pages.widgets import page
 
 SMALL_SECONDS = 6.0  # of computing: a sweep so small starts by itself
+FIRST_VIEW_SECONDS = 30.0  # what a page shows to who has changed nothing starts by itself too
 AT_ONCE = 0.5  # seconds that a page waits for a sweep that it has started
 
 
@@ -22,7 +23,7 @@ class Panel(NamedTuple):
 
 
 def job_panel(sweep: core.Sweep) -> Panel:
-    """The sweep's job. A small sweep starts by itself, a large one on Run."""
+    """The sweep's job. A small sweep and a page's first view start by themselves, a large one on Run."""
     jobs, store = page.jobs(), page.store()
     if sweep.stored:
         return Panel(None, False, page.stored_count(sweep))
@@ -33,13 +34,19 @@ def job_panel(sweep: core.Sweep) -> Panel:
     running = job is not None and job.running  # before counting: what ends in between is seen by who polls
     stored = page.stored_count(sweep)
     wanted = st.session_state.pop(f"{sweep.experiment}:start", False)
-    computing = cost.computing(stored)
-    if stored < cost.runs and (job is None or (wanted and not running)) and computing <= SMALL_SECONDS:
+    small = cost.computing(stored) <= (FIRST_VIEW_SECONDS if _first_view(sweep) else SMALL_SECONDS)
+    if stored < cost.runs and (job is None or (wanted and not running)) and small:
         started = page.start(sweep)
         if started is not None:
             job, running = started, True
             job.wait(AT_ONCE)  # what is done so soon is drawn at once
     return Panel(job, running, stored)
+
+
+def _first_view(sweep: core.Sweep) -> bool:
+    """Whether it is what the page shows to who has changed nothing."""
+    kind = core.experiment(sweep.experiment)
+    return sweep.key == kind.sweep(kind.presets[0].settings).key
 
 
 def status_line(sweep: core.Sweep, job: core.Job | None) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -22,6 +23,7 @@ STYLE = """
 [data-testid="stMain"] h1 { font-size: 1.7rem; padding: 0; }
 [data-testid="stMetricValue"] { font-size: 1.3rem; }
 [data-testid="stMetricValue"] *, [data-testid="stMetricLabel"] * { white-space: normal; overflow: visible; }
+[data-testid="stMetricLabel"] p { white-space: normal !important; }
 [data-testid="stMetric"] { gap: 0; }
 .stVerticalBlock:has(> [class*="st-key-closer"]) { position: relative; }
 .stVerticalBlock:has(> [class*="st-key-closer"]) > :first-child { padding-right: 1.75rem; }
@@ -61,6 +63,21 @@ def _pages() -> dict[str, str]:
 def page_of(kind: core.Experiment) -> str:
     """The file of an experiment's page."""
     return _pages()[kind.title]
+
+
+def see_it_work(link: str, sweep: core.Sweep | None = None) -> None:
+    """A finding's link, opened in this tab; on the page of ``sweep`` with its seeds, since half of the runs are there then."""
+    address = urlsplit(link)
+    fields = dict(parse_qsl(address.query))
+    file = next(file for label, file in _pages().items() if label.replace(" ", "_") == address.path.strip("/"))
+    label = "See it work"
+    kind = core.experiment(sweep.experiment) if sweep is not None else None
+    if sweep is not None and kind is not None and file == page_of(kind):
+        own = {name: str(value) for name, value in kind.settings.defaults().items()} | sweep.link()
+        fields["seeds"] = own.get("seeds", "1")
+        changed = [f"{name} {value}" for name, value in fields.items() if own.get(name) != value]
+        label += f": {', '.join(changed)}" if changed else ""
+    st.page_link(file, label=core.plain(label), icon=":material/play_circle:", query_params=fields)
 
 
 @st.cache_resource(show_spinner=False)

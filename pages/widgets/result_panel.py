@@ -31,6 +31,7 @@ Chosen = tuple[tuple[str, tuple], ...]  # setting, values
 class Result(NamedTuple):
     """What the store holds of a sweep, put together; ``measured`` is False while there is theory alone."""
 
+    sweep: core.Sweep
     analysis: core.Analysis
     comparison: pd.DataFrame
     findings: list[core.Finding]
@@ -51,13 +52,13 @@ def _result(_sweep: core.Sweep, _store: core.Store, key: str, path: str, runs: i
             table = kind.table(*core.finished(there.sweep, _store, by_anyone=True))
             made_by = there.made_by
     if table is None or not len(table):
-        return Result(kind.analysis(kind.expected(_sweep)), pd.DataFrame(), [], [], False)
+        return Result(_sweep, kind.analysis(kind.expected(_sweep)), pd.DataFrame(), [], [], False)
     analysis = kind.analysis(core.to_frame(table))
     compared = pd.DataFrame()
     if runs == _whole(_sweep):
         compared = core.comparison(analysis.summary, kind.settings.names())
     findings = kind.findings(analysis)
-    return Result(analysis, compared, findings, kind.sound_settings(analysis, findings), True, made_by)
+    return Result(_sweep, analysis, compared, findings, kind.sound_settings(analysis, findings), True, made_by)
 
 
 def _key(sweep: core.Sweep, store: core.Store, finished: int) -> Key:
@@ -180,7 +181,7 @@ def _numbers(pictures: Pictures, result: Result, missing: int, across: int) -> N
     elif result.measured and missing > 0:
         st.caption(f"So far, {missing:,} runs missing: what stands here may change.")
     if result.measured:
-        _findings(result.findings, missing <= 0, result.sound)
+        _findings(result, missing <= 0)
 
 
 def _charts(pictures: Pictures) -> None:
@@ -235,26 +236,28 @@ def _filter(kind: core.Experiment, frame: pd.DataFrame) -> None:
             )
 
 
-def _findings(findings: list[core.Finding], whole: bool, sound: list[str]) -> None:
-    if not findings:
+def _findings(result: Result, whole: bool) -> None:
+    if not result.findings:
         if whole:
             st.success("No fault found.")
         else:
             st.info("No fault found so far.")
         return
-    if sound:  # first, so that what mends a fault stands above it
-        st.success(f"No fault with {_few(sound)}.")
+    if result.sound:  # first, so that what mends a fault stands above it
+        st.success(f"No fault with {_few(result.sound)}.")
     groups: dict[tuple[str, ...], list[core.Finding]] = {}
-    for finding in findings:  # once for all settings that share it; a message begins with its setting, if with any
+    for (
+        finding
+    ) in result.findings:  # once for all settings that share it; a message begins with its setting, if with any
         alike = () if len(_setting(finding)) <= LONG_SETTING else (finding.message,)
         groups.setdefault((finding.code, finding.remedy, *alike), []).append(finding)
     shown = list(groups.values())
     for group in shown[:SHOWN_FINDINGS]:
-        _draw_group(group)
+        _draw_group(group, result.sweep)
     if shown[SHOWN_FINDINGS:]:
         with st.expander(f"{len(shown) - SHOWN_FINDINGS} more"):
             for group in shown[SHOWN_FINDINGS:100]:
-                _draw_group(group)
+                _draw_group(group, result.sweep)
 
 
 def _setting(finding: core.Finding) -> str:
@@ -262,11 +265,12 @@ def _setting(finding: core.Finding) -> str:
     return finding.message.partition(": ")[0]
 
 
-def _draw_group(group: list[core.Finding]) -> None:
+def _draw_group(group: list[core.Finding], sweep: core.Sweep) -> None:
     """A finding, and the settings that share it."""
     first, *others = group
-    link = f" [See it work]({first.link})" if first.link else ""
-    st.markdown(f"{ICONS[first.severity]} **{core.plain(first.message)}** {core.plain(first.remedy)}{link}")
+    st.markdown(f"{ICONS[first.severity]} **{core.plain(first.message)}** {core.plain(first.remedy)}")
+    if first.link:
+        page.see_it_work(first.link, sweep)
     if others:
         st.caption(f"Likewise {_few([_setting(finding) for finding in others])}.")
 

@@ -131,6 +131,8 @@ def _findings(trace: core.Trace, findings: list[core.Finding], alive: bool) -> N
     for finding in findings:
         with st.container(border=finding.severity != "info"):
             st.markdown(_finding_text(finding))
+            if finding.link:
+                page.see_it_work(finding.link)
             numbers = _evidence(finding.evidence)
             if numbers:
                 st.caption(f"Evidence: {numbers}")
@@ -139,8 +141,7 @@ def _findings(trace: core.Trace, findings: list[core.Finding], alive: bool) -> N
 def _finding_text(finding: core.Finding) -> str:
     """A finding as Markdown: its sentence, what to change, and the line that it is about."""
     place = f"  \n:material/code: {core.plain(finding.file)}" if finding.file else ""
-    shown = f" [See it work]({finding.link})" if finding.link else ""
-    return f"{ICONS[finding.severity]} **{_with_code(finding.message)}**  \n{_with_code(finding.remedy)}{shown}{place}"
+    return f"{ICONS[finding.severity]} **{_with_code(finding.message)}**  \n{_with_code(finding.remedy)}{place}"
 
 
 def _with_code(text: str) -> str:

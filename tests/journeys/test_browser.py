@@ -145,11 +145,11 @@ def test_who_knows_no_code_goes_from_home_to_a_solved_xor_and_sees_why_zeros_fai
 
 
 def test_the_film_plays_by_itself(server, page):
-    open_page(page, server, "/Backprop_by_hand?epochs=4")
+    open_page(page, server, "/Backprop_by_hand?epochs=2")
     page.get_by_text("At epoch 0,").wait_for(timeout=60_000)
     page.get_by_role("button", name="Play").click()
-    page.get_by_text("At epoch 4,").wait_for(timeout=30_000)
-    page.get_by_role("button", name="Play").wait_for(timeout=30_000)
+    page.get_by_text("At epoch 2,").wait_for(timeout=90_000)
+    page.get_by_role("button", name="Play").wait_for(timeout=60_000)
     assert page.wrong == []
 
 

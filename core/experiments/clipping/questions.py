@@ -28,9 +28,10 @@ def _tight(analysis: Analysis) -> Answer:
 
 QUESTIONS = (
     Question(
-        "A recurrent network with weights a little too large, at a learning rate of 0.06. Does clipping the norm at 1 save runs?",
+        "A recurrent network with weights a little too large, at a learning rate of 0.1. Does clipping the norm at 1 save runs?",
         ("yes, clearly", "it makes no difference", "it loses some"),
-        {"clipper": "none,norm", "init": "orthogonal(gain=1.2)", "base_lr": "0.06", "seeds": "6"},
+        {"clipper": "none,norm", "dataset": "adding(length=10)", "init": "orthogonal(gain=1.2)", "base_lr": "0.1",
+         "seeds": "6"},
         _clipping,
     ),
     Question(

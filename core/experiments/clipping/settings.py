@@ -26,16 +26,23 @@ class Clipping(Training):
 PRESETS = (
     Preset(
         "A recurrent net, clipped at 1 or not",
-        "Orthogonal weights a little too large: at the higher rate most runs are lost without clipping, none with it.",
-        {"clipper": "norm,none", "init": "orthogonal(gain=1.2)", "base_lr": "0.03,0.06", "seeds": "10"},
+        "Orthogonal weights a little too large: at the higher rate every run is lost without clipping; with it, all learn.",
+        {
+            "clipper": "norm,none",
+            "dataset": "adding(length=10)",
+            "init": "orthogonal(gain=1.2)",
+            "base_lr": "0.03,0.1",
+            "seeds": "10",
+        },
     ),
     Preset(
         "Threshold × learning rate",
-        "From no clipping to a tight threshold, over three learning rates.",
+        "From no clipping to a tight threshold, over four learning rates.",
         {
             "clipper": "none,norm(max_norm=10.0),norm,norm(max_norm=0.1)",
+            "dataset": "adding(length=10)",
             "init": "orthogonal(gain=1.2)",
-            "base_lr": "0.003,0.01,0.03,0.1",
+            "base_lr": "0.01,0.03,0.1,0.3",
             "seeds": "5",
         },
     ),
@@ -86,8 +93,9 @@ PRESETS = (
         "Norm, value, per parameter, adaptive and AutoClip side by side.",
         {
             "clipper": ",".join(entry.name for entry in CLIPPERS),
+            "dataset": "adding(length=10)",
             "init": "orthogonal(gain=1.2)",
-            "base_lr": "0.03",
+            "base_lr": "0.1",
             "seeds": "10",
         },
     ),

@@ -45,13 +45,14 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     fair = own["final_val_balanced_accuracy"].mean()
     balanced = "" if math.isnan(fair) else f" Each class counting alike: {fair:.1%}."
     interval = f"95 % interval {three_digits(best['ci_low'])} to {three_digits(best['ci_high'])}, n = {best['n']}"
-    who = f"{best_label(ranked)}: " if len(ranked) > 1 else ""
+    who = f"{best_label(ranked)}: " if best_label(ranked) != tied[0] and len(ranked) > 1 else ""
     where = f"{best['label']}: " if len(ranked) > 1 else ""
     return [
         (
             LABELS[0],
             tied[0] if len(tied) == 1 else f"{len(tied)} tie",
-            f"{who}lowest mean validation loss after the last epoch.",
+            f"{who}The lowest mean validation loss after the last epoch"
+            + ("; whether that is sure, the chart's title says." if len(ranked) > 1 else "."),
         ),
         (LABELS[1], three_digits(float(best["mean"])), f"{where}{interval}."),
         (

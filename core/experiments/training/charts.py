@@ -137,14 +137,13 @@ def ranking_title(runs: pd.DataFrame, names: Sequence[str], table: pd.DataFrame,
         return f"{best} tie, as they never differed: {COLUMNS[measure].label} {shown(first['mean'])}"
     lowest = "highest" if measure.endswith("accuracy") else "lowest"
     whole = bool((ranked["n"] == ranked["runs"]).iloc[:2].all())
-    if whole and ranking.surely_first(runs, names, measure, ranked):
-        verb = f"is clearly {lowest}"
-    elif first["n"] < 2:
-        verb = f"is {lowest}, of one run each"
-    else:
-        verb = f"is {lowest}, within the spread of the seeds"
     second = ranked.iloc[1:]
-    return f"{best} {verb}: {shown(first['mean'])}, then {ranking.best_label(second)} {shown(second.iloc[0]['mean'])}"
+    numbers = f"{shown(first['mean'])}, then {ranking.best_label(second)} {shown(second.iloc[0]['mean'])}"
+    if whole and ranking.surely_first(runs, names, measure, ranked):
+        return f"{best} is clearly {lowest}: {numbers}"
+    if first["n"] < 2:
+        return f"{best} is {lowest}, of one run each: {numbers}"
+    return f"No clear winner: {best} is {lowest} with {numbers}"
 
 
 def lost_note(runs: pd.DataFrame) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -49,7 +49,11 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
     for point, row in table.iterrows():
         rows = frame[number == point]
         found += schedule_faults(rows, row, _right_schedule(row))
-        found += _lost(rows, row) or _rate(rows, row) or at_guessing(rows, row, *_learn(row))
+        found += (
+            _lost(rows, row, analysis.runs)
+            or _rate(rows, row, analysis.runs)
+            or at_guessing(rows, row, *_learn(row, analysis.runs))
+        )
         found += _clipping(rows, row)
     return found + unequal_peaks(frame)
 
@@ -69,16 +73,17 @@ def _per_run(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _lost(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
+def _lost(rows: pd.DataFrame, settings: pd.Series, all_runs: pd.DataFrame) -> list[Finding]:
     """Runs whose numbers left the number format."""
     diverged = rows["diverged"].astype(bool)
     step = int(rows.loc[diverged, "step"].min()) if diverged.any() else 0
     runs, lost = rows["run"].nunique(), rows.loc[diverged, "run"].nunique()
     base_lr = float(settings["base_lr"])
-    return rates.diverged(f"{settings['label']}: ", lost, runs, step, "step", base_lr, _lower_lr(settings))
+    remedy = _lower_lr(settings, all_runs)
+    return rates.diverged(f"{settings['label']}: ", lost, runs, step, "step", base_lr, remedy)
 
 
-def _rate(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
+def _rate(rows: pd.DataFrame, settings: pd.Series, all_runs: pd.DataFrame) -> list[Finding]:
     """A loss that ends above its start and above guessing, or hardly moves while it still falls."""
     runs = _per_run(rows)
     bar = runs["first"].clip(lower=np.nan_to_num(guess_loss(settings["dataset"]), nan=0.0))
@@ -88,7 +93,8 @@ def _rate(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
     evidence = {"runs": len(runs), "failed": failed, "progress": progress, "base_lr": float(settings["base_lr"])}
     rose = float((runs["worst"] > 2.0 * runs["first"]).mean())
     if failed >= MOST_RUNS and rose >= MOST_RUNS:
-        return [rates.loss_rose(f"{settings['label']}: ", failed, {**evidence, "rose": rose}, _lower_lr(settings))]
+        remedy = _lower_lr(settings, all_runs)
+        return [rates.loss_rose(f"{settings['label']}: ", failed, {**evidence, "rose": rose}, remedy)]
     if progress < STALLED and falling >= STEADY:
         return [
             Finding(
@@ -160,7 +166,12 @@ def _right_schedule(settings: pd.Series) -> str:
     return _link(settings, scheduler=f"{name},{written}" if name != written else written)
 
 
-def _learn(settings: pd.Series) -> tuple[str, str]:
+def _learn(settings: pd.Series, all_runs: pd.DataFrame) -> tuple[str, str]:
+    clippers = [name for name in _learned(all_runs, settings, "clipper") if name != "none"]
+    if clippers and settings["clipper"] == "none":
+        return f"Clip the gradient (clipper={clippers[0]}): so it learns here.", _link(
+            settings, clipper=f"none,{clippers[0]}"
+        )
     deep = not pd.isna(settings["depth"]) and int(settings["depth"]) > 3
     words = (
         "Look at its gradients first: a deep network needs ReLU with init=he_normal, a norm or skips"
@@ -171,14 +182,29 @@ def _learn(settings: pd.Series) -> tuple[str, str]:
     return f"{words}.", _link(settings, base_lr=f"{lr:g},{lr * 10:g}")
 
 
-def _lower_lr(settings: pd.Series) -> tuple[str, str]:
-    words, both = rates.lower_lr(float(settings["base_lr"]))
-    if str(settings["clipper"]) == "none":
-        lower = words.removeprefix("Lower base_lr, say ")
-        return f"Clip the gradient's norm (clipper=norm), or lower base_lr {lower}", _link(
-            settings, clipper="none,norm"
-        )
-    return words, _link(settings, base_lr=both)
+def _lower_lr(settings: pd.Series, all_runs: pd.DataFrame) -> tuple[str, str]:
+    """What to change, and its link: what kept every run of this very sweep comes before what is only likely to."""
+    lr = float(settings["base_lr"])
+    lower, both = rates.lower_lr(lr)
+    kept = [float(rate) for rate in _learned(all_runs, settings, "base_lr") if float(rate) < lr]
+    if kept:
+        lower, both = f"Lower base_lr to {max(kept):g}, at which every run learns here.", f"{max(kept):g},{lr:g}"
+    if str(settings["clipper"]) != "none":
+        return lower, _link(settings, base_lr=both)
+    well = _learned(all_runs, settings, "clipper")
+    clipper = str(well[0]) if well else "norm"
+    clip = f"Clip the gradient (clipper={clipper}){', with which every run learns here,' if well else ''} or "
+    link = _link(settings, clipper=f"none,{clipper}", **({"base_lr": both} if kept else {}))
+    return f"{clip}{lower[0].lower()}{lower[1:]}", link
+
+
+def _learned(runs: pd.DataFrame, settings: pd.Series, changed: str) -> list[Any]:
+    """The values of the setting ``changed`` with which, all else being as here, no run failed and they beat guessing."""
+    others = [name for name in settings.index if name in runs and name != changed]
+    alike = runs[others].eq(settings[others]) | (runs[others].isna() & settings[others].isna())
+    means = runs[alike.all(axis=1)].groupby(changed)[["failed", "final_val_loss"]].mean()
+    well = (means["failed"] == 0) & ~(means["final_val_loss"] >= guess_loss(settings["dataset"]))
+    return list(means.index[well])
 
 
 def _raise_lr(settings: pd.Series) -> tuple[str, str]:
