@@ -39,10 +39,11 @@ def power_axis(title: str, values: Sequence[float] | np.ndarray, **named: object
         ]
         low = max(step for step in steps if step <= finite.min() + ROUNDING)
         high = min(step for step in steps if step >= finite.max() - ROUNDING and step > low)
+        written = ".1~r" if low >= -3 and high < 5 else ".0e"
         axis = alt.Axis(
             title=title,
             values=[step for step in steps if low <= step <= high],
-            labelExpr="format(pow(10, datum.value), '.1~g')",
+            labelExpr=f"format(pow(10, datum.value), '{written}')",
             **named,  # type: ignore[arg-type]
         )
         return axis, alt.Scale(domain=[low, high], nice=False, zero=False)

@@ -46,13 +46,13 @@ def courses(
 
     x            the shared axis; its column may be drawn in another scale than it is told in (``<name>`` beside ``drawn_<name>``)
     middle       the column of the line; ``band`` are those of its ends, None for no band
-    logarithmic  None: where the line's values span decades
+    logarithmic  None: where the line's values span decades, and are no shares
     beside       values that the axis must hold as well
     scale        of a linear axis
     percent      the values are shares
     """
     names = [middle, *(band or ())]
-    logarithmic = spans_decades(data[middle]) if logarithmic is None else logarithmic
+    logarithmic = not percent and spans_decades(data[middle]) if logarithmic is None else logarithmic
     drawn = data.assign(**{f"drawn_{name}": log10(data[name]) if logarithmic else data[name] for name in names})
     drawn = drawn[np.isfinite(drawn[f"drawn_{middle}"].to_numpy(float))]
     y: dict[str, Any] = {"title": heading, "scale": scale or alt.Scale(zero=False)}

@@ -24,6 +24,7 @@ STYLE = """
 [data-testid="stMetricValue"] { font-size: 1.3rem; }
 [data-testid="stMetricValue"] *, [data-testid="stMetricLabel"] * { white-space: normal; overflow: visible; }
 [data-testid="stMetricLabel"] p { white-space: normal !important; }
+[data-testid="stMain"] [data-testid="stPageLink-NavLink"] * { white-space: normal; }
 [data-testid="stMetric"] { gap: 0; }
 .stVerticalBlock:has(> [class*="st-key-closer"]) { position: relative; }
 .stVerticalBlock:has(> [class*="st-key-closer"]) > :first-child { padding-right: 1.75rem; }
@@ -71,12 +72,11 @@ def see_it_work(link: str, sweep: core.Sweep | None = None) -> None:
     fields = dict(parse_qsl(address.query))
     file = next(file for label, file in _pages().items() if label.replace(" ", "_") == address.path.strip("/"))
     label = "See it work"
-    kind = core.experiment(sweep.experiment) if sweep is not None else None
-    if sweep is not None and kind is not None and file == page_of(kind):
-        own = {name: str(value) for name, value in kind.settings.defaults().items()} | sweep.link()
-        fields["seeds"] = own.get("seeds", "1")
-        changed = [f"{name} {value}" for name, value in fields.items() if own.get(name) != value]
-        label += f": {', '.join(changed)}" if changed else ""
+    if sweep is not None and file == page_of(core.experiment(sweep.experiment)):
+        own = sweep.link()
+        fields["seeds"] = own.get("seeds", fields["seeds"])
+        changed = [f"{name} {value}" for name, value in fields.items() if own.get(name, value) != value]
+        label += f": {'; '.join(changed)}" if changed else ""
     st.page_link(file, label=core.plain(label), icon=":material/play_circle:", query_params=fields)
 
 

@@ -14,11 +14,12 @@ from pages.widgets.take_away import MoreCharts
 
 METRIC_LENGTH = 20  # of a headline's value: what is longer stands below as a sentence
 SHOWN_FINDINGS = 3
+MANY_FINDINGS = 10
 LONG_SETTING = 60  # characters
 LIKEWISE = 5  # settings named that share a finding
 POLL_SECONDS = 0.5
 LEAD_HEIGHT = 300
-LONG_VALUE = 10  # characters of a headline number that two columns hold
+LONG_VALUE = 11  # characters of a headline number that two columns hold
 EVERYTHING = "Everything"
 OLD_RUNS = 10_000  # of larger sweeps, runs of an earlier version are not looked for
 ICONS = {"error": ":red[:material/error:]", "warning": ":orange[:material/warning:]", "info": ":blue[:material/info:]"}
@@ -168,12 +169,13 @@ def _answer(pictures: Pictures, result: Result, missing: int, aside: str | None)
 
 def _numbers(pictures: Pictures, result: Result, missing: int, across: int) -> None:
     """The headline numbers, so many in a row, and the findings."""
-    numbers = [entry for entry in pictures.headline if len(entry[1]) <= METRIC_LENGTH]
+    told = [entry for entry in pictures.headline if entry[1] != "–" or not result.measured]
+    numbers = [entry for entry in told if len(entry[1]) <= METRIC_LENGTH]
     for start in range(0, len(numbers), across):
         row = numbers[start : start + across]
         for column, (label, value, note) in zip(st.columns(across), row, strict=False):
             column.metric(core.plain(label), value, help=core.plain(note))
-    for label, value, note in pictures.headline:
+    for label, value, note in told:
         if len(value) > METRIC_LENGTH:
             st.markdown(f"{core.plain(label)}: **{core.plain(value)}**. {core.plain(note)}")
     if result.made_by:
@@ -252,11 +254,12 @@ def _findings(result: Result, whole: bool) -> None:
         alike = () if len(_setting(finding)) <= LONG_SETTING else (finding.message,)
         groups.setdefault((finding.code, finding.remedy, *alike), []).append(finding)
     shown = list(groups.values())
-    for group in shown[:SHOWN_FINDINGS]:
+    first = SHOWN_FINDINGS if len(shown) <= MANY_FINDINGS else 1  # of many, each is a line of a chart too
+    for group in shown[:first]:
         _draw_group(group, result.sweep)
-    if shown[SHOWN_FINDINGS:]:
-        with st.expander(f"{len(shown) - SHOWN_FINDINGS} more"):
-            for group in shown[SHOWN_FINDINGS:100]:
+    if shown[first:]:
+        with st.expander(f"{len(shown) - first} more findings"):
+            for group in shown[first:100]:
                 _draw_group(group, result.sweep)
 
 

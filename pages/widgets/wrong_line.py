@@ -10,6 +10,7 @@ import core
 from pages.widgets import page, result_panel
 
 RIGHT = "none"
+LEAD_HEIGHT = 330
 
 
 def result(kind: core.Experiment, sweep: core.Sweep) -> None:
@@ -33,21 +34,25 @@ def _side_by_side(kind: core.Experiment, sweep: core.Sweep, analysis: core.Analy
     point = next(point for point in sweep.points if point.values()["mistake"] == chosen)
     entry, sides = entries[chosen], kind.room("sides").sides(point)
     st.markdown(f"{core.plain(entry.effect)} {core.plain(entry.remedy)}")
-    for column, name, side in zip(st.columns(2, gap="medium"), ("Wrong", "Right"), sides, strict=True):
+    figures = {}
+    if len(names) > 1 and chosen in set(analysis.frame["mistake"]):
+        figures = kind.room("charts").pair_charts(kind, analysis, chosen)
+    code, course = st.columns(2, gap="medium")
+    for column, name, side in zip((code, code if figures else course), ("Wrong", "Right"), sides, strict=True):
         with column:
             st.markdown(f"**{name}**")
-            st.code(side, language="diff")
+            st.code(side, language="diff", wrap_lines=True)
+    others = [(f"{chosen} {name}", figure) for name, figure in figures.items()]
+    if others:
+        with course:
+            name, figure = others.pop(0)
+            page.chart(figure, name, LEAD_HEIGHT)
     icon = result_panel.ICONS[entry.severity]
     told = core.plain(entry.told.replace("…", "N"))
     n = " N stands for what it counts in the run." if "…" in entry.told else ""
     st.markdown(f"{icon} **`watch` says of the wrong script:** {told} (`{entry.finding}`){n}")
     command = f"python -m core code {kind.name} mistake={chosen} > train.py && python -m core watch train.py"
     st.code(command, language="bash", wrap_lines=True)
-    if len(names) > 1 and chosen in set(analysis.frame["mistake"]):
-        _courses(kind, analysis, chosen)
-
-
-def _courses(kind: core.Experiment, analysis: core.Analysis, chosen: str) -> None:
-    """Validation, loss and rate of a mistake beside its own right loop's."""
-    figures = kind.room("charts").pair_charts(kind, analysis, chosen)
-    page.charts({f"{chosen} {name}": figure for name, figure in figures.items()})
+    if others:
+        with st.expander("Its training loss and learning rate"):
+            page.charts(dict(others))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from core.experiments.mistakes.settings import RIGHT, Mistakes
-from core.experiments.mistakes.summary import prices, surely
+from core.experiments.mistakes.summary import prices, surely, surely_better
 from core.experiments.mistakes.words import sentence
 from core.experiments.training.charts import NOTHING, curve_chart, guessing_note, loss_ceiling
 from core.plotting.figure import Figure, empty, in_groups
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from core.experiments import Analysis, Experiment
 
 
+GAIN = PALETTE[2]
+SAME_RATE = "The learning rate is the same in both loops"
 ROW = 12  # pixels of a price: twenty of them stand in a first screen
 AXES = {"accuracy": "price in points of validation accuracy", "loss": "price in validation loss"}
 
@@ -33,7 +35,8 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
     if analysis.frame.empty:
         return {"price": empty(NOTHING)}
     table = prices(experiment, analysis)
-    figures = {f"price_{measure}": price_chart(block) for measure, block in table.groupby("measure")}
+    several = table["measure"].nunique() > 1
+    figures = {f"price_{measure}": price_chart(block, several) for measure, block in table.groupby("measure")}
     if table["mistake"].nunique() == 1:
         rows = analysis.finite
         figures = {**_courses(rows, _validation_title(rows)), **figures}
@@ -42,13 +45,14 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
     return in_groups(figures, {"The course": ()})
 
 
-def price_chart(table: pd.DataFrame) -> Figure:
-    """What the wrong loops of one measure cost, with intervals."""
-    sure = set(surely(table)["label"])
+def price_chart(table: pd.DataFrame, several: bool = False) -> Figure:
+    """What the wrong loops of one measure cost, with intervals; ``several``: others are priced by another measure."""
+    sure, gains = (set(block["label"]) for block in (surely(table), surely_better(table)))
     labels = list(table["label"])
-    colours = [PALETTE[0] if label in sure else THEORY for label in labels]
+    colours = [PALETTE[0] if label in sure else GAIN if label in gains else THEORY for label in labels]
     if len(table) > 1:
-        title = f"{len(sure)} of {len(table)} wrong lines cost {_what(table)} for sure"
+        priced = f" priced by {_what(table)}" if several else ""
+        title = f"{len(sure)} of {len(table)} wrong lines{priced} cost {'some' if several else _what(table)} for sure"
         together = f", which holds for all {len(table)} together (Student's t, Bonferroni)"
     else:
         title, together = sentence(table.iloc[0]), " (Student's t)"
@@ -58,12 +62,13 @@ def price_chart(table: pd.DataFrame) -> Figure:
         title,
         AXES[table["measure"].iloc[0]],
         f"Dot: mean over n = {count_text(table['n'])} seeds of the right loop minus the wrong one; line: its interval{together}. "
-        "Blue: the interval lies above 0. A run that was lost counts as guessing.",
+        f"Blue: the interval lies above 0{'; green: below, better than the right loop' if gains else ''}. A run that was "
+        "lost counts as guessing.",
         alt.Scale(domain=labels, range=colours),
         zero_line=True,
     )
     height = max(60, ROW * len(table))
-    return replace(drawn, chart=drawn.chart.properties(height=height))
+    return replace(drawn, chart=drawn.chart.properties(height=height), flat=several and len(table) == 1)
 
 
 def _what(table: pd.DataFrame) -> str:
@@ -97,7 +102,8 @@ def _courses(rows: pd.DataFrame, title: str) -> dict[str, Figure]:
     figures["loss"] = curve_chart(
         rows, names, "train_loss", "epoch", _loss_title(rows), "As the loop itself sees it.", ceiling
     )
-    figures["rate"] = curve_chart(rows, names, "lr", "step", _rate_title(rows))
+    title = _rate_title(rows)
+    figures["rate"] = replace(curve_chart(rows, names, "lr", "step", title), flat=title == SAME_RATE)
     if classifies:
         figures["val_loss"] = curve_chart(rows, names, "val_loss", "epoch", _end_title(rows), ceiling=ceiling)
     return figures
@@ -137,8 +143,4 @@ def _rate_title(rows: pd.DataFrame) -> str:
     if courses.shape[1] < 2:
         return "The learning rate"
     apart = courses.nunique(axis=1) > 1
-    return (
-        "The learning rate is the same in both loops"
-        if not apart.any()
-        else f"The learning rates differ at {apart.mean():.0%} of the updates"
-    )
+    return SAME_RATE if not apart.any() else f"The learning rates differ at {apart.mean():.0%} of the updates"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from core.experiments.mistakes.settings import RIGHT
-from core.experiments.mistakes.summary import prices, surely
+from core.experiments.mistakes.summary import prices, surely, surely_better
 from core.experiments.mistakes.words import amount, hiding, interval, sentence
 from core.words import three_digits
 
@@ -26,7 +26,7 @@ def answer(experiment: Experiment, analysis: Analysis) -> str:
     if sure.empty:
         return f"None of {len(table)} wrong lines costs anything that these seeds show."
     spans = ", ".join(_span(block) for _, block in sure.groupby("measure"))
-    gains = int((table["ci_high"] < 0).sum())
+    gains = len(surely_better(table))
     rest = len(table) - len(sure) - gains
     quiet = f"; {rest} {'shows' if rest == 1 else 'show'} no price" if rest else ""
     quiet += f", {gains} {'ends' if gains == 1 else 'end'} better" if gains else ""
@@ -35,8 +35,8 @@ def answer(experiment: Experiment, analysis: Analysis) -> str:
 
 def _span(prices: pd.DataFrame) -> str:
     """``1.25 to 84.5 points of accuracy``: prices of one measure, the dearest first."""
-    dearest = amount(prices.iloc[0])
-    return dearest if len(prices) == 1 else f"{three_digits(prices['mean'].iloc[-1])} to {dearest}"
+    dearest, least = amount(prices.iloc[0]), three_digits(prices["mean"].iloc[-1])
+    return dearest if least == three_digits(prices["mean"].iloc[0]) else f"{least} to {dearest}"
 
 
 def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str, str]]:
@@ -76,7 +76,7 @@ def _of_one(analysis: Analysis, price: pd.Series) -> list[tuple[str, str, str]]:
 
 
 def _of_many(table: pd.DataFrame) -> list[tuple[str, str, str]]:
-    sure, gains = surely(table), table[table["ci_high"] < 0]
+    sure, gains = surely(table), surely_better(table)
     quiet = table.drop(index=[*sure.index, *gains.index])
     pairs, hidden = int(table["n"].sum()), int(table["hidden"].sum())
     first = sure.iloc[0] if len(sure) else None
@@ -89,8 +89,8 @@ def _of_many(table: pd.DataFrame) -> list[tuple[str, str, str]]:
         ),
         ("No price shown", str(len(quiet)), f"Their interval holds 0: {', '.join(quiet['label']) or 'none'}."),
         (
-            "Hidden",
-            f"{hidden} of {pairs} runs",
+            "Hidden runs",
+            f"{hidden} of {pairs}",
             "Runs of a wrong loop that ended no worse than the right one of the same seed.",
         ),
     ]

@@ -111,3 +111,8 @@ def _points(wrong: pd.DataFrame, names: list[str]) -> tuple[pd.Series, dict[int,
 def surely(prices: pd.DataFrame) -> pd.DataFrame:
     """The prices whose interval lies above zero."""
     return prices[prices["ci_low"] > 0]
+
+
+def surely_better(prices: pd.DataFrame) -> pd.DataFrame:
+    """The prices whose interval lies below zero: the wrong loop ended better than the right one."""
+    return prices[prices["ci_high"] < 0]

@@ -25,14 +25,18 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     spread = _interval_text(measured.iloc[0]) if single else "each with its interval in the chart below"
     return [
         (
-            "decay factor per layer",
+            "Decay factor per layer",
             span(measured["decay"], "×"),
             f"Gradient per layer towards the input, pooled over seeds; {spread}.",
         ),
-        ("theory", span(theory["theory"], "×"), "The same for infinitely wide networks; – where theory says nothing."),
-        ("runs", f"{runs:,}", f"Networks measured: {len(decays):,} settings × seeds."),
         (
-            "layers that underflow",
+            "Theory" if len(theory) in (0, len(measured)) else f"Theory, of {len(theory)} of {len(measured)} settings",
+            span(theory["theory"], "×"),
+            "The same for infinitely wide networks; – where theory says nothing.",
+        ),
+        ("Runs", f"{runs:,}", f"Networks measured: {len(decays):,} settings × seeds."),
+        (
+            "Layers that underflow",
             "–" if math.isnan(lost) else f"{lost:.0%}",
             "Layers for which PyTorch alone gives zeros.",
         ),

@@ -4,8 +4,6 @@ import hashlib
 import html
 import io
 import math
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -19,7 +17,8 @@ from core.__main__ import main
 from core.experiments import experiment
 from core.parts import own_data, own_reading
 from core.parts.datasets import DATASETS, table
-from tests.core.scripts.interpreter import alone
+from tests.core.scripts.interpreter import printed_by
+from tests.core.scripts.style import check_format
 
 SCHEDULERS, VANISHING = experiment("schedulers"), experiment("vanishing")
 SMALL = {"width": "8", "epochs": "2", "batch_size": "16"}
@@ -405,8 +404,7 @@ CASES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
-def test_a_printed_script_reads_the_same_file_and_agrees(name, tmp_path):
+def test_printed_scripts_read_the_same_files_and_agree(tmp_path):
     houses()[["area", "rooms", "price"]].to_csv("numbers.csv", index=False, sep=";")
     dear = houses()[["area", "town", "price"]].assign(rent=[f"{1 + n % 9}.{n:03},5" for n in range(len(houses()))])
     dear.assign(points=[f"{n / 8}" for n in range(len(dear))]).to_csv("commas.csv", index=False, sep=";", decimal=",")
@@ -416,20 +414,21 @@ def test_a_printed_script_reads_the_same_file_and_agrees(name, tmp_path):
     dear = np.where(houses()["price"] > 350, "yes", "no")
     houses().drop(columns="price").assign(dear=dear).to_csv("binary.csv", index=False)
     strange_files()
-    kind, given = CASES[name]
-    run = the_run(kind, **given)
-    (tmp_path / "run.py").write_text(kind.code(run), encoding="utf-8")
-    plain = pd.read_csv(io.StringIO(alone(tmp_path, "run.py")))
-    (measured,) = kind.compute([run], "cpu")
-    for column in plain.columns:
-        exact = measured[column].dtype.kind != "f"
-        np.testing.assert_allclose(
-            plain[column].astype(float), measured[column].astype(float), rtol=0 if exact else 1e-9
-        )
-    options = ["--isolated", "--no-cache", "--line-length", "120", "run.py"]
-    for command in (["format", "--diff"], ["check", "--select", "E,F,I"]):
-        done = subprocess.run([sys.executable, "-m", "ruff", *command, *options], capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
+    runs = {name: (kind, the_run(kind, **given)) for name, (kind, given) in CASES.items()}
+    scripts = {name: kind.code(run) for name, (kind, run) in runs.items()}
+    printed = printed_by(scripts, tmp_path)
+    for name, (kind, run) in runs.items():
+        plain = pd.read_csv(io.StringIO(printed[name]))
+        (measured,) = kind.compute([run], "cpu")
+        for column in plain.columns:
+            exact = measured[column].dtype.kind != "f"
+            np.testing.assert_allclose(
+                plain[column].astype(float),
+                measured[column].astype(float),
+                rtol=0 if exact else 1e-9,
+                err_msg=f"{column} of {name}",
+            )
+    check_format(scripts.values(), tmp_path)
 
 
 def test_a_users_words_can_not_leave_the_scripts_docstring():
