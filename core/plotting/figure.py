@@ -73,7 +73,7 @@ def figure(
 def empty(reason: str) -> Figure:
     """A chart's place, holding a sentence that says why there is nothing to draw."""
     data = pd.DataFrame({"reason": [reason]})
-    text = alt.Chart(data).mark_text(fontSize=14, color=THEORY, lineBreak="\n").encode(text="reason:N")
+    text = alt.Chart(data).mark_text(fontSize=14, color=THEORY, lineBreak="\n").encode(text=alt.Text("reason:N"))
     return figure(text, "", height=120)
 
 

@@ -72,13 +72,16 @@ def courses(
     base = alt.Chart(drawn).encode(x=x, color=alt.Color("label:N", scale=colours, sort=labels, legend=key))
     layers: list[alt.Chart] = []
     if band is not None:
-        faded = alt.condition(isolated, alt.value(0.16), alt.value(0.0))
+        faded = alt.OpacityValue(**alt.condition(isolated, alt.value(0.16), alt.value(0.0)))
         layers.append(
             base.mark_area().encode(
-                y=alt.Y(f"drawn_{band[0]}:Q", **y), y2=f"drawn_{band[1]}:Q", opacity=faded, tooltip=alt.value(None)
+                y=alt.Y(f"drawn_{band[0]}:Q", **y),
+                y2=alt.Y2(f"drawn_{band[1]}:Q"),
+                opacity=faded,
+                tooltip=alt.TooltipValue(None),
             )
         )
-    faded = alt.condition(isolated, alt.value(1.0), alt.value(FAINT))
+    faded = alt.OpacityValue(**alt.condition(isolated, alt.value(1.0), alt.value(FAINT)))
     line = base.encode(y=alt.Y(f"drawn_{middle}:Q", **y), opacity=faded)
     layers.append(line.mark_line(tooltip=None).add_params(isolated))
     if points:
@@ -108,7 +111,9 @@ def crosshair(drawn: pd.DataFrame, x: alt.X, names: Sequence[str], percent: bool
     return (
         alt.Chart(wide)
         .mark_rule(color=THEORY)
-        .encode(x=x, opacity=alt.condition(pointed, alt.value(0.7), alt.value(0.0)), tooltip=tooltip)
+        .encode(
+            x=x, opacity=alt.OpacityValue(**alt.condition(pointed, alt.value(0.7), alt.value(0.0))), tooltip=tooltip
+        )
         .add_params(pointed, zoomed)
     )
 

@@ -48,12 +48,12 @@ def interval_chart(
         ],
     )
     layers: list[alt.Chart] = [
-        base.mark_rule(strokeWidth=3).encode(x=alt.X("drawn_ci_low:Q", **scaled), x2="drawn_ci_high:Q"),
+        base.mark_rule(strokeWidth=3).encode(x=alt.X("drawn_ci_low:Q", **scaled), x2=alt.X2("drawn_ci_high:Q")),
         base.mark_point(filled=True, size=90, opacity=1).encode(x=alt.X("drawn_mean:Q", **scaled)),
     ]
     if zero_line:
         rule = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(strokeDash=[2, 3], color=THEORY)
-        layers.insert(0, rule.encode(x="zero:Q"))
+        layers.insert(0, rule.encode(x=alt.X("zero:Q")))
     lost = len(table) - len(shown)
     left = f" {lost} without a finite value left out." if lost else ""
     return figure(alt.layer(*layers), title, note + left, height=max(120, 34 * len(shown)))

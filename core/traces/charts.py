@@ -255,7 +255,7 @@ def _layer_map(layers: pd.DataFrame, order: list[str], time: Time) -> Figure | N
         .mark_rect()
         .encode(
             x=time.axis,
-            x2="until:Q",
+            x2=alt.X2("until:Q"),
             y=alt.Y(
                 "layer:N",
                 sort=layers_shown,
@@ -304,7 +304,9 @@ def _update_chart(layers: pd.DataFrame, time: Time) -> Figure | None:
     tooltip = ["step:Q", alt.Tooltip("ratio:Q", title="middle layer", format=".3g")]
     guide = alt.Chart(pd.DataFrame({"healthy": [math.log10(HEALTHY)]}))
     chart = alt.layer(
-        base.mark_area(opacity=0.18, color=PALETTE[0]).encode(y=alt.Y("low:Q", axis=axis, scale=scale), y2="high:Q"),
+        base.mark_area(opacity=0.18, color=PALETTE[0]).encode(
+            y=alt.Y("low:Q", axis=axis, scale=scale), y2=alt.Y2("high:Q")
+        ),
         base.mark_line(color=PALETTE[0], point=True).encode(
             y=alt.Y("middle:Q", axis=axis, scale=scale), tooltip=tooltip
         ),

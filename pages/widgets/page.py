@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import streamlit as st
+from altair.utils.schemapi import disable_debug_mode
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import core
@@ -86,6 +87,7 @@ def jobs() -> core.Jobs:
     workers = core.Workers(core.pool(os.environ.get("GRADIENT_LAB_EXECUTOR") or "local"))
     workers.prestart()
     workers.stop_at_exit()
+    disable_debug_mode()  # Altair would hold every mark against its schema at every drawing; our tests do
     gc.collect()
     gc.freeze()  # Streamlit collects all generations after every run of a page: leave it little to look at
     return core.Jobs(workers)

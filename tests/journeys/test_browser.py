@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,15 +34,15 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def server(tmp_path):
-    """A fresh server with a store of its own: its address and process."""
+@contextmanager
+def serving(folder):
+    """A server with a store of its own: its address, process and folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "GRADIENT_LAB_STORE": str(tmp_path / "store.sqlite")}
+    environment = {**os.environ, "GRADIENT_LAB_STORE": str(folder / "store.sqlite")}
     command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.port", str(port)]
-    log = (tmp_path / "log").open("wb")
+    log = (folder / "log").open("wb")
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     for _ in range(200):
@@ -49,9 +50,9 @@ def server(tmp_path):
             urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
             break
         except OSError:
-            assert process.poll() is None, (tmp_path / "log").read_text()
+            assert process.poll() is None, (folder / "log").read_text()
             time.sleep(0.1)
-    yield address, process
+    yield address, process, folder
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         try:
@@ -62,12 +63,19 @@ def server(tmp_path):
     log.close()
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The server of all tests but those that end it."""
+    with serving(tmp_path_factory.mktemp("server")) as started:
+        yield started
+
+
 @pytest.fixture
 def page(server):
     """A browser page that remembers what went wrong: console errors and warnings, requests to anywhere else."""
     from playwright.sync_api import sync_playwright
 
-    address, _ = server
+    address = server[0]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM or "/usr/bin/chromium", args=FLAGS.split())
         page = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True).new_page()
@@ -194,20 +202,21 @@ def test_a_large_sweep_shows_progress_survives_a_reload_and_is_cancelled(server,
     assert page.wrong == []
 
 
-def test_the_server_never_loads_torch_and_takes_its_workers_along_when_killed(server, page):
-    open_page(page, server, SMALL)
-    page.get_by_text("12 runs, all in the store").wait_for(timeout=60_000)
-    _, process = server
-    assert "libtorch" not in Path(f"/proc/{process.pid}/maps").read_text()
-    workers = descendants(process.pid)
-    assert any("libtorch" in Path(f"/proc/{pid}/maps").read_text() for pid in workers)
-    process.kill()
-    process.wait()
-    for _ in range(100):
-        if not any(alive(pid) for pid in workers):
-            break
-        time.sleep(0.1)
-    assert [pid for pid in workers if alive(pid)] == []
+def test_the_server_never_loads_torch_and_takes_its_workers_along_when_killed(tmp_path, page):
+    with serving(tmp_path) as server:
+        open_page(page, server, SMALL)
+        page.get_by_text("12 runs, all in the store").wait_for(timeout=60_000)
+        process = server[1]
+        assert "libtorch" not in Path(f"/proc/{process.pid}/maps").read_text()
+        workers = descendants(process.pid)
+        assert any("libtorch" in Path(f"/proc/{pid}/maps").read_text() for pid in workers)
+        process.kill()
+        process.wait()
+        for _ in range(100):
+            if not any(alive(pid) for pid in workers):
+                break
+            time.sleep(0.1)
+        assert [pid for pid in workers if alive(pid)] == []
 
 
 def test_an_upload_is_trained_on_and_the_server_still_loads_no_torch(server, page, tmp_path):
@@ -226,7 +235,7 @@ def test_an_upload_is_trained_on_and_the_server_still_loads_no_torch(server, pag
     page.get_by_text("6 runs, all in the store").wait_for(timeout=60_000)
     page.get_by_test_id("stButtonGroup").get_by_text("Training", exact=True).click()
     page.get_by_text("in the right class").first.wait_for()
-    assert [path.name[:7] for path in (tmp_path / "data").glob("*.csv")] == ["houses-"]
+    assert [path.name[:7] for path in (server[2] / "data").glob("*.csv")] == ["houses-"]
     assert "libtorch" not in Path(f"/proc/{server[1].pid}/maps").read_text()
     assert page.wrong == []
 

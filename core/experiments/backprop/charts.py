@@ -108,7 +108,7 @@ def success_chart(runs: pd.DataFrame) -> Figure:
             tooltip=tooltip,
         )
         drawn = alt.layer(
-            base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", scale=scale, axis=format), x2="high:Q"),
+            base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", scale=scale, axis=format), x2=alt.X2("high:Q")),
             base.mark_point(filled=True, size=90, opacity=1).encode(x=alt.X("share:Q", scale=scale, axis=format)),
         )
         return figure(drawn, success_title(table), f"{note} {left_out}".strip(), max(120, 34 * len(shown)))
@@ -131,7 +131,9 @@ def success_chart(runs: pd.DataFrame) -> Figure:
         tooltip=tooltip,
     )
     drawn = alt.layer(
-        base.mark_rule(strokeWidth=3, opacity=0.6).encode(y=alt.Y("low:Q", scale=scale, axis=format), y2="high:Q"),
+        base.mark_rule(strokeWidth=3, opacity=0.6).encode(
+            y=alt.Y("low:Q", scale=scale, axis=format), y2=alt.Y2("high:Q")
+        ),
         base.mark_line().encode(y=alt.Y("share:Q", scale=scale, axis=format)),
         base.mark_point(filled=True, size=80, opacity=1).encode(y=alt.Y("share:Q", scale=scale, axis=format)),
     )
@@ -258,7 +260,7 @@ def predictions_chart(frame: pd.DataFrame) -> Figure:
         logarithmic=False,
         scale=alt.Scale(domain=[0, 1]),
     )
-    half = alt.Chart(pd.DataFrame({"half": [0.5]})).mark_rule(strokeDash=[2, 3], color=THEORY).encode(y="half:Q")
+    half = alt.Chart(pd.DataFrame({"half": [0.5]})).mark_rule(strokeDash=[2, 3], color=THEORY).encode(y=alt.Y("half:Q"))
     ends = data[data["step"] == data["step"].max()].set_index("label")["median"]
     title = "Predictions end at " + ", ".join(three_digits(ends.get(name, np.nan)) for name in names)
     note = "Line: median over seeds; band: 10th to 90th percentile." if data["n"].max() > 1 else "One seed."

@@ -100,8 +100,8 @@ def network_chart(step: Step) -> Figure:
         .encode(
             x=x,
             y=y,
-            x2="x2:Q",
-            y2="y2:Q",
+            x2=alt.X2("x2:Q"),
+            y2=alt.Y2("y2:Q"),
             strokeWidth=alt.StrokeWidth("width:Q", scale=None),
             strokeDash=alt.StrokeDash(
                 "sign:N",
@@ -130,8 +130,8 @@ def network_chart(step: Step) -> Figure:
     circles = base.mark_circle(size=diameter**2, color=NODE, stroke=NODE_EDGE, strokeWidth=1.2, opacity=1)
     texts = alt.Chart(nodes[room >= ROOM_FOR_NUMBERS]).encode(x=x, y=y).mark_text(fontSize=11, color=INK)
     names = alt.Chart(nodes[room >= ROOM_FOR_NAMES]).encode(x=x, y=y)
-    names = names.mark_text(fontSize=11, dy=25, color=FAINT_INK).encode(text="name:N")
-    drawn = alt.layer(lines, circles.encode(tooltip=tooltip), names, texts.encode(text="text:N"))
+    names = names.mark_text(fontSize=11, dy=25, color=FAINT_INK).encode(text=alt.Text("name:N"))
+    drawn = alt.layer(lines, circles.encode(tooltip=tooltip), names, texts.encode(text=alt.Text("text:N")))
     notes = [
         "Width: size of the weight; dashed: negative. In the circles: activations"
         + (", means over the examples." if len(step.y) > 1 else ".")
@@ -198,8 +198,8 @@ def boundary_chart(film: Film, epoch: int) -> Figure:
         .encode(
             x=x,
             y=y,
-            x2="x1_end:Q",
-            y2="x2_end:Q",
+            x2=alt.X2("x1_end:Q"),
+            y2=alt.Y2("x2_end:Q"),
             color=alt.Color(
                 "prediction:Q",
                 scale=alt.Scale(
@@ -252,7 +252,9 @@ def course(film: Film, measures: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _here(epoch: int) -> alt.Chart:
-    return alt.Chart(pd.DataFrame({"epoch": [epoch]})).mark_rule(strokeWidth=1.5, color=THEORY).encode(x="epoch:Q")
+    return (
+        alt.Chart(pd.DataFrame({"epoch": [epoch]})).mark_rule(strokeWidth=1.5, color=THEORY).encode(x=alt.X("epoch:Q"))
+    )
 
 
 def _epochs() -> alt.X:

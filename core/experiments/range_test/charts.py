@@ -159,7 +159,7 @@ def _rules_chart(runs: pd.DataFrame) -> Figure:
     x = alt.X("drawn_lr:Q", axis=axis, scale=scale)
     drawn = alt.layer(
         each.encode(x=x, y=y, tooltip=["rule:N", "seed:Q", alt.Tooltip("lr:Q", title="learning rate", format=".3g")]),
-        span.encode(x=alt.X("drawn_low:Q", axis=axis, scale=scale), x2="drawn_high:Q", y=y),
+        span.encode(x=alt.X("drawn_low:Q", axis=axis, scale=scale), x2=alt.X2("drawn_high:Q"), y=y),
         middle.encode(
             x=alt.X("drawn_median:Q", axis=axis, scale=scale),
             y=y,
@@ -197,7 +197,7 @@ def _settings_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str
         tooltip=["label:N", alt.Tooltip("median:Q", format=".3g"), "n:Q"],
     )
     drawn = alt.layer(
-        base.mark_rule(strokeWidth=3).encode(x=alt.X("drawn_low:Q", axis=axis, scale=scale), x2="drawn_high:Q"),
+        base.mark_rule(strokeWidth=3).encode(x=alt.X("drawn_low:Q", axis=axis, scale=scale), x2=alt.X2("drawn_high:Q")),
         base.mark_point(filled=True, size=90, opacity=1).encode(x=alt.X("drawn_median:Q", axis=axis, scale=scale)),
     )
     low, high = table.loc[table["median"].idxmin()], table.loc[table["median"].idxmax()]

@@ -191,7 +191,9 @@ def dots_chart(decays: pd.DataFrame, varying: list[str]) -> Figure:
     )
     drawn = alt.layer(
         _one().mark_rule(strokeDash=[2, 3], color=THEORY).encode(x=alt.X("one:Q", axis=axis, scale=scale)),
-        base.mark_rule(strokeWidth=3).encode(x=alt.X("ci_low:Q", title=FACTOR, axis=axis, scale=scale), x2="ci_high:Q"),
+        base.mark_rule(strokeWidth=3).encode(
+            x=alt.X("ci_low:Q", title=FACTOR, axis=axis, scale=scale), x2=alt.X2("ci_high:Q")
+        ),
         base.mark_point(filled=True, size=90, opacity=1).encode(
             x=alt.X("mean:Q", title=FACTOR, axis=axis, scale=scale)
         ),
@@ -229,7 +231,7 @@ def gain_chart(decays: pd.DataFrame, varying: list[str]) -> Figure:
     y = alt.Y("mean:Q", title=FACTOR, scale=scale)
     drawn = alt.layer(
         _one().mark_rule(strokeDash=[2, 3], color=THEORY).encode(y=alt.Y("one:Q", scale=scale)),
-        base.mark_rule(strokeWidth=3).encode(y=alt.Y("ci_low:Q", title=FACTOR, scale=scale), y2="ci_high:Q"),
+        base.mark_rule(strokeWidth=3).encode(y=alt.Y("ci_low:Q", title=FACTOR, scale=scale), y2=alt.Y2("ci_high:Q")),
         base.mark_line().encode(y=y),
         base.mark_point(filled=True, size=60, opacity=1).encode(y=y),
     )

@@ -82,7 +82,7 @@ def _bars(others: Mapping[str, float], drawn: Course) -> list[alt.Chart]:
     names = [
         alt.Chart(own)
         .mark_text(align=align, baseline="bottom", dy=-2, color=THEORY)  # type: ignore[arg-type]
-        .encode(y=y, x=alt.value(x), text="other:N")
+        .encode(y=y, x=alt.value(x), text=alt.Text("other:N"))
         for (_, own), (align, x) in zip(table.groupby("other", sort=False), places, strict=False)
     ]
     return [line, *names]
@@ -204,7 +204,12 @@ def share_map(runs: pd.DataFrame, name: str, measure: str) -> Figure:
     words = (
         alt.Chart(table)
         .mark_text(fontSize=12)
-        .encode(x=x, y=y, text="text:N", color=alt.condition("datum.mean > 0.5", alt.value("white"), alt.value("#333")))
+        .encode(
+            x=x,
+            y=y,
+            text=alt.Text("text:N"),
+            color=alt.condition("datum.mean > 0.5", alt.value("white"), alt.value("#333")),
+        )
     )
     counts = f"Each cell: {count_text(table['size'])} runs."
     return figure(alt.layer(cells, words), title, counts, height=max(140, 34 * table[name].nunique()))

@@ -61,14 +61,14 @@ def _decay_points(decays: pd.DataFrame) -> Figure:
     tooltip = _decay_tooltip()
     base = alt.Chart(data).encode(y=y)
     layers = [
-        alt.Chart(pd.DataFrame({"one": [1.0]})).mark_rule(color=THEORY, opacity=0.5).encode(x="one:Q"),
-        base.mark_rule(strokeWidth=3).encode(x="ci_low:Q", x2="ci_high:Q"),
+        alt.Chart(pd.DataFrame({"one": [1.0]})).mark_rule(color=THEORY, opacity=0.5).encode(x=alt.X("one:Q")),
+        base.mark_rule(strokeWidth=3).encode(x=alt.X("ci_low:Q"), x2=alt.X2("ci_high:Q")),
         base.mark_point(filled=True, size=90, opacity=1).encode(x=x, tooltip=tooltip),
     ]
     expected = data[data["theory"].notna()]
     if len(expected):
         ticks = alt.Chart(expected).mark_tick(color=THEORY, thickness=3, size=24)
-        layers.append(ticks.encode(x="theory:Q", y=y, tooltip=tooltip))
+        layers.append(ticks.encode(x=alt.X("theory:Q"), y=y, tooltip=tooltip))
     if len(data) == 1:
         row = data.iloc[0]
         verb = "gains" if row["decay"] > 1 else "costs"
@@ -112,7 +112,7 @@ def _decay_heatmap(decays: pd.DataFrame, across: str, down: str) -> Figure:
     if len(data) <= 150:
         for ink, cells in data.groupby("ink"):  # Streamlit can't draw a colour without a scale
             text = alt.Chart(cells).mark_text(fontSize=11, color=str(ink))
-            layers.append(text.encode(x=x, y=y, text="text:N", tooltip=tooltip))
+            layers.append(text.encode(x=x, y=y, text=alt.Text("text:N"), tooltip=tooltip))
     best, worst = (data.loc[index] for index in (data["log_decay"].abs().idxmin(), data["log_decay"].abs().idxmax()))
     title = (
         f"Gradients hold best with {best['label']} ({best['text']}× a layer), "

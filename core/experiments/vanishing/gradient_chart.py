@@ -66,7 +66,7 @@ def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> Figure:
         base = alt.Chart(expected).encode(x=x, y=alt.Y("log_theory:Q", **drawn.y))
         layers.insert(0, base.mark_line(color=THEORY, strokeDash=DASH).encode(detail="label:N"))
         if not len(measured) and len(labels) > 1:
-            names = alt.Chart(expected[expected["layer"] == 1]).encode(x=x, y=base.encoding.y, text="label:N")
+            names = alt.Chart(expected[expected["layer"] == 1]).encode(x=x, y=base.encoding.y, text=alt.Text("label:N"))
             layers.append(names.mark_text(color=THEORY, align="left", dx=6, dy=-8, fontSize=12))
     notes = [
         f"Line: root mean square over seeds, n = {count_text(data['n'])}; the factor in the title is fitted to it.",
