@@ -61,7 +61,7 @@ def sources() -> dict[str, trace_panel.Source]:
 choices = sources()
 if not choices:
     with left:
-        st.info("Nothing is recorded yet. Drop a log at the right, or record a script as described below.")
+        st.info("Nothing is recorded yet. Drop a log into the field for logs, or record a script as described below.")
     st.subheader("How to record")
     st.markdown(HOW)
     st.stop()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import core
 from core.__main__ import main
 
 ROOT = Path(__file__).parents[1]
@@ -121,6 +122,15 @@ def test_a_command_of_the_readme_is_understood(line, tmp_path, monkeypatch, caps
     words = shlex.split(line)
     assert main([*words, *([] if "--dry-run" in words else ["--dry-run"])]) == 0
     assert "runs" in capsys.readouterr().out
+
+
+def test_the_session_of_the_readme_prints_what_it_shows(tmp_path):
+    ((line, shown),) = re.findall(r"^    \$ python -m core run (.+)\n((?:    .+\n)+)", README, flags=re.MULTILINE)
+    name, *words = shlex.split(line.removesuffix(" --summary"))
+    settings = dict(word.split("=") for word in words)
+    frame = core.run(name, store=str(tmp_path / "s.sqlite"), executor="inline", **settings)
+    printed = core.readable(core.summary(frame), core.experiment(name).settings.names())
+    assert [row.split() for row in shown.splitlines()] == [row.split() for row in printed.splitlines()[:-1]]
 
 
 @pytest.mark.slow

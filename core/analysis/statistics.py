@@ -14,6 +14,7 @@ from core.analysis.points import group_by_settings, varying_settings
 from core.words import three_digits
 
 CONFIDENCE = 0.95
+ROUNDING = 1e-14  # of a value
 SHARES = ("diverged", "failed", "solved")  # measures that are 0 or 1: Wilson's interval of their share
 Statistic = Callable[[np.ndarray], np.ndarray]  # indices (k, m) of the seeds that take part -> (k,)
 
@@ -25,12 +26,18 @@ def t_quantile(n: int, confidence: float = CONFIDENCE) -> float:
     return float(stdtrit(n - 1, 0.5 + confidence / 2.0))
 
 
+def deviation(values: np.ndarray) -> float:
+    """The standard deviation of a sample of two or more; 0 where they differ by rounding alone, as theory over seeds."""
+    same = np.ptp(values) <= ROUNDING * abs(float(values[0]))
+    return 0.0 if same else float(values.std(ddof=1))
+
+
 def mean_interval(values: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Student's t interval of the mean of finite values; NaN for fewer than two."""
     n = len(values)
     if n < 2:
         return math.nan, math.nan
-    mean, margin = float(values.mean()), t_quantile(n, confidence) * float(values.std(ddof=1)) / math.sqrt(n)
+    mean, margin = float(values.mean()), t_quantile(n, confidence) * deviation(values) / math.sqrt(n)
     return mean - margin, mean + margin
 
 
@@ -67,7 +74,7 @@ def over_seeds(values: Sequence[float] | np.ndarray) -> dict[str, float]:
         "n": n,
         "mean": float(finite.mean()),
         "median": float(np.median(finite)),
-        "standard_error": float(finite.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan,
+        "standard_error": deviation(finite) / math.sqrt(n) if n > 1 else math.nan,
         "ci_low": low,
         "ci_high": high,
     }

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 GAIN = PALETTE[2]
 SAME_RATE = "The learning rate is the same in both loops"
 ROW = 12  # pixels of a price: twenty of them stand in a first screen
-AXES = {"accuracy": "price in points of validation accuracy", "loss": "price in validation loss"}
+AXES = {"accuracy": "points of accuracy lost", "loss": "validation loss added"}
 
 
 def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
