@@ -32,7 +32,7 @@ def majority(frame: pd.DataFrame) -> float:
     """
     name = _one_dataset(frame)
     try:
-        return shape_of(name).majority if name else math.nan
+        return validation_guess(name).accuracy if name else math.nan
     except ValueError:
         return math.nan
 
@@ -52,11 +52,13 @@ def guess_loss(dataset: object) -> float:
 
 
 def validation_guess(dataset: str) -> Guess:
-    """What guessing gets on the validation rows, as measured or, of scikit-learn's own tables, by the shares of all rows.
+    """What guessing gets on the validation rows, as measured or, until it is, by the shares of all rows.
 
     ValueError for what is no dataset, or a user's own table that is not here.
     """
-    data = shape_of(dataset)
+    data, scores = shape_of(dataset), baselines.read(dataset)
+    if scores:
+        return Guess(scores["guess_val_loss"], scores["guess_val_accuracy"])
     return data.on_rows or Guess(data.guess_loss, data.majority)
 
 
@@ -90,10 +92,10 @@ def bars(frame: pd.DataFrame, measure: str) -> dict[str, float]:
 
 
 def standing(frame: pd.DataFrame, best: Mean, measure: str) -> tuple[str, str]:
-    """``beats guessing, level with boosting``, and the numbers of it; ``–`` where no baseline was measured.
+    """``beats guessing, undecided against boosting``, and the numbers of it; ``–`` where no baseline was measured.
 
     best  the mean ``val_loss`` or ``val_accuracy`` of the frame's best setting over seeds: it beats what lies outside its
-          interval on the worse side, and is level with what lies within; a lone seed, which has none, is level with all
+          interval on the worse side, and is undecided against what lies within; a lone seed, which has none, against all
     """
     scores = bars(frame, measure)
     if not scores:
@@ -103,7 +105,7 @@ def standing(frame: pd.DataFrame, best: Mean, measure: str) -> tuple[str, str]:
     below = [label for label, value in scores.items() if value < low]
     beaten, ahead = (above, below) if measure == "val_loss" else (below, above)
     level = [label for label in scores if label not in (*above, *below)]
-    groups = (("beats", beaten), ("level with", level), ("behind", ahead))
+    groups = (("beats", beaten), ("undecided against", level), ("behind", ahead))
     words = [f"{verb} {_listed(labels)}" for verb, labels in groups if labels]
     in_words = "{:.1%}".format if measure == "val_accuracy" else three_digits
     numbers = ", ".join(f"{label} {in_words(value)}" for label, value in scores.items())

@@ -28,7 +28,7 @@ def standing(runs: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.Da
 def ranking(runs: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.DataFrame:
     """``standing`` with the interval of each mean over seeds, ``ci_low ci_high``."""
     number, _ = group_by_settings(runs, settings)
-    ends = {point: statistics.over_seeds(block) for point, block in runs.groupby(number)[measure]}
+    ends = {point: statistics.drawn_over_seeds(measure, block) for point, block in runs.groupby(number)[measure]}
     table = standing(runs, settings, measure)
     return table.assign(**{name: [ends[point][name] for point in table["point"]] for name in ("ci_low", "ci_high")})
 
@@ -109,7 +109,14 @@ def best_values(runs: pd.DataFrame, name: str, over: str, measure: str) -> pd.Da
             continue
         best = usable["mean"].idxmin()
         values_at_best = block.loc[block[over] == best, measure]
-        rows.append({name: value, over: best, "runs": len(values_at_best), **statistics.over_seeds(values_at_best)})
+        rows.append(
+            {
+                name: value,
+                over: best,
+                "runs": len(values_at_best),
+                **statistics.drawn_over_seeds(measure, values_at_best),
+            }
+        )
     return _in_order(pd.DataFrame(rows))
 
 

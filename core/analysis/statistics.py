@@ -88,6 +88,15 @@ def measure_over_seeds(name: str, values: pd.Series) -> dict[str, float]:
     return result
 
 
+def drawn_over_seeds(name: str, values: pd.Series) -> dict[str, float]:
+    """``over_seeds`` with its interval cut at what a training's measure can be: a share 0 to 1, its loss 0 at least."""
+    ends = over_seeds(values)
+    lowest, highest = (0.0, 1.0 if name.endswith("accuracy") else math.inf)
+    if name.endswith(("accuracy", "_loss")) and ends["n"] > 1:
+        ends["ci_low"], ends["ci_high"] = (min(max(ends[end], lowest), highest) for end in ("ci_low", "ci_high"))
+    return ends
+
+
 def slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The least-squares slope of y (..., k) over x (k,), of the finite points; NaN for fewer than two."""
     use = np.isfinite(y)

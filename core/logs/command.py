@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from core import logs
 from core.diagnosis.finding import Finding
 from core.diagnosis.judge import judge
@@ -108,5 +110,7 @@ def sound(trace: Trace) -> str:
     if "val_loss" in trace.steps:
         parts.append("validation does not turn away from training")
     if "lr" in trace.steps:
-        parts.append("the rate's schedule runs its course")
+        rates = trace.steps["lr"][np.isfinite(trace.steps["lr"])]
+        constant = len(rates) > 0 and bool((rates == rates[0]).all())
+        parts.append("the rate stays what it was" if constant else "the rate's schedule runs its course")
     return ", ".join(parts)

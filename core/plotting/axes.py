@@ -26,6 +26,14 @@ def log10(values: pd.Series) -> pd.Series:
     return pd.Series(np.where(np.isfinite(result), result, math.nan), index=values.index)
 
 
+def _plain(power: float) -> str:
+    """10 to a power of which the first digit is 1, 2 or 5: ``0.05``, ``5 · 10⁻⁵``."""
+    first, decade = f"{10.0**power:.0e}".split("e")
+    if -3 <= int(decade) < 5:
+        return f"{float(first) * 10.0 ** int(decade):g}"
+    return f"{first} · 10{str(int(decade)).translate(SUPERSCRIPTS)}"
+
+
 def power_axis(title: str, values: Sequence[float] | np.ndarray, **named: object) -> tuple[alt.Axis, alt.Scale]:
     """Axis and scale for log10 values: at most eight labels, written as powers of ten; ``named`` goes to the axis.
 
@@ -39,11 +47,11 @@ def power_axis(title: str, values: Sequence[float] | np.ndarray, **named: object
         ]
         low = max(step for step in steps if step <= finite.min() + ROUNDING)
         high = min(step for step in steps if step >= finite.max() - ROUNDING and step > low)
-        written = ".1~r" if low >= -3 and high < 5 else ".0e"
+        names = ", ".join(f'"{round(1000 * step)}": "{_plain(step)}"' for step in steps if low <= step <= high)
         axis = alt.Axis(
             title=title,
             values=[step for step in steps if low <= step <= high],
-            labelExpr=f"format(pow(10, datum.value), '{written}')",
+            labelExpr=f"({{{names}}})[round(1000 * datum.value)]",
             **named,  # type: ignore[arg-type]
         )
         return axis, alt.Scale(domain=[low, high], nice=False, zero=False)

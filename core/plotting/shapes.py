@@ -55,5 +55,5 @@ def interval_chart(
         rule = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(strokeDash=[2, 3], color=THEORY)
         layers.insert(0, rule.encode(x=alt.X("zero:Q")))
     lost = len(table) - len(shown)
-    left = f" {lost} without a finite value left out." if lost else ""
+    left = f" {lost} setting{'s' if lost > 1 else ''} without a finite value left out." if lost else ""
     return figure(alt.layer(*layers), title, note + left, height=max(120, 34 * len(shown)))

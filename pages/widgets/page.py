@@ -76,9 +76,18 @@ def see_it_work(link: str, sweep: core.Sweep | None = None) -> None:
     if sweep is not None and file == page_of(core.experiment(sweep.experiment)):
         own = sweep.link()
         fields["seeds"] = own.get("seeds", fields["seeds"])
-        changed = [f"{name} {value}" for name, value in fields.items() if own.get(name, value) != value]
-        label += f": {'; '.join(changed)}" if changed else ""
+        changed = [f"{name} {value}" for name, value in fields.items() if not _same(own.get(name, value), value)]
+        if not changed:  # the page shows it already
+            return
+        label += f": {'; '.join(changed)}"
     st.page_link(file, label=core.plain(label), icon=":material/play_circle:", query_params=fields)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two texts of a setting ask for the same values, in whatever order."""
+    with suppress(ValueError):
+        return sorted(map(float, one.split(","))) == sorted(map(float, other.split(",")))
+    return sorted(core.split_values(one)) == sorted(core.split_values(other))
 
 
 @st.cache_resource(show_spinner=False)

@@ -258,7 +258,7 @@ def _findings(result: Result, whole: bool) -> None:
     for group in shown[:first]:
         _draw_group(group, result.sweep)
     if shown[first:]:
-        with st.expander(f"{len(shown) - first} more findings"):
+        with st.expander(f"{len(shown) - first} more finding{'s' if len(shown) - first > 1 else ''}"):
             for group in shown[first:100]:
                 _draw_group(group, result.sweep)
 

@@ -109,7 +109,7 @@ def _unsolved(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> li
                 _link(settings, init=f"{settings['init']},lesson", hidden=more),
             )
         ]
-    if moving > len(failed) / 2:
+    if moving > len(failed) / 2 and not _dead(rows, failed):
         link = _link(settings, base_lr=f"{lr:g},{lr * 10:g}")
         return [
             Finding(
@@ -132,6 +132,12 @@ def _unsolved(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> li
             _link(settings, hidden=f"{hidden},{more}"),
         )
     ]
+
+
+def _dead(rows: pd.DataFrame, failed: pd.DataFrame) -> bool:
+    """Whether in most failed runs no gradient reaches the hidden layer at the end: its units give no derivative any more."""
+    ends = rows[rows["run"].isin(failed["run"]) & (rows["epoch"] == rows["epoch"].max())]
+    return float((ends["grad_norm_w1"] == 0).mean()) > MOST_RUNS
 
 
 def _label_prefix(settings: pd.Series) -> str:

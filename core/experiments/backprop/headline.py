@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.analysis import statistics
+from core.analysis.points import varying_settings
+from core.experiments.backprop.settings import Backprop
 from core.words import three_digits
 
 if TYPE_CHECKING:
@@ -23,9 +25,11 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     losses = runs["final_train_loss"][np.isfinite(runs["final_train_loss"])]
     waited, accuracy = runs["epochs_to_solve"].dropna(), runs["final_accuracy"].dropna()
     one = n == 1
+    several = len(varying_settings(runs, Backprop.names())) > 0
+    over = ", over all settings" if several else ""
     return [
         (
-            "Solved",
+            f"Solved{over}",
             ("yes" if solved else "no") if one else f"{solved:,} of {n:,}",
             "Every example ends in the right class. "
             + (
@@ -35,18 +39,18 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
             ),
         ),
         (
-            "Final loss" if one else "Median final loss",
+            "Final loss" if one else f"Median final loss{over}",
             three_digits(float(losses.median())) if len(losses) else "–",
             "0.693 (ln 2) is what a network gets that answers 1/2 to everything; 0 is perfect.",
         ),
         (
-            "Epochs to solve" if one else "Median epochs to solve",
+            "Epochs to solve" if one else f"Median epochs to solve{over}",
             f"{waited.median():,.0f}" if len(waited) else "–",
             "From this epoch on every example stays in the right class"
             + ("." if one else f"; over the {len(waited):,} runs that get there."),
         ),
         (
-            "Accuracy" if one else "Mean accuracy",
+            "Accuracy" if one else f"Mean accuracy{over}",
             f"{accuracy.mean():.1%}" if len(accuracy) else "–",
             "Share of examples in the right class after the last epoch.",
         ),

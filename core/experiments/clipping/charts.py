@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,7 +41,7 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
     live = frame["clipped"].astype(float).where(~frame["diverged"].astype(bool))
     figures = {
         "failed": share_map(runs, "clipper", "failed"),
-        "diverged": share_map(runs, "clipper", "diverged"),
+        "diverged": _diverged_map(runs),
         "loss": curve_chart(frame, Clipping.names(), "val_loss", "epoch", loss_title, ceiling=loss_ceiling(frame)),
         "before": curve_chart(frame, Clipping.names(), "grad_norm", "step", _before_title(analysis), ceiling=ceiling),
         "after": curve_chart(
@@ -57,6 +58,14 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
         "ranking": ranking_chart(frame, runs, Clipping.names(), "final_val_loss"),
     }
     return in_groups(figures, GROUPS)
+
+
+def _diverged_map(runs: pd.DataFrame) -> Figure:
+    """Which runs diverged; a sentence where these are the ones that failed."""
+    drawn = share_map(runs, "clipper", "diverged")
+    if runs["diverged"].any() and (runs["diverged"] == runs["failed"]).all():
+        return replace(drawn, title="Every run that failed has diverged", flat=True)
+    return replace(drawn, flat=not runs["diverged"].any())
 
 
 def _before_title(analysis: Analysis) -> str:

@@ -41,4 +41,6 @@ def _finding(price: pd.Series, settings: pd.Series) -> Finding:
     known = {name: settings[name] for name in Mistakes.names() if name in settings and not pd.isna(settings[name])}
     link = query(known | {"mistake": f"{RIGHT},{entry.name}", "seeds": 20})
     message = f"{sentence(price)}. {entry.effect}"
-    return Finding(entry.finding, cast(Severity, entry.severity), message, evidence, entry.remedy, link)
+    priced = price["ci_low"] > 0 or entry.severity != "error"  # what no seed shows is no error of this training's
+    severity = entry.severity if priced else "warning"
+    return Finding(entry.finding, cast(Severity, severity), message, evidence, entry.remedy, link)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 WHOLE = ("step", "width", "steps", "batch_size", "seed")
 NUMBERS = ("lr", "train_loss", "smoothed_loss", "min_lr", "max_lr")
+USUAL_LR = 0.01  # a range that ends below it may end before anything moves
 EDGE = 3.0  # a least loss within this factor of the highest rate may not be the least
 
 
@@ -58,13 +59,19 @@ def _useless(runs: pd.DataFrame, settings: pd.Series) -> list[Finding]:
         if flat >= MOST_RUNS
         else f"a rate can be read from the curves of {usable:.0%} of the runs alone"
     )
+    if str(settings.get("init")) == "zeros":
+        remedy = "Draw the first weights at random: init=zeros gives no layer but the last a gradient."
+    elif flat >= MOST_RUNS and float(settings["max_lr"]) < USUAL_LR:
+        remedy = f"Raise max_lr, say to {USUAL_LR * 1000:g}: so far every rate was too low to move anything."
+    else:
+        remedy = "Take more steps, or look first at what keeps the network from learning: the page Vanishing gradients."
     return [
         Finding(
             "no_usable_rate",
             "warning",
             f"{settings['label']}: {why}, so that no rule's suggestion means anything.",
             {"runs": len(runs), "flat": flat, "usable": usable, "median_fall": float(runs["fall"].median())},
-            "Take more steps, or look first at what keeps the network from learning: the page Vanishing gradients.",
+            remedy,
         )
     ]
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from core.analysis.points import group_by_settings
 from core.experiments.range_test.summary import recommended_lr
 from core.theory.suggestions import RULES
-from core.words import three_digits
+from core.words import span, three_digits
 
 if TYPE_CHECKING:
     from core.experiments import Analysis, Experiment
@@ -20,32 +23,28 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
             for label in ("Rule valley suggests", "The rules span", "Stability limit", "Runs")
         ]
     runs = analysis.runs
-    medians = runs[[f"suggested_lr_{name}" for name in RULES]].median()
     own = runs["suggested_lr_valley"]
-    spread = f"10 % to 90 % of seeds: {three_digits(own.quantile(0.1))} to {three_digits(own.quantile(0.9))}."
-    several = (
-        " Settings differ: see the table for each."
-        if len(runs[experiment.settings.names()].drop_duplicates()) > 1
-        else ""
-    )
-    limit = runs["max_stable_lr"].median()
+    points, table = group_by_settings(runs, experiment.settings.names())
+    blocks = [block for _, block in runs.groupby(points)]
+    medians = pd.DataFrame([block[[f"suggested_lr_{name}" for name in RULES]].median() for block in blocks])
+    spread = f" 10 % to 90 % of seeds: {three_digits(own.quantile(0.1))} to {three_digits(own.quantile(0.9))}."
+    rules = ", ".join(f"{name} {span(medians[f'suggested_lr_{name}'], '')}" for name in RULES)
+    each = f" of {len(table)} settings, each for itself" if len(table) > 1 else ""
     return [
         (
             "Rule valley suggests",
-            three_digits(recommended_lr(runs)),
-            f"Median of the rule valley over {own.notna().sum()} of {len(runs)} runs. {spread}{several}",
+            span(pd.Series([recommended_lr(block) for block in blocks]), ""),
+            f"Median of the rule valley{each}, over {own.notna().sum()} of {len(runs)} runs.{'' if each else spread}",
         ),
         (
             "The rules span",
-            f"{three_digits(medians.max() / medians.min())}×",
-            "Highest over lowest median suggestion: "
-            + ", ".join(f"{name} {three_digits(medians[f'suggested_lr_{name}'])}" for name in RULES)
-            + ".",
+            span(medians.max(axis=1) / medians.min(axis=1), "×"),
+            f"Highest over lowest median suggestion{each}: {rules}.",
         ),
         (
             "Stability limit",
-            three_digits(limit),
-            "Median of 2/λ (with momentum 2(1+β)/λ) at the start; SGD alone has one.",
+            span(pd.Series([block["max_stable_lr"].median() for block in blocks]), ""),
+            f"Median of 2/λ (with momentum 2(1+β)/λ) at the start{each}; SGD alone has one.",
         ),
         ("Runs", f"{len(runs):,}", f"{runs['diverged'].mean():.0%} end in a loss that is not finite."),
     ]

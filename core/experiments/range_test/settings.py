@@ -36,7 +36,7 @@ PRESETS = (
     ),
     Preset(
         "Plain SGD, with the stability limit",
-        "The loss turns near 2/λ, which the curvature at the start knows beforehand.",
+        "SGD's loss turns near 2/λ, which the curvature at the start knows beforehand; with momentum it turns earlier.",
         {"optimizer": "sgd,sgd(momentum=0.9)", "batch_size": "256", "seeds": "10"},
     ),
     Preset(

@@ -102,7 +102,7 @@ def _ranking(whole: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], meas
 def _depth_chart(whole: pd.DataFrame, runs: pd.DataFrame, measure: str) -> Figure:
     """The final measure over depth, a line per remedy."""
     rows = [
-        {"remedy": remedy, "depth": depth, **statistics.over_seeds(block[measure])}
+        {"remedy": remedy, "depth": depth, **statistics.drawn_over_seeds(measure, block[measure])}
         for (remedy, depth), block in runs.groupby(["remedy", "depth"], sort=False)
     ]
     table = pd.DataFrame(rows)

@@ -9,18 +9,26 @@ import pandas as pd
 
 from core.analysis import ranking
 from core.analysis.baseline import Mean, standing
+from core.analysis.points import group_by_settings
 
 LABEL = "Beside baselines"
+MOST_RUNS = 0.5  # of a setting's: where more fail, it is beside nothing
 
 
 def beside_baselines(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> tuple[str, str, str]:
     """(label, value, explanation) of the setting with the highest mean accuracy, or of a number the lowest mean loss."""
     if runs.empty:
         return LABEL, "–", "Press Run."
+    failed = runs["failed"].groupby(group_by_settings(runs, names)[0]).transform("mean")
+    runs = runs[failed <= MOST_RUNS]
+    if runs.empty:
+        return LABEL, "–", "Of every setting most runs failed."
     measure = "final_val_accuracy" if runs["final_val_accuracy"].notna().any() else "final_val_loss"
     table = ranking.ranking(runs, names, measure)
     table = ranking.highest_first(table) if measure.endswith("accuracy") else table
     best = Mean(*(float(table.iloc[0][name]) for name in ("mean", "ci_low", "ci_high")))
     if not np.isfinite(best.mean):
         return LABEL, "–", "No run ended with a finite loss."
-    return LABEL, *standing(frame, best, measure.removeprefix("final_"))
+    words, numbers = standing(frame, best, measure.removeprefix("final_"))
+    what = "accuracy" if measure.endswith("accuracy") else "loss"
+    return LABEL, words if words == "–" else f"{what} {words}", numbers

@@ -81,7 +81,7 @@ def _bars(others: Mapping[str, float], drawn: Course) -> list[alt.Chart]:
     places = (("right", "width"), ("left", 0), ("center", {"expr": "width / 2"}))  # apart, for lines that lie together
     names = [
         alt.Chart(own)
-        .mark_text(align=align, baseline="bottom", dy=-2, color=THEORY)  # type: ignore[arg-type]
+        .mark_text(align=align, baseline="top", dy=3, color=THEORY)  # type: ignore[arg-type]
         .encode(y=y, x=alt.value(x), text=alt.Text("other:N"))
         for (_, own), (align, x) in zip(table.groupby("other", sort=False), places, strict=False)
     ]
@@ -105,7 +105,7 @@ def loss_ceiling(frame: pd.DataFrame) -> float:
 def guessing_note(frame: pd.DataFrame, measure: str) -> str:
     """What a measure is to be compared with: an accuracy with the share of the largest class, that of guessing."""
     share = majority(frame) if measure.endswith("accuracy") else math.nan
-    return f"The largest class holds {share:.1%} of the rows." if math.isfinite(share) else ""
+    return f"Always answering the largest class gets {share:.1%}." if math.isfinite(share) else ""
 
 
 def ending_title(table: pd.DataFrame, measure: str) -> str:
@@ -219,7 +219,7 @@ def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measur
     """A final measure over the base learning rate, a line per value of setting ``name``."""
     rows = []
     for (value, lr), block in runs.groupby([name, "base_lr"], sort=False):
-        rows.append({name: value, "base_lr": lr, **statistics.over_seeds(block[measure])})
+        rows.append({name: value, "base_lr": lr, **statistics.drawn_over_seeds(measure, block[measure])})
     table = pd.DataFrame(rows)
     shown = table[np.isfinite(table["mean"])].copy()
     if shown.empty:
@@ -278,8 +278,9 @@ def paired_chart(
         "value",
         f"Seed by seed, {' and '.join(words)}",
         f"difference in {COLUMNS[measure].label} to {reference}",
-        f"Dot: mean of the differences between runs of the same seed; line: its interval, which holds for all {len(finite)} "
-        "together (Student's t, Bonferroni). Left of 0 is better.",
+        "Dot: mean of the differences between runs of the same seed; line: its 95 % interval (Student's t"
+        + (f"; together they hold for all {len(finite)}, Bonferroni). " if len(finite) > 1 else "). ")
+        + "Left of 0 is better.",
         series_scale(frame, [name], list(finite["value"])),
         zero_line=True,
     )

@@ -32,6 +32,8 @@ NUMBERS = ("lr", "base_lr", "train_loss", "val_loss", "grad_norm", "clipped_grad
 ALWAYS = 0.95  # share of steps clipped from which the threshold is the real learning rate
 STALLED = 0.3  # of its way from the first loss to zero: less is too little for a whole training
 STEADY = 0.8  # share of epochs whose loss is below the one before: still on its way
+LOST = {"diverged", "learning_rate_too_high"}  # of what is lost, no threshold can be told
+ADAPTIVE = ("adam", "rmsprop")  # optimizers that divide by the size of the gradient
 LIMITED = ("norm", "per_parameter", "value")  # clippers with a threshold of one's own choice
 WHOLLY = ("norm", "per_parameter")  # of these, those that shorten whole tensors, not single entries
 
@@ -49,12 +51,9 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
     for point, row in table.iterrows():
         rows = frame[number == point]
         found += schedule_faults(rows, row, _right_schedule(row))
-        found += (
-            _lost(rows, row, analysis.runs)
-            or _rate(rows, row, analysis.runs)
-            or at_guessing(rows, row, *_learn(row, analysis.runs))
-        )
-        found += _clipping(rows, row)
+        rate = _lost(rows, row, analysis.runs) or _rate(rows, row, analysis.runs)
+        found += rate or at_guessing(rows, row, *_learn(row, analysis.runs))
+        found += [] if {finding.code for finding in rate} & LOST else _clipping(rows, row)
     return found + unequal_peaks(frame)
 
 
@@ -129,7 +128,7 @@ def _clipping(rows: pd.DataFrame, settings: pd.Series) -> list[Finding]:
     evidence = {"clipped_share": share, "norm_median": float(norms.median()), "norm_p90": float(norms.quantile(0.9))}
     if share >= ALWAYS and clipper in WHOLLY:
         kept = float((healthy["clipped_grad_norm"] / norms).median())
-        adaptive = str(settings["optimizer"]).startswith(("adam", "rmsprop"))
+        adaptive = str(settings["optimizer"]).startswith(ADAPTIVE)
         effect = (
             "its optimizer divides by the gradient's size, so that this costs little"
             if adaptive
@@ -172,26 +171,30 @@ def _learn(settings: pd.Series, all_runs: pd.DataFrame) -> tuple[str, str]:
         return f"Clip the gradient (clipper={clippers[0]}): so it learns here.", _link(
             settings, clipper=f"none,{clippers[0]}"
         )
-    deep = not pd.isna(settings["depth"]) and int(settings["depth"]) > 3
-    words = (
-        "Look at its gradients first: a deep network needs ReLU with init=he_normal, a norm or skips"
-        if deep
-        else ("Find a rate with a range test, train longer, or ask whether the inputs hold the answer")
-    )
+    if not pd.isna(settings["depth"]) and int(settings["depth"]) > 3:
+        activations = ",".join(dict.fromkeys([str(settings["activation"]), "relu"]))
+        return (
+            "Look at its gradients first: a deep network needs ReLU with init=he_normal, a norm or skips.",
+            _link(settings, activation=activations, init="he_normal"),
+        )
+    words = "Find a rate with a range test, train longer, or ask whether the inputs hold the answer."
     lr = float(settings["base_lr"])
-    return f"{words}.", _link(settings, base_lr=f"{lr:g},{lr * 10:g}")
+    return words, _link(settings, base_lr=f"{lr / 10:g},{lr:g},{lr * 10:g}")
 
 
 def _lower_lr(settings: pd.Series, all_runs: pd.DataFrame) -> tuple[str, str]:
     """What to change, and its link: what kept every run of this very sweep comes before what is only likely to."""
     lr = float(settings["base_lr"])
-    lower, both = rates.lower_lr(lr)
+    tried = _alike(all_runs, settings, "base_lr")["base_lr"].astype(float)
+    lower, both = rates.lower_lr(min(tried.min(), lr))  # what was tried and failed is no remedy
     kept = [float(rate) for rate in _learned(all_runs, settings, "base_lr") if float(rate) < lr]
     if kept:
         lower, both = f"Lower base_lr to {max(kept):g}, at which every run learns here.", f"{max(kept):g},{lr:g}"
-    if str(settings["clipper"]) != "none":
+    well = [name for name in _learned(all_runs, settings, "clipper") if name != "none"]
+    clipped = _alike(all_runs, settings, "clipper")["clipper"].nunique() > 1
+    adaptive = str(settings["optimizer"]).startswith(ADAPTIVE)
+    if str(settings["clipper"]) != "none" or (not well and (clipped or adaptive)):
         return lower, _link(settings, base_lr=both)
-    well = _learned(all_runs, settings, "clipper")
     clipper = str(well[0]) if well else "norm"
     clip = f"Clip the gradient (clipper={clipper}){', with which every run learns here,' if well else ''} or "
     link = _link(settings, clipper=f"none,{clipper}", **({"base_lr": both} if kept else {}))
@@ -200,11 +203,15 @@ def _lower_lr(settings: pd.Series, all_runs: pd.DataFrame) -> tuple[str, str]:
 
 def _learned(runs: pd.DataFrame, settings: pd.Series, changed: str) -> list[Any]:
     """The values of the setting ``changed`` with which, all else being as here, no run failed and they beat guessing."""
-    others = [name for name in settings.index if name in runs and name != changed]
-    alike = runs[others].eq(settings[others]) | (runs[others].isna() & settings[others].isna())
-    means = runs[alike.all(axis=1)].groupby(changed)[["failed", "final_val_loss"]].mean()
+    means = _alike(runs, settings, changed).groupby(changed)[["failed", "final_val_loss"]].mean()
     well = (means["failed"] == 0) & ~(means["final_val_loss"] >= guess_loss(settings["dataset"]))
     return list(means.index[well])
+
+
+def _alike(runs: pd.DataFrame, settings: pd.Series, changed: str) -> pd.DataFrame:
+    """The runs whose settings are these but for the setting ``changed``."""
+    others = [name for name in settings.index if name in runs and name != changed]
+    return runs[(runs[others].eq(settings[others]) | (runs[others].isna() & settings[others].isna())).all(axis=1)]
 
 
 def _raise_lr(settings: pd.Series) -> tuple[str, str]:

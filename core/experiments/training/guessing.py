@@ -45,5 +45,5 @@ def at_guessing(rows: pd.DataFrame, settings: pd.Series, remedy: str, link: str)
         return [Finding("stuck_at_chance", "error" if stuck else "warning", message, evidence, remedy, link)]
     if not loss > NEAR_GUESS * guess:
         return []
-    message = f"{label}: the validation loss ends at {three_digits(loss)}, and guessing the mean gets {three_digits(guess)}: it learns nothing."
+    message = f"{label}: the validation loss ends at {three_digits(loss)}, and guessing the mean gets {three_digits(guess)}: at the end it is no better."
     return [Finding("stuck_at_chance", "error", message, evidence, remedy, link)]

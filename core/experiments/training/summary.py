@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 EXPLODED = 10.0
+THROWN = 2.0  # times the first loss: a mean of the first updates above it is of a loss that they have thrown up
 
 
 def run_summary(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
@@ -65,7 +66,7 @@ def run_ends(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     table = table.assign(
         final_train_loss=at(last["train_loss"].mask(exploded)),
         final_val_loss=at(last["val_loss"].mask(exploded)),
-        best_val_loss=at(best),
+        best_val_loss=at(best.mask(exploded | diverged & ~(best <= EXPLODED * first.set_index("run")["train_loss"]))),
         final_val_accuracy=at(last["val_accuracy"]),
         final_val_balanced_accuracy=at(last["val_balanced_accuracy"]),
         epochs_to_bar=at(_epochs_to_bar(frame, best)),
@@ -83,9 +84,9 @@ def failures(frame: pd.DataFrame, diverged: pd.Series) -> tuple[pd.Series, pd.Se
     frame     a row per update, finite: ``run epoch train_loss dataset``
     diverged  per run, whether its numbers left the number format
 
-    Failed: diverged, or the mean training loss of the last epoch is neither below that of guessing nor below the mean of
-    the first ten updates (of all but the last, where there are fewer than twenty). Exploded: failed, and more than
-    ``EXPLODED`` times that mean.
+    Failed: diverged, or the mean training loss of the last epoch is neither below that of guessing nor below the start,
+    which is the mean of the first ten updates (of all but the last, where there are fewer than twenty), or the first loss
+    where the first updates have thrown it far up. Exploded: failed, and more than ``EXPLODED`` times the start.
     """
     losses = frame[["run", "epoch", "train_loss"]]
     runs = losses.groupby("run", sort=False)
@@ -95,6 +96,7 @@ def failures(frame: pd.DataFrame, diverged: pd.Series) -> tuple[pd.Series, pd.Se
     start, end = (part.groupby("run")["train_loss"].mean().reindex(diverged.index) for part in (beginning, ending))
     datasets = frame.drop_duplicates("run").set_index("run")["dataset"].reindex(diverged.index)
     guess = datasets.map({name: guess_loss(name) for name in datasets.unique()}).astype(float)
+    start = start.clip(upper=THROWN * runs["train_loss"].first().reindex(diverged.index))
     failed = diverged | ~((end < guess) | (end < start))
     return failed, failed & ~diverged & ~(end <= EXPLODED * start)
 

@@ -172,7 +172,7 @@ def split_chart(decays: pd.DataFrame) -> Figure:
         tooltip=["label:N", "factor:N", alt.Tooltip("size:Q", title="× per layer", format=".3g")],
     )  # fmt: skip
     title = split_title(data.pivot(index="label", columns="factor", values="log_size").loc[labels])
-    subtitle = "Bars left of 1× shrink the gradient, right of it they make it grow; together they are what the backward signal δ keeps."
+    subtitle = "Bars left of 1× shrink the gradient, right of it they make it grow; together they are what the backward signal δ keeps. ∂L/∂W, the factor above, is δ times the activations, which change too."
     return figure(bars, title, f"{subtitle} {left_out}".strip(), max(120, 52 * len(labels)))
 
 

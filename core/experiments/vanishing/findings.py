@@ -143,8 +143,8 @@ def _no_gradient(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Fi
                 "error",
                 f"{label}: layer 1 has no gradient at all, because all weights start at zero.",
                 {"init": "zeros", "runs": int(rows["run"].nunique())},
-                "Draw the weights at random: init=he_normal for ReLU and its kin, xavier_normal for tanh.",
-                _compared(settings, init="zeros,xavier_normal"),
+                f"Draw the weights at random: init={_better_init(settings)}.",
+                _compared(settings, init=f"zeros,{_better_init(settings)}"),
             )
         ]
     return []
@@ -167,7 +167,7 @@ def _decay(rows: pd.DataFrame, runs: pd.DataFrame, pooled: pd.Series, settings: 
     if change is None:
         return []
     ends = rows[rows["layer"].isin((1, depth)) & (rows["grad_rms"] > 0)].groupby("layer")["grad_rms"]
-    typical = np.exp(ends.apply(lambda sizes: np.log(sizes.astype(float)).mean()))
+    typical = np.sqrt(ends.apply(lambda sizes: (sizes.astype(float) ** 2).mean()))  # as the charts draw it
     across, theory = float(typical.get(1, math.nan) / typical.get(depth, math.nan)), runs["decay_factor_theory"].mean()
     evidence = {
         "decay_factor": change.factor,
@@ -258,8 +258,11 @@ def _learns_nothing(losses: pd.DataFrame, settings: pd.Series, label: str) -> li
 def _compared(settings: pd.Series, **changes: str) -> str:
     fields = {"activation": settings["activation"], "init": settings["init"], "norm": "none", "residual": "none"}
     fields |= {"depth": settings["depth"], "width": max(32, int(settings["width"])), "batch_size": 32}
-    fields |= {"loss": "projection", "seeds": 10, **changes}
-    return query(fields)
+    fields |= {"loss": "projection", "seeds": 10}
+    if settings["steps"] > 0:
+        trained = ("dataset", "width", "batch_size", "loss", "steps", "optimizer", "base_lr")
+        fields |= {name: settings[name] for name in trained if not pd.isna(settings[name])}
+    return query(fields | changes)
 
 
 def _vanishing_remedy(settings: pd.Series) -> tuple[str, str]:
@@ -283,9 +286,14 @@ def _exploding_remedy(settings: pd.Series) -> tuple[str, str]:
             "add residual connections.",
             link,
         )
-    better = "xavier_normal" if ACTIVATIONS.parse(str(settings["activation"])).entry.bounded else "he_normal"
+    better = _better_init(settings)
     link = _compared(settings, init=f"{settings['init']},{better}")
     return f"Initialize with {better}, or smaller weights; clip the gradient's norm while training.", link
+
+
+def _better_init(settings: pd.Series) -> str:
+    """Xavier's for what is bounded, He's for ReLU and its kin."""
+    return "xavier_normal" if ACTIVATIONS.parse(str(settings["activation"])).entry.bounded else "he_normal"
 
 
 def _units(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
