@@ -5,9 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FunctionType
 from typing import Any
 
 from torch._C import _functorch
+
+# Python's warnings pass over frames whose file is called so, as they do over its import system's: a stacklevel that
+# torch counts from its own function then names the script's line, not ours
+PASSED_OVER = " (importlib._bootstrap)"
 
 maybe_current_level: Callable[[], Any] = getattr(_functorch, "maybe_current_level", lambda: None)
 
@@ -28,7 +33,11 @@ class Patches:
         original = vars(owner).get(name)
         if original is None or not callable(original):
             return
-        wrapper = functools.wraps(original)(make(original))
+        function = make(original)
+        assert isinstance(function, FunctionType)
+        code = function.__code__
+        function.__code__ = code.replace(co_filename=code.co_filename + PASSED_OVER)
+        wrapper = functools.wraps(original)(function)
         self._originals.append((owner, name, original))
         setattr(owner, name, wrapper)
 

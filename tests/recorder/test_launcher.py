@@ -53,6 +53,27 @@ if __name__ == "__main__":
 """
 
 
+WARNED = """
+import torch
+from torch import nn
+
+model = nn.Linear(3, 1)
+optimizer = torch.optim.SGD(model.parameters(), 0.01)
+scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2)
+scheduler.step()
+scheduler.step(3)
+for _ in range(3):
+    x, y = torch.randn(8, 3), torch.randn(8)
+    optimizer.zero_grad()
+    loss = nn.functional.mse_loss(model(x), y)
+    loss = loss + nn.functional.l1_loss(model(x), y, size_average=True)
+    loss = loss + nn.MSELoss()(model(x), y)
+    loss = loss + nn.functional.dropout2d(torch.randn(4, 5), 0.5, True).sum()
+    loss.backward(create_graph=True)
+    optimizer.step()
+"""
+
+
 def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300
@@ -94,6 +115,14 @@ def test_a_traceback_has_no_frame_of_ours(project):
     assert (
         traceback.split("RuntimeError")[0] == alone.stderr[alone.stderr.index("Traceback") :].split("RuntimeError")[0]
     )
+
+
+@pytest.mark.slow
+def test_a_warning_of_torch_names_the_line_that_it_names_without_us(tmp_path):
+    (tmp_path / "train.py").write_text(WARNED, encoding="utf-8")
+    alone, watched = run(["train.py"], tmp_path), run([str(ROOT / "core"), "watch", "train.py"], tmp_path)
+    assert alone.stderr.count("train.py:") == 5  # both steps of the scheduler, both losses, the dropout
+    assert watched.stderr.startswith(alone.stderr)
 
 
 @pytest.mark.slow
