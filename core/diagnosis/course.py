@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from . import validation
 from .finding import Finding
 from .numbers import digits, ends, noise, percent, rank_correlation
 from .view import Training, View
@@ -16,15 +17,16 @@ CHANCE = 0.95  # of the loss of guessing: fluctuations of a mean over the last t
 BY_HEART = 0.98  # of the loss of guessing: a few rows learned by heart bring it there
 STEPS = 60  # updates before a network is called stuck
 MOVED = 0.1  # of its size, summed over all steps: a weight that moved less is where it started
+FAINT = 1e-5  # update-to-weight ratio, a hundredth of a healthy one: too little however few the steps are
 BOLD = 0.1  # update-to-weight ratio from which a step forgets what the steps before it have learned; 1e-3 is healthy
 THROWN = 30.0  # times the loss of guessing: where a step has thrown the loss so far, the start was for nothing
 EARLY = 10  # steps that count as the start: a network that they have killed moves no more
+LEARNED = (
+    0.2  # of the loss of guessing: RMSprop's first steps, up to ten rates long by its own arithmetic, cost nothing then
+)
 TRIALS = 3  # different rates that make a search of a script
 SEARCHED = ("diverged", "learning_rate_too_high", "learning_rate_too_low", "stuck_at_chance", "no_progress")
 SOLVED = 1e-3  # of the first loss: below, nothing is left to gain
-GIVEN_BACK = 0.5  # of what was learned over guessing: a rise of validation's loss that costs less is worth knowing
-RISE = 1.5  # validation loss at the end over its least
-RISE_BY_HEART = 1.2  # the same where the training loss has fallen to a tenth since
 EXPLODED = 100.0  # gradient norm at its largest over its median
 
 
@@ -56,7 +58,7 @@ def one(view: View, training: Training) -> list[Finding]:
             too_high(view, training) or stuck(view, training) or slow(view, training) or no_progress(view, training)
         )
         findings += regularization(view, training)
-    findings += overfitting(view, training)
+    findings += validation.judge(view, training)
     if not findings:
         findings += improving(view, training)
     return findings
@@ -75,6 +77,12 @@ def ratio(view: View, training: Training, early: bool = False) -> float:
         mask &= np.asarray(table["step"], dtype=float) < EARLY
     values = values[mask]
     return float(np.median(values)) if len(values) else math.nan
+
+
+def cut_off(view: View, training: Training) -> bool:
+    """Whether the gradient of every weight matrix was exactly zero on every measured step: no rate moves it then."""
+    weights = [p for p in view.parameters if training.index in p["optimizers"] and len(p["shape"]) >= 2]
+    return any(p["zero_gradient"] for p in weights) and not any(p["with_gradient"] for p in weights)
 
 
 def diverged(view: View, training: Training) -> list[Finding]:
@@ -159,7 +167,9 @@ def too_high(view: View, training: Training) -> list[Finding]:
     worst = float(np.nanmax(loss))
     bar = chance if not math.isnan(chance) else start
     above = last > start and last > 1.1 * bar and worst > 2 * start
-    thrown = worst > THROWN * max(start, bar) and int(np.nanargmax(loss)) > 0
+    at = int(np.nanargmax(loss))
+    long = training.optimizer.get("kind") == "RMSprop" and training.steps[at] < EARLY  # as its first steps are
+    thrown = worst > THROWN * max(start, bar) and at > 0 and not (long and last < LEARNED * bar)
     bold = share > BOLD and last > 0.9 * bar and not last < 0.5 * start
     if not (above or bold or thrown) or last < SOLVED * start:
         return []
@@ -188,7 +198,7 @@ def stuck(view: View, training: Training) -> list[Finding]:
     surely = float(tail.mean()) + 3 * float(tail.std()) / math.sqrt(len(tail)) if len(tail) >= 5 else math.inf
     if surely < chance and float(tail.mean()) < BY_HEART * chance:
         return []  # little, but surely better than guessing
-    if ratio(view, training) * steps < MOVED:
+    if ratio(view, training) * steps < MOVED and not cut_off(view, training):
         return []  # it had no chance to learn: the rate is too low
     half = training.loss[len(training.loss) // 2 :]
     falling = rank_correlation(_smooth(half)) < -0.8 and float(half[-1]) < float(half[0])
@@ -219,7 +229,8 @@ def slow(view: View, training: Training) -> list[Finding]:
     bar = min(first, chance) if not math.isnan(chance) else first
     if (
         not share > 0
-        or steps < STEPS
+        or cut_off(view, training)
+        or (steps < STEPS and not share < FAINT)
         or len(training.loss) < POINTS
         or not share * steps < MOVED
         or not last > 0.9 * bar
@@ -258,39 +269,6 @@ def no_progress(view: View, training: Training) -> list[Finding]:
             {"first_loss": first, "last_loss": last, "noise": noise(loss)},
             "Look whether the network can learn 20 rows by heart; then at the learning rate, tenfold up and down.",
             file=_line(training),
-        )
-    ]
-
-
-def overfitting(view: View, training: Training) -> list[Finding]:
-    """Validation turned while training fell."""
-    val, at = training.val_loss, training.val_steps
-    if len(val) < 5 or len(training.loss) < 5 or not view.supervised(training):
-        return []
-    least = int(np.argmin(val))
-    end = float(np.median(val[-3:]))
-    before = training.loss[training.steps <= at[least]]
-    if least > 0.6 * len(val) or not len(before):
-        return []
-    then, last = float(np.median(before[-max(3, len(before) // 10) :])), ends(training.loss)[1]
-    rise = float(val[-max(2, len(val) // 4) :].min()) / float(val[least]) if val[least] > 0 else 0.0
-    if not (rise > RISE and last < 0.5 * then) and not (rise > RISE_BY_HEART and last < 0.1 * then):
-        return []
-    chance, best = view.chance(training), float(val[least])
-    hardly = not math.isnan(chance) and end - best < GIVEN_BACK * (chance - best)
-    return [
-        Finding(
-            "overfitting",
-            "info" if hardly else "warning",
-            f"The validation loss was least at step {int(at[least])} ({digits(float(val[least]))}) and has risen to {digits(end)}, while the "
-            f"training loss fell from {digits(then)} to {digits(last)}.",
-            {
-                "least_val_loss": float(val[least]),
-                "least_at_step": int(at[least]),
-                "last_val_loss": end,
-                "last_train_loss": last,
-            },
-            "Stop at the least validation loss, or use weight decay, dropout or more data.",
         )
     ]
 

@@ -15,6 +15,7 @@ LAYERS = 4  # fewer tell no course from layer to layer
 EARLY = 10  # steps that count as the start
 DEAD, SATURATED = 0.7, 0.6  # shares of units
 FEWEST_ROWS = 32  # below, whether a unit is dead says little
+FEWEST_ROWS_OF_ALL = 8  # whether all units of a layer are: by chance one of two is zero on them once in 2⁸, many never
 LARGE = 5.0  # times 1/√fan_in: He's is 1.41, and at 5 a tanh layer is four fifths saturated
 SMALL = 0.15  # two such layers let through a fiftieth of a signal
 WEIGHTS = ("Linear", "Conv1d", "Conv2d", "Conv3d")
@@ -139,14 +140,10 @@ def units(view: View) -> list[Finding]:
         rows = measure(view, "rows", name, False)
         values = measure(view, "dead", name, False)
         width = (kinds.get(name, {}).get("out_shape") or [0])[-1] if name in kinds else 0
-        if (
-            len(values)
-            and len(rows)
-            and np.median(rows) >= FEWEST_ROWS
-            and float(np.median(values)) >= DEAD
-            and width != 1
-        ):
-            dead[name] = float(np.median(values))
+        share = float(np.median(values)) if len(values) and len(rows) else 0.0
+        fewest = FEWEST_ROWS_OF_ALL if share == 1.0 else FEWEST_ROWS
+        if share >= DEAD and np.median(rows) >= fewest and width != 1:
+            dead[name] = share
     if dead:
         worst = max(dead, key=lambda name: dead[name])
         findings.append(

@@ -33,6 +33,7 @@ RULES = (
     "order",
     "signals",
     "course",
+    "validation",
 )
 
 

@@ -1,6 +1,6 @@
-"""Runs printed scripts through ``watch``: python -m tests.recorder.watched RUNS.json, a list of (experiment, settings).
+"""Runs scripts through ``watch``: python -m tests.recorder.watched SCRIPTS.json, a list of their texts.
 
-Of each run, what it found, as JSON on standard output. The scripts run in forks of this process, which has
+Of each, what it printed and what was found, as JSON on standard output. The scripts run in forks of this process, which has
 loaded torch; pytest's own has threads, which do not survive a fork.
 """
 
@@ -27,28 +27,36 @@ HEAVY = (
 )
 
 
+SECONDS = 600  # for one script, so that one that hangs ends; a busy machine takes its time
+
+
 def main(path: str) -> None:
-    """Prints a list of lists of findings."""
+    """Prints a list of {out, found}."""
     for heavy in HEAVY:
         importlib.import_module(heavy)
-    found = []
+    results = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, given in json.loads(Path(path).read_text(encoding="utf-8")):
-            kind = core.experiment(name)
-            result = run(kind.code(kind.one_run(given)), True, Path(folder))
-            assert result["code"] == 0, result["err"]
-            found.append(result["found"])
-    print(json.dumps(found))
+        for script in json.loads(Path(path).read_text(encoding="utf-8")):
+            result = run(script, True, Path(folder), SECONDS)
+            assert result["code"] == 0, result
+            results.append({name: result[name] for name in ("out", "found")})
+    print(json.dumps(results))
 
 
-def found_by_watch(runs: list[tuple[str, dict[str, object]]], folder: Path) -> list[list[dict[str, Any]]]:
-    """The findings of each run's script, by a process of its own."""
-    path = folder / "runs.json"
-    path.write_text(json.dumps(runs), encoding="utf-8")
+def watched(scripts: list[str], folder: Path) -> list[dict[str, Any]]:
+    """Of each script, what it printed (``out``) and what ``watch`` found (``found``), by a process of its own."""
+    path = folder / "scripts.json"
+    path.write_text(json.dumps(scripts), encoding="utf-8")
     command = [sys.executable, "-m", "tests.recorder.watched", str(path)]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def found_by_watch(runs: list[tuple[str, dict[str, object]]], folder: Path) -> list[list[dict[str, Any]]]:
+    """The findings of each run's printed script; a run is an experiment's name and its settings."""
+    kinds = [(core.experiment(name), given) for name, given in runs]
+    return [result["found"] for result in watched([kind.code(kind.one_run(given)) for kind, given in kinds], folder)]
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ SOLVED = {  # accuracy on the validation rows that any sound network of this siz
     "digits": 0.9,
     "wine": 0.9,
     "iris": 0.9,
-    "breast_cancer": 0.9,
+    "breast_cancer": 0.93,  # a straight line has 0.98
     "moons(samples=200)": 0.85,
     "circles(samples=200)": 0.85,
     "spirals(samples=200)": 0.85,

@@ -43,7 +43,7 @@ def text(source: str, faulty: bool, seed: int) -> str:
     return PRELUDES[head].replace("SEED", str(seed)) + "\n".join(lines) + "\n"
 
 
-def run(script: str, watched: bool, folder: Path) -> dict[str, object]:
+def run(script: str, watched: bool, folder: Path, seconds: int = SECONDS) -> dict[str, object]:
     """Runs it in a fork: exit code, standard output, and when watched its findings."""
     (folder / "train.py").write_text(script, encoding="utf-8")
     findings = folder / "findings.json"
@@ -51,7 +51,7 @@ def run(script: str, watched: bool, folder: Path) -> dict[str, object]:
     started = time.perf_counter()
     child = os.fork()
     if child == 0:
-        _child(watched, folder)
+        _child(watched, folder, seconds)
     _, status = os.waitpid(child, 0)
     found = json.loads(findings.read_text(encoding="utf-8")) if findings.exists() else None
     return {
@@ -63,7 +63,7 @@ def run(script: str, watched: bool, folder: Path) -> dict[str, object]:
     }
 
 
-def _child(watched: bool, folder: Path) -> None:
+def _child(watched: bool, folder: Path, seconds: int) -> None:
     os.chdir(folder)
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
@@ -72,7 +72,7 @@ def _child(watched: bool, folder: Path) -> None:
     atexit._clear()
     import signal
 
-    signal.alarm(SECONDS)
+    signal.alarm(seconds)
     code = 1
     try:
         if watched:
