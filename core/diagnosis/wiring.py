@@ -24,7 +24,7 @@ def judge(view: View) -> list[Finding]:
     stuck = {finding.run for finding in findings if finding.code == "nothing_trained"}
     findings += not_in_optimizer(view)
     if not stuck:
-        findings += without_gradient(view)
+        findings += without_gradient(view) or plain_without_gradient(view)
     return findings + accumulation(view) + growing_graph(view) + ascent.judge(view)
 
 
@@ -252,6 +252,39 @@ def without_gradient(view: View) -> list[Finding]:
             )
         )
     return findings
+
+
+def plain_without_gradient(view: View) -> list[Finding]:
+    """Plain tensors handed to an optimizer beside others that it trains, and never trained themselves.
+
+    A layer is frozen by requires_grad=False on purpose; a plain tensor has it unless its author asks for a gradient.
+    """
+    for training in view.trainings:
+        if view_steps(view, training.index) < FEW or not training.optimizer["moved"]:
+            continue
+        name = training.optimizer["name"] or "optimizer"
+        still = [
+            p
+            for p in view.parameters
+            if training.index in p["optimizers"]
+            and not (p["is_parameter"] or p["module"])
+            and not (p["requires_grad"] or p["first_requires_grad"])
+            and not (p["with_gradient"] or p["zero_gradient"] or p["by_autograd"] or p["changed"])
+        ]
+        if still:
+            names = ", ".join(str(p["name"] or f"one of shape {tuple(p['shape'])}") for p in still[:3])
+            return [
+                Finding(
+                    "parameters_without_gradient",
+                    "warning",
+                    f"{len(still)} plain {'tensors' if len(still) > 1 else 'tensor'} in {name} can get no gradient, since requires_grad is False, "
+                    f"and never {'change' if len(still) > 1 else 'changes'}: {names}.",
+                    {"parameters": len(still), "names": [p["name"] for p in still[:20]]},
+                    "Make it with requires_grad=True, or as nn.Parameter; what shall stay as it is needs no optimizer.",
+                    file=str(training.optimizer["line"]),
+                )
+            ]
+    return []
 
 
 def view_steps(view: View, index: int) -> int:

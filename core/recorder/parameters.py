@@ -33,7 +33,7 @@ class Parameter:
         self.index = 0
         self.shape = tuple(tensor.shape)
         self.numel = tensor.numel()
-        self.requires_grad = tensor.requires_grad
+        self.requires_grad = self.first_requires_grad = tensor.requires_grad
         self.is_parameter = isinstance(tensor, torch.nn.Parameter)
         self.optimizers: set[int] = set()
         self.reached = self.called = 0
@@ -76,6 +76,7 @@ class Parameter:
             "kind": self.module_kind,
             "shape": list(self.shape),
             "requires_grad": self.requires_grad,
+            "first_requires_grad": self.first_requires_grad,
             "is_parameter": self.is_parameter,
             "optimizers": sorted(self.optimizers),
             "reached": self.reached,

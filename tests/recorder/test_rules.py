@@ -93,3 +93,29 @@ def test_first_steps_that_throw_the_loss_are_no_fault_where_all_was_learned_sinc
     assert "learning_rate_too_high" not in told(net.parameters(), classify(net), lr=0.1, kind=torch.optim.RMSprop)
     net = network(depth=4)
     assert "learning_rate_too_high" in told(net.parameters(), classify(net), lr=0.4, kind=torch.optim.RMSprop)
+
+
+@pytest.mark.parametrize("forgotten", ["weight", "bias"])
+def test_a_plain_tensor_that_can_get_no_gradient_is_told_beside_one_that_is_trained(forgotten, told):
+    weight = torch.randn(3, 1, requires_grad=forgotten != "weight")
+    bias = torch.zeros(1, requires_grad=forgotten != "bias")
+    codes = told([weight, bias], lambda: functional.mse_loss(X @ weight + bias, Y), lr=0.05)
+    assert codes["parameters_without_gradient"] == "warning"
+
+
+def test_a_tensor_that_is_trained_later_is_not_told(told):
+    weight, bias = torch.randn(3, 1, requires_grad=True), torch.zeros(1)
+    calls = iter(range(80))
+
+    def loss() -> torch.Tensor:
+        bias.requires_grad_(next(calls) >= 40)
+        return functional.mse_loss(X @ weight + bias, Y)
+
+    assert "parameters_without_gradient" not in told([weight, bias], loss, lr=0.05)
+
+
+def test_a_frozen_layer_in_the_optimizer_is_fine_tuning(told):
+    net = network(depth=2)
+    net[0].requires_grad_(False)
+    codes = told(net.parameters(), classify(net), lr=0.5)
+    assert [code for code, severity in codes.items() if severity != "info"] == []
