@@ -18,6 +18,7 @@ NEVER = (
     0.95  # of the loss of guessing: an untrained network comes as near by chance, one that learned anything below it
 )
 LEARNED = 0.98  # of the loss of guessing: a few rows learned by heart bring it there
+CLASSIFYING = ("cross_entropy", "nll", "bce", "bce_with_logits")  # other targets may spread wider in validation
 STEPS = 60  # updates before anything is expected to be learned
 
 
@@ -69,7 +70,8 @@ def by_heart_alone(view: View, training: Training) -> list[Finding]:
     _, last = ends(training.loss)
     least = float(training.val_loss.min())
     if (
-        int(training.optimizer["steps"]) < STEPS
+        loss["kind"] not in CLASSIFYING
+        or int(training.optimizer["steps"]) < STEPS
         or not alike
         or loss["weighted"]
         or not last < LEARNED * chance
