@@ -85,11 +85,10 @@ ways = (
     (
         "Research",
         of_shares,
-        "Hundreds of networks at once, over many seeds: theory beside the measurement, an interval beside every mean, one table "
-        "to take away.",
-        "Measure a map of 40 settings",
-        vanishing,
-        "Depth × activation × init",
+        "Hundreds of networks at once, over many seeds: an interval beside every share and every mean, one table to take away.",
+        "Two to eight hidden units, a hundred seeds",
+        backprop,
+        "2 to 8 hidden units, 100 seeds",
     ),
 )
 pictures = []

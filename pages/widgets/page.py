@@ -18,6 +18,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 import core
 
 LARGE_HEIGHT = 560
+MOST_VALUES = 8  # of a setting that a line names
 CHART_MARGIN = 90  # Streamlit fits axes and legend into a chart's height
 STYLE = """
 @media (min-width: 800px) { [data-testid="stMainBlockContainer"] { padding-top: 1.6rem; padding-bottom: 2rem; } }
@@ -263,4 +264,6 @@ def sweep_words(kind: core.Experiment, link: Mapping[str, str]) -> str:
     told = {name: text for name, text in link.items() if text != str(defaults.get(name))}
     if "csv(" in told.get("dataset", ""):
         told["dataset"] = ",".join(core.dataset_label(text) for text in core.split_values(told["dataset"]))
+    values = {name: core.split_values(text) for name, text in told.items()}
+    told |= {name: f"{len(several)} values" for name, several in values.items() if len(several) > MOST_VALUES}
     return " ".join(f"{name}={text}" for name, text in told.items()) or "defaults"

@@ -14,7 +14,7 @@ from core.diagnosis.columns import check_numbers
 from core.diagnosis.finding import Finding
 from core.diagnosis.rules import ERROR_RATIO, MOST_RUNS
 from core.diagnosis.tables import leaking_columns
-from core.experiments.remedies.summary import AT_CHANCE, skill
+from core.experiments.remedies.summary import AT_CHANCE, LEARNS, skill
 from core.experiments.training.guessing import at_guessing
 from core.sweeps import query
 from core.words import three_digits
@@ -47,8 +47,8 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
         ends = rows[rows["layer"] == rows["layer"].min()].sort_values("step", kind="stable")
         found += (
             _lost(own, settings)
-            or _gradients(own, rows[rows["step"] == 0], first, settings)
-            or at_guessing(ends, settings, *_learn(settings))
+            or _gradients(own, rows[rows["step"] == 0], first, settings, _learning(runs, settings))
+            or at_guessing(ends, settings, *_learn(settings, _learning(runs, settings)))
         )
     return found
 
@@ -70,7 +70,18 @@ def _lost(runs: pd.DataFrame, settings: pd.Series) -> list[Finding]:
     ]
 
 
-def _gradients(runs: pd.DataFrame, rows: pd.DataFrame, first: pd.Series, settings: pd.Series) -> list[Finding]:
+def _learning(runs: pd.DataFrame, settings: pd.Series) -> str:
+    """The remedy with the highest mean accuracy of those that learn beside this one, all else being alike; or none."""
+    others = [name for name in SHOWN if name in settings and name in runs and name != "remedy"]
+    alike = runs[runs[others].eq(settings[others]).all(axis=1) & (runs["remedy"] != settings["remedy"])]
+    means = alike.groupby("remedy")["final_val_accuracy"].mean().dropna()
+    largest = majority(alike)
+    return str(means.idxmax()) if len(means) and skill(float(means.max()), largest) >= LEARNS else ""
+
+
+def _gradients(
+    runs: pd.DataFrame, rows: pd.DataFrame, first: pd.Series, settings: pd.Series, learning: str
+) -> list[Finding]:
     """A network that does not learn, and whose first layers get next to nothing, or far too much."""
     hidden = rows[rows["layer"] <= int(settings["depth"])]
     sizes = hidden[hidden["grad_rms"] > 0].assign(log=lambda table: np.log(table["grad_rms"]))
@@ -95,8 +106,8 @@ def _gradients(runs: pd.DataFrame, rows: pd.DataFrame, first: pd.Series, setting
                 f"{settings['label']}: layer 1's gradient is {three_digits(ratio)}× the last hidden layer's, and "
                 f"{stays} in {stuck:.0%} of the runs.",
                 evidence,
-                "ReLU with He's initialization, residual blocks or a norm.",
-                _link(settings, beside="relu_he,batch_norm"),
+                f"{learning} learns here." if learning else "ReLU with He's initialization, residual blocks or a norm.",
+                _link(settings, beside=learning or "relu_he,batch_norm"),
             )
         ]
     if ratio > 1.0 / ERROR_RATIO:
@@ -113,8 +124,10 @@ def _gradients(runs: pd.DataFrame, rows: pd.DataFrame, first: pd.Series, setting
     return []
 
 
-def _learn(settings: pd.Series) -> tuple[str, str]:
-    """What may make a network learn whose gradients reach all layers."""
+def _learn(settings: pd.Series, learning: str) -> tuple[str, str]:
+    """What may make a network learn whose gradients reach all layers: what does beside it, else what is likely to."""
+    if learning:
+        return f"{learning} learns here.", _link(settings, beside=learning)
     words = "ReLU with He's initialization, residual blocks or a norm; else another rate, or more epochs."
     return words, _link(settings, beside="relu_he,batch_norm")
 

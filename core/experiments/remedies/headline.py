@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.analysis import statistics
 from core.analysis.baseline import majority
 from core.experiments.remedies.settings import Remedies
 from core.experiments.remedies.summary import LEARNS, skill, standing, survivors
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str, str]]:
     """(label, value, explanation): who learns, who does not, and by how much."""
-    labels = ("Best remedy", "Without a remedy", "Learn", "Runs", BESIDE)
+    labels = ("Highest mean", "Without a remedy", "Remedies that learn", "Runs", BESIDE)
     frame = analysis.frame
     if frame.empty:
         return [(label, "–", "Press Run.") for label in labels]
@@ -37,13 +38,17 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     learns = [name for name, mean in zip(whole["remedy"], whole["mean"], strict=True) if skill(mean, bar) >= LEARNS]
     points = len(runs[Remedies.names()].drop_duplicates())
     several = " Depths and other settings together: see the charts for each." if len(table) < points else ""
+    measure = "final_val_accuracy" if classifies else "final_val_loss"
+    ends = statistics.drawn_over_seeds(measure, runs.loc[runs["remedy"] == best["remedy"], measure])
+    low, high = ends["ci_low"], ends["ci_high"]
+    interval = f", 95 % interval {written(low)} to {written(high)}" if np.isfinite(low) else ""
     label = REMEDIES.parse(best["remedy"]).entry.label
     return [
         (
-            f"Best: {best['remedy']}",
+            f"{'Highest' if classifies else 'Lowest'}: {best['remedy']}",
             written(best["mean"]),
             f"{label[0].upper()}{label[1:]}: mean validation {'accuracy' if classifies else 'loss'} after "
-            f"the last epoch of {survivors(best)}.{several}",
+            f"the last epoch of {survivors(best)}{interval}.{several}",
         ),
         (
             "Without a remedy",
@@ -51,7 +56,7 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
             "The plain sigmoid network.",
         ),
         (
-            "Learn",
+            "Remedies that learn",
             f"{len(learns)} of {len(remedies)}" if math.isfinite(bar) and len(remedies) else "–",
             f"Remedies that avoid at least half of the errors of always answering the largest class, {bar:.1%} of the rows, "
             f"in runs that all survive: {', '.join(learns) or 'none'}."

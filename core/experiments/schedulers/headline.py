@@ -45,12 +45,13 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     fair = own["final_val_balanced_accuracy"].mean()
     balanced = "" if math.isnan(fair) else f" Each class counting alike: {fair:.1%}."
     interval = f"95 % interval {three_digits(best['ci_low'])} to {three_digits(best['ci_high'])}, n = {best['n']}"
-    who = f"{best_label(ranked)}: " if best_label(ranked) != tied[0] and len(ranked) > 1 else ""
+    winner = tied[0] if runs["scheduler"].nunique() > 1 else best_label(ranked)  # what varies names it
+    who = f"{best_label(ranked)}: " if best_label(ranked) != winner and len(ranked) > 1 else ""
     where = f"{best['label']}: " if len(ranked) > 1 else ""
     return [
         (
             LABELS[0],
-            tied[0] if len(tied) == 1 else f"{len(tied)} tie",
+            winner if len(tied) == 1 else f"{len(tied)} tie",
             f"{who}The lowest mean validation loss after the last epoch"
             + ("; whether that is sure, the chart's title says." if len(ranked) > 1 else "."),
         ),

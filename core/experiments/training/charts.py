@@ -141,6 +141,8 @@ def ranking_title(runs: pd.DataFrame, names: Sequence[str], table: pd.DataFrame,
     numbers = f"{shown(first['mean'])}, then {ranking.best_label(second)} {shown(second.iloc[0]['mean'])}"
     if whole and ranking.surely_first(runs, names, measure, ranked):
         return f"{best} is clearly {lowest}: {numbers}"
+    if shown(first["mean"]) == shown(second.iloc[0]["mean"]):
+        return f"No clear winner: {best} and {ranking.best_label(second)} both end at {shown(first['mean'])}"
     if first["n"] < 2:
         return f"{best} is {lowest}, of one run each: {numbers}"
     return f"No clear winner: {best} is {lowest} with {numbers}"

@@ -136,8 +136,8 @@ def test_who_learns_is_measured_against_the_largest_class():
     told = frame.assign(val_accuracy=frame["remedy"].map(learned).where(frame["val_accuracy"].notna()))
     numbers = {label: (value, note) for label, value, note in KIND.headline(KIND.analysis(told))}
     assert (
-        numbers["Learn"][0] == "1 of 1"
-        and "62.7% of the rows, in runs that all survive: relu_he." in numbers["Learn"][1]
+        numbers["Remedies that learn"][0] == "1 of 1"
+        and "62.7% of the rows, in runs that all survive: relu_he." in numbers["Remedies that learn"][1]
     )
     chart = KIND.figures(KIND.analysis(told))["accuracy"].titled().to_dict()
     assert (
@@ -152,7 +152,7 @@ def test_a_remedy_that_lost_runs_is_praised_for_none_of_the_others():
     measured = [name for name in KIND.measures if frame[name].dtype == float]
     lost = frame["remedy"].eq("relu_he") & frame["seed"].eq(0)
     told = frame.assign(**{name: frame[name].mask(lost) for name in measured})
-    assert KIND.headline(KIND.analysis(told))[0][0] == "Best: plain"
+    assert KIND.headline(KIND.analysis(told))[0][0] == "Highest: plain"
     title = KIND.figures(KIND.analysis(told))["loss"].title
     assert title.startswith("plain has the lowest training loss")
     alone = told[told["remedy"] == "relu_he"]
