@@ -118,7 +118,7 @@ def test_a_sweep_goes_from_the_link_to_the_chart_to_the_csv(server, page, tmp_pa
     open_page(page, server, SMALL)
     page.get_by_text("12 runs, all in the store").wait_for(timeout=60_000)
     page.get_by_text("Dashed grey: theory").first.wait_for()
-    assert page.locator("[data-testid=stVegaLiteChart] svg, [data-testid=stVegaLiteChart] canvas").count() >= 3
+    page.locator("[data-testid=stVegaLiteChart] svg, [data-testid=stVegaLiteChart] canvas").nth(2).wait_for()
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV", exact=True).click()
     download.value.save_as(tmp_path / "frame.csv")
