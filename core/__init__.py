@@ -141,10 +141,12 @@ def compute(
     store: str | None = None,
     fresh: bool = False,
     watch: Callable[[Job], None] | None = None,
-) -> pa.Table:
-    """The tidy table of a sweep, its missing runs computed; the arguments are ``run``'s.
+    take: Callable[[Sweep, Store], Any] | None = None,
+) -> Any:
+    """What ``take`` makes of a sweep when its missing runs are computed; the other arguments are ``run``'s.
 
     watch  called with the job now and then
+    take   of the sweep and the store that holds it; without, the sweep's tidy table
 
     Raises ValueError with a sentence; an interrupt cancels the job, and what is finished stays.
     """
@@ -157,7 +159,7 @@ def compute(
     results = Store(store, checked_device(device))
     try:
         run_job(Jobs(crew).submit(sweep, results, fresh, baselines=False), watch)
-        return stored_table(sweep, results)
+        return (take or stored_table)(sweep, results)
     finally:
         crew.stop()
         results.close()

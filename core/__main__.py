@@ -142,7 +142,7 @@ def _show(arguments: argparse.Namespace) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from core import files, tables
+    from core import files, results, tables
     from core.jobs.estimates import too_large
     from core.jobs.executors import checked_device, pool
 
@@ -162,7 +162,19 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         _say_cost(sweep, arguments)
         return
-    table = core.compute(
+
+    def deliver(sweep: core.Sweep, store: core.Store) -> None:
+        if not arguments.summary:
+            files.deliver(results.pieces(sweep, store), target)
+            return
+        frame = tables.to_frame(core.stored_table(sweep, store))
+        summary = core.summary(frame, arguments.summary == "runs")
+        if target is None and sys.stdout.isatty():
+            print(core.readable(summary, kind.settings.names()))
+        else:
+            files.deliver(files.whole(tables.from_frame(summary)), target)
+
+    core.compute(
         sweep,
         workers=arguments.workers,
         executor=arguments.executor,
@@ -170,14 +182,8 @@ def _run(arguments: argparse.Namespace) -> None:
         store=arguments.store,
         fresh=arguments.fresh,
         watch=None if arguments.quiet else _Reporter(),
+        take=deliver,
     )
-    if arguments.summary:
-        summary = core.summary(tables.to_frame(table), arguments.summary == "runs")
-        if target is None and sys.stdout.isatty():
-            print(core.readable(summary, kind.settings.names()))
-            return
-        table = tables.from_frame(summary)
-    files.deliver(table, target)
 
 
 def _say_tables(sweep: core.Sweep) -> None:

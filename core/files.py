@@ -6,11 +6,12 @@ import io
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -25,51 +26,71 @@ FORMATS = (".csv", ".parquet")
 PIECE_ROWS = 20_000  # of a CSV, written by one thread
 
 
+class Pieces(NamedTuple):
+    """A table too large to be held at once.
+
+    tables  its rows, some at a time, all of one schema
+    quoted  whether any of its texts needs quotes in a CSV
+    """
+
+    tables: Iterator[pa.Table]
+    quoted: bool
+
+
+def whole(table: pa.Table) -> Pieces:
+    """A table as its only piece."""
+    texts = (
+        column for column in table.columns if pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    )
+    return Pieces(iter([table]), any(needs_quotes(column.unique().to_pylist()) for column in texts))
+
+
 def csv_bytes(table: pa.Table) -> bytes:
     """CSV: header, ``.`` decimals, missing empty, ``true``/``false``, the shortest text that reads back the same."""
     sink = io.BytesIO()
-    write_csv(table, sink)
+    write_csv(whole(table), sink)
     return sink.getvalue()
 
 
-def write_csv(table: pa.Table, sink: IO[bytes]) -> None:
+def write_csv(pieces: Pieces, sink: IO[bytes]) -> None:
     """Writes the same into an open file, piece by piece."""
     from pyarrow import csv as writer
 
-    quoting = "needed" if any(_needs_quotes(column) for column in table.columns) else "none"
-    options = writer.WriteOptions(include_header=False, quoting_style=quoting)
+    options = writer.WriteOptions(include_header=False, quoting_style="needed" if pieces.quoted else "none")
 
-    def piece_as_csv(start: int) -> pa.Buffer:
+    def as_csv(table: pa.Table) -> pa.Buffer:
         lines = pa.BufferOutputStream()
-        writer.write_csv(table.slice(start, PIECE_ROWS), lines, options)
+        writer.write_csv(table, lines, options)
         return lines.getvalue()
 
-    sink.write((",".join(table.column_names) + "\n").encode())
     with ThreadPoolExecutor() as threads:  # Arrow works outside Python's lock
-        for piece in threads.map(piece_as_csv, range(0, len(table), PIECE_ROWS)):
-            sink.write(piece)
+        for number, table in enumerate(pieces.tables):
+            if number == 0:
+                sink.write((",".join(table.column_names) + "\n").encode())
+            for lines in threads.map(as_csv, (table.slice(at, PIECE_ROWS) for at in range(0, len(table), PIECE_ROWS))):
+                sink.write(lines)
 
 
-def _needs_quotes(column: pa.ChunkedArray) -> bool:
-    import pyarrow.compute as pc
-
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return False
-    return bool(pc.any(pc.match_substring_regex(column.unique(), '[",\r\n]')).as_py())
+def needs_quotes(texts: Iterable[str | None]) -> bool:
+    """Whether a CSV must put any of these texts between quotes."""
+    return any(set(text) & set('",\r\n') for text in texts if text)
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
     """The table as a Parquet file."""
     sink = io.BytesIO()
-    write_parquet(table, sink)
+    write_parquet(whole(table), sink)
     return sink.getvalue()
 
 
-def write_parquet(table: pa.Table, sink: IO[bytes]) -> None:
+def write_parquet(pieces: Pieces, sink: IO[bytes]) -> None:
     """Writes the same into an open file, piece by piece."""
-    from pyarrow import parquet as writer
+    from pyarrow import parquet
 
-    writer.write_table(table, sink)
+    first = next(pieces.tables)
+    with parquet.ParquetWriter(sink, first.schema) as writer:
+        for table in chain([first], pieces.tables):
+            writer.write_table(table)
 
 
 def check_output(path: str) -> Path:
@@ -97,20 +118,20 @@ def check_output(path: str) -> Path:
     return target
 
 
-def save(table: pa.Table, target: Path) -> None:
+def save(pieces: Pieces, target: Path) -> None:
     """Writes the table as the kind of file that the target's suffix says, whole or not at all; ValueError why not."""
     write = write_parquet if target.suffix.lower() == ".parquet" else write_csv
     with _whole(target) as file:
-        write(table, file)
+        write(pieces, file)
 
 
-def deliver(table: pa.Table, target: Path | None) -> None:
+def deliver(pieces: Pieces, target: Path | None) -> None:
     """Writes the table into the file, or as CSV on standard output where there is none."""
     if target is None:
         with whole_output() as sink:
-            write_csv(table, sink)
+            write_csv(pieces, sink)
     else:
-        save(table, target)
+        save(pieces, target)
 
 
 @contextmanager

@@ -11,17 +11,25 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from core.deletions import set_aside
 from core.experiments import NAMES as EXPERIMENTS
 from core.experiments import experiment
+from core.files import Pieces, needs_quotes
 from core.labels import sweep_labels
 from core.settings import Run
 from core.store import IMPORTED, Store, StoredSweep
 from core.sweeps import Sweep
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+PIECE_RUNS = 2000  # whose frames are in memory at once while a table is written
 
 
 def finished(sweep: Sweep, store: Store, by_anyone: bool = False) -> tuple[list[Run], list[bytes], list[str]]:
@@ -29,6 +37,24 @@ def finished(sweep: Sweep, store: Store, by_anyone: bool = False) -> tuple[list[
     frames = store.find(sweep.ids, by_anyone).frames
     pairs = [(run, id) for run, id in zip(sweep.runs(), sweep.ids, strict=True) if id in frames]
     return [run for run, _ in pairs], [frames[id] for _, id in pairs], [id for _, id in pairs]
+
+
+def pieces(sweep: Sweep, store: Store) -> Pieces:
+    """The tidy table of the sweep's runs that the store holds, in row order, ``PIECE_RUNS`` of them at a time."""
+    texts = (value for point in sweep.points for value in point.values().values() if isinstance(value, str))
+    return Pieces(_tables(sweep, store), needs_quotes(texts))
+
+
+def _tables(sweep: Sweep, store: Store) -> Iterator[pa.Table]:
+    kind, all_runs, empty = experiment(sweep.experiment), zip(sweep.runs(), sweep.run_ids(), strict=True), True
+    while some := list(islice(all_runs, PIECE_RUNS)):
+        frames = store.find([id for _, id in some]).frames
+        there = [(run, frames[id], id) for run, id in some if id in frames]
+        if there:
+            empty = False
+            yield kind.table(*map(list, zip(*there, strict=True)))
+    if empty:
+        yield kind.table([], [], [])
 
 
 class Kept(NamedTuple):

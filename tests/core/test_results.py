@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 import core
-from core import results
+from core import files, results
 from tests.core.test_jobs import compute
 
 
@@ -66,3 +68,14 @@ def test_a_summary_is_readable_on_a_terminal():
     assert len(lines) == 1 + len(summary) + 1
     assert lines[0].split()[:1] == ["depth"]
     assert "settings that do not vary are left out: " in lines[-1]
+
+
+@pytest.mark.parametrize("activation", ["tanh,relu", "tanh,leaky_relu(negative_slope=0.3)"])
+@pytest.mark.parametrize(("ending", "read"), [("csv", Path.read_bytes), ("parquet", parquet.read_table)])
+def test_a_table_in_pieces_is_the_whole_table(store, tmp_path, monkeypatch, activation, ending, read):
+    asked = sweep(activation=activation, init="torch_default,mean_field(sigma_w=1.5, sigma_b=0.3)", seeds="3")
+    compute(asked, store)
+    monkeypatch.setattr(results, "PIECE_RUNS", 5)
+    files.save(results.pieces(asked, store), tmp_path / f"pieces.{ending}")
+    files.save(files.whole(core.stored_table(asked, store)), tmp_path / f"whole.{ending}")
+    assert read(tmp_path / f"pieces.{ending}") == read(tmp_path / f"whole.{ending}")
