@@ -27,7 +27,7 @@ def interval_chart(
     """A dot with its 95 % interval per row of ``table``: columns ``value mean ci_low ci_high n``, in the order given."""
     shown = table[np.isfinite(table["mean"].to_numpy(float))]
     if shown.empty:
-        return empty("No run has a finite value yet.")
+        return empty("No run ended with a finite value.")
     ends = ["mean", "ci_low", "ci_high"]
     logarithmic = not zero_line and spans_decades(shown["mean"])
     drawn = shown.assign(**{f"drawn_{name}": log10(shown[name]) if logarithmic else shown[name] for name in ends})
