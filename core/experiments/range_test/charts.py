@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.analysis.points import group_by_settings, varying_settings
-from core.experiments.range_test.summary import recommended_lr
+from core.experiments.range_test.summary import recommended_lr, usable_share
 from core.experiments.training.charts import NOTHING
 from core.frames import COLUMNS
 from core.plotting.axes import log10, power_axis
@@ -43,7 +43,7 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
     if frame.empty or runs.empty or not frame["smoothed_loss"].notna().any():
         return {"curve": empty(NOTHING)}
     varying = varying_settings(runs, names)
-    found = {"curve": _curve_chart(frame, runs, names), "rules": _rules_chart(runs)}
+    found = {"curve": _curve_chart(frame, runs, names), "rules": _rules_chart(runs, len(runs[names].drop_duplicates()) if varying else 0)}
     if varying:
         found["settings"] = _settings_chart(frame, runs, names)
     return in_groups(found, GROUPS)
@@ -139,7 +139,7 @@ def _curve_title(runs: pd.DataFrame, single: bool) -> str:
     return "Where the loss falls, the rate works; where it rises, it is too high"
 
 
-def _rules_chart(runs: pd.DataFrame) -> Figure:
+def _rules_chart(runs: pd.DataFrame, several: int) -> Figure:
     """Every run's suggestion by rule: how far rules and seeds disagree."""
     table = suggestion_table(runs)
     if table.empty:
@@ -168,6 +168,10 @@ def _rules_chart(runs: pd.DataFrame) -> Figure:
     )
     rules = table[table["rule"] != "stability limit"]["median"]
     title = f"The rules disagree by a factor of {three_digits(float(rules.max() / rules.min()))}"
+    if usable_share(runs) <= 0.5:
+        title = "No rule's suggestion means anything here"
+    elif several:
+        title = f"Of {several} settings together, {title[0].lower()}{title[1:]}"
     note = f"Dot: median over n = {int(table['n'].max())} runs; line: 10th to 90th percentile; ticks: single runs. "
     note += "Of them we try valley first, inside the longest fall: the others look at one point, on the flat beginning perhaps or at the edge."
     return figure(drawn, title, note, height=max(150, 40 * len(order)))
