@@ -76,7 +76,7 @@ def see_it_work(link: str, sweep: core.Sweep | None = None) -> None:
     label = "See it work"
     if sweep is not None and file == page_of(core.experiment(sweep.experiment)):
         own = sweep.link()
-        fields["seeds"] = own.get("seeds", fields["seeds"])
+        fields["seeds"] = own["seeds"]
         changed = [f"{name} {value}" for name, value in fields.items() if not _same(own.get(name, value), value)]
         if not changed:  # the page shows it already
             return
