@@ -43,7 +43,10 @@ def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
     if frame.empty or runs.empty or not frame["smoothed_loss"].notna().any():
         return {"curve": empty(NOTHING)}
     varying = varying_settings(runs, names)
-    found = {"curve": _curve_chart(frame, runs, names), "rules": _rules_chart(runs, len(runs[names].drop_duplicates()) if varying else 0)}
+    found = {
+        "curve": _curve_chart(frame, runs, names),
+        "rules": _rules_chart(runs, len(runs[names].drop_duplicates()) if varying else 0),
+    }
     if varying:
         found["settings"] = _settings_chart(frame, runs, names)
     return in_groups(found, GROUPS)

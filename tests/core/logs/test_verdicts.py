@@ -43,6 +43,13 @@ def test_a_fault_is_named(code):
     assert {name for name, severity in found.items() if severity != "info"} == {code}
 
 
+def test_norms_that_all_steps_cut_are_told_and_those_that_none_cuts_are_not():
+    norms = 1 + X
+    for kept, told in ((0.5, True), (1.0, False)):
+        found = codes(train_loss=FALLING, grad_norm=norms, clipped_grad_norm=kept * norms)
+        assert ("gradients_always_clipped" in found) == told
+
+
 SOUND = {
     "falls": {"train_loss": FALLING + WAVES},
     "with validation": {"train_loss": FALLING, "val_loss": FALLING + 0.1 + WAVES},
