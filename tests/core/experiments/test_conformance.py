@@ -28,6 +28,11 @@ def examples(name):
     return importlib.import_module(f"tests.core.experiments.{name}.examples")
 
 
+@pytest.mark.parametrize("name", core.NAMES)
+def test_a_frame_is_known_by_its_columns(name):
+    assert core.experiment_of(pd.DataFrame(columns=list(core.experiment(name).columns))) == name
+
+
 def frame_of(name, given):
     """The frame of a sweep, computed here in stacks."""
     kind = core.experiment(name)

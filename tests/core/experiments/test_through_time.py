@@ -4,7 +4,6 @@ import itertools
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -149,9 +148,6 @@ def test_a_frame_has_its_columns_and_a_row_per_run_and_time_step():
         itertools.product(("rnn", "lstm"), (1.0, 2.0), (0, 1), range(1, 13))
     )
     assert experiment_of(frame) == "through_time"
-    for name in core.NAMES:
-        if name != "through_time":
-            assert experiment_of(pd.DataFrame(columns=list(experiment(name).columns))) == name
 
 
 def test_the_defaults_are_those_of_the_contract():
