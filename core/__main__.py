@@ -172,7 +172,7 @@ def _run(arguments: argparse.Namespace) -> None:
         if target is None and sys.stdout.isatty():
             print(core.readable(summary, kind.settings.names()))
         else:
-            files.deliver(files.whole(tables.from_frame(summary)), target)
+            files.deliver(files.one_piece(tables.from_frame(summary)), target)
 
     core.compute(
         sweep,

@@ -37,7 +37,7 @@ class Pieces(NamedTuple):
     quoted: bool
 
 
-def whole(table: pa.Table) -> Pieces:
+def one_piece(table: pa.Table) -> Pieces:
     """A table as its only piece."""
     texts = (
         column for column in table.columns if pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
@@ -48,7 +48,7 @@ def whole(table: pa.Table) -> Pieces:
 def csv_bytes(table: pa.Table) -> bytes:
     """CSV: header, ``.`` decimals, missing empty, ``true``/``false``, the shortest text that reads back the same."""
     sink = io.BytesIO()
-    write_csv(whole(table), sink)
+    write_csv(one_piece(table), sink)
     return sink.getvalue()
 
 
@@ -79,7 +79,7 @@ def needs_quotes(texts: Iterable[str | None]) -> bool:
 def parquet_bytes(table: pa.Table) -> bytes:
     """The table as a Parquet file."""
     sink = io.BytesIO()
-    write_parquet(whole(table), sink)
+    write_parquet(one_piece(table), sink)
     return sink.getvalue()
 
 

@@ -147,7 +147,7 @@ def _export(arguments: argparse.Namespace) -> None:
     if not runs:
         place = arguments.store or core.default_path()
         raise ValueError(f"{place} holds no such runs of {kind.name}; see python -m core store list")
-    files.deliver(files.whole(kind.table(runs, frames, ids)), target)
+    files.deliver(files.one_piece(kind.table(runs, frames, ids)), target)
 
 
 def _import(arguments: argparse.Namespace) -> None:

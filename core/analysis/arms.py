@@ -193,13 +193,15 @@ def differences_beside(table: pd.DataFrame) -> pd.DataFrame:
     """``measure``, then a column per other arm: the difference with its interval, and ``higher`` or ``lower`` where it is sure."""
     cells: dict[str, dict[str, str]] = {}
     for row in table.itertuples():
-        text = "–" if math.isnan(row.mean) else _interval_text(row.mean, row.ci_low, row.ci_high)
-        if sure(row):
-            text += " higher" if row.mean > 0 else " lower"
-        elif row.lost and not math.isnan(row.mean):  # else one side has no such measure, as theory for some layers
-            text += " (runs lost)"
-        cells.setdefault(str(row.measure), {})[str(row.arm)] = text
+        cells.setdefault(str(row.measure), {})[str(row.arm)] = _difference_text(row)
     return pd.DataFrame([{"measure": COLUMNS[name].title, **texts} for name, texts in cells.items()])
+
+
+def _difference_text(row: Any) -> str:
+    if math.isnan(row.mean):  # one side has no such measure, as theory for some layers
+        return "–"
+    verdict = (" higher" if row.mean > 0 else " lower") if sure(row) else " (runs lost)" if row.lost else ""
+    return f"{_interval_text(row.mean, row.ci_low, row.ci_high)}{verdict}"
 
 
 def difference_sentence(table: pd.DataFrame, measure: str, baseline: str) -> str:

@@ -29,6 +29,12 @@ def _setting_label(name: str, value: object) -> str:
     return f"{COLUMNS[name].label} {value:g}"
 
 
+def alike(runs: pd.DataFrame, settings: pd.Series, but: str) -> pd.DataFrame:
+    """The runs whose settings are these but for the setting ``but``."""
+    others = [name for name in settings.index if name in runs and name != but]
+    return runs[(runs[others].eq(settings[others]) | (runs[others].isna() & settings[others].isna())).all(axis=1)]
+
+
 def varying_settings(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """The settings that take more than one value in the frame, the empty one counted."""
     return [name for name in names if frame[name].nunique(dropna=False) > 1]

@@ -91,9 +91,9 @@ def measure_over_seeds(name: str, values: pd.Series) -> dict[str, float]:
 def drawn_over_seeds(name: str, values: pd.Series) -> dict[str, float]:
     """``over_seeds`` with its interval cut at what a training's measure can be: a share 0 to 1, its loss 0 at least."""
     ends = over_seeds(values)
-    lowest, highest = (0.0, 1.0 if name.endswith("accuracy") else math.inf)
-    if name.endswith(("accuracy", "_loss")) and ends["n"] > 1:
-        ends["ci_low"], ends["ci_high"] = (min(max(ends[end], lowest), highest) for end in ("ci_low", "ci_high"))
+    if name.endswith(("accuracy", "_loss")):
+        highest = 1.0 if name.endswith("accuracy") else math.inf
+        ends |= {end: float(np.clip(ends[end], 0.0, highest)) for end in ("ci_low", "ci_high")}
     return ends
 
 

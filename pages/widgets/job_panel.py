@@ -34,8 +34,8 @@ def job_panel(sweep: core.Sweep) -> Panel:
     running = job is not None and job.running  # before counting: what ends in between is seen by who polls
     stored = page.stored_count(sweep)
     wanted = st.session_state.pop(f"{sweep.experiment}:start", False)
-    small = cost.computing(stored) <= (FIRST_VIEW_SECONDS if _first_view(sweep) else SMALL_SECONDS)
-    if stored < cost.runs and (job is None or (wanted and not running)) and small:
+    idle = job is None or (wanted and not running)
+    if stored < cost.runs and idle and _starts_by_itself(sweep, cost.computing(stored)):
         started = page.start(sweep)
         if started is not None:
             job, running = started, True
@@ -43,8 +43,10 @@ def job_panel(sweep: core.Sweep) -> Panel:
     return Panel(job, running, stored)
 
 
-def _first_view(sweep: core.Sweep) -> bool:
-    """Whether it is what the page shows to who has changed nothing."""
+def _starts_by_itself(sweep: core.Sweep, computing: float) -> bool:
+    """Whether nobody has to press Run: it is small, or what the page shows to who has changed nothing."""
+    if computing <= SMALL_SECONDS or computing > FIRST_VIEW_SECONDS:
+        return computing <= SMALL_SECONDS
     kind = core.experiment(sweep.experiment)
     return sweep.key == kind.sweep(kind.presets[0].settings).key
 

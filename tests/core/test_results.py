@@ -77,5 +77,5 @@ def test_a_table_in_pieces_is_the_whole_table(store, tmp_path, monkeypatch, acti
     compute(asked, store)
     monkeypatch.setattr(results, "PIECE_RUNS", 5)
     files.save(results.pieces(asked, store), tmp_path / f"pieces.{ending}")
-    files.save(files.whole(core.stored_table(asked, store)), tmp_path / f"whole.{ending}")
+    files.save(files.one_piece(core.stored_table(asked, store)), tmp_path / f"whole.{ending}")
     assert read(tmp_path / f"pieces.{ending}") == read(tmp_path / f"whole.{ending}")

@@ -149,7 +149,7 @@ def test_floats_in_csv_are_the_shortest_text_that_reads_back():
 @pytest.mark.parametrize("name", ["frame.csv", "frame.parquet", "FRAME.CSV"])
 def test_a_written_file_reads_back_as_the_frame(tmp_path, name):
     table = assembled([block(AWKWARD), block([math.inf, math.nan], [True, False])], init="mean_field(sigma_b=0.3)")
-    files.save(files.whole(table), tmp_path / name)
+    files.save(files.one_piece(table), tmp_path / name)
     written = files.parquet_bytes(table) if name.endswith("parquet") else files.csv_bytes(table)
     assert (tmp_path / name).read_bytes() == written
     frame = files.read(str(tmp_path / name))
@@ -163,7 +163,7 @@ def test_a_written_file_reads_back_as_the_frame(tmp_path, name):
 @given(st.lists(st.floats(1e-310, 1e-250), min_size=1, max_size=50))
 def test_small_gradients_read_back_exactly_from_a_csv_file(tmp_path_factory, values):
     path = tmp_path_factory.mktemp("csv") / "frame.csv"
-    files.save(files.whole(assembled([block(values)])), path)
+    files.save(files.one_piece(assembled([block(values)])), path)
     assert files.read(str(path))["train_loss"].tolist() == values
 
 
@@ -237,7 +237,7 @@ def test_an_output_is_a_csv_or_parquet_file_in_a_folder_that_exists(tmp_path):
 def test_an_output_behind_a_link_is_written_and_the_link_stays(tmp_path):
     (tmp_path / "far").mkdir()
     (tmp_path / "link.csv").symlink_to(tmp_path / "far" / "real.csv")
-    files.save(files.whole(pa.table({"a": [1]})), files.check_output(str(tmp_path / "link.csv")))
+    files.save(files.one_piece(pa.table({"a": [1]})), files.check_output(str(tmp_path / "link.csv")))
     assert (tmp_path / "far" / "real.csv").read_text() == "a\n1\n"
     files.write(b"{}", tmp_path / "link.csv")
     assert (tmp_path / "far" / "real.csv").read_text() == "{}"

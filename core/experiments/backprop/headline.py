@@ -25,8 +25,7 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     losses = runs["final_train_loss"][np.isfinite(runs["final_train_loss"])]
     waited, accuracy = runs["epochs_to_solve"].dropna(), runs["final_accuracy"].dropna()
     one = n == 1
-    several = len(varying_settings(runs, Backprop.names())) > 0
-    over = ", over all settings" if several else ""
+    over = ", over all settings" if varying_settings(runs, Backprop.names()) else ""
     return [
         (
             f"Solved{over}",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core.analysis.baseline import majority
-from core.analysis.points import group_by_settings
+from core.analysis.points import alike, group_by_settings
 from core.diagnosis.columns import check_numbers
 from core.diagnosis.finding import Finding
 from core.diagnosis.rules import ERROR_RATIO, MOST_RUNS
@@ -45,10 +45,11 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
         own = runs[runs["run"].isin(frame.loc[number == point, "run"])]
         rows = frame[number == point]
         ends = rows[rows["layer"] == rows["layer"].min()].sort_values("step", kind="stable")
+        learning = _learning(runs, settings)
         found += (
             _lost(own, settings)
-            or _gradients(own, rows[rows["step"] == 0], first, settings, _learning(runs, settings))
-            or at_guessing(ends, settings, *_learn(settings, _learning(runs, settings)))
+            or _gradients(own, rows[rows["step"] == 0], first, settings, learning)
+            or at_guessing(ends, settings, *_learn(settings, learning, "; else another rate, or more epochs"))
         )
     return found
 
@@ -72,10 +73,9 @@ def _lost(runs: pd.DataFrame, settings: pd.Series) -> list[Finding]:
 
 def _learning(runs: pd.DataFrame, settings: pd.Series) -> str:
     """The remedy with the highest mean accuracy of those that learn beside this one, all else being alike; or none."""
-    others = [name for name in SHOWN if name in settings and name in runs and name != "remedy"]
-    alike = runs[runs[others].eq(settings[others]).all(axis=1) & (runs["remedy"] != settings["remedy"])]
-    means = alike.groupby("remedy")["final_val_accuracy"].mean().dropna()
-    largest = majority(alike)
+    beside = alike(runs, settings, "remedy").loc[lambda table: table["remedy"] != settings["remedy"]]
+    means = beside.groupby("remedy")["final_val_accuracy"].mean().dropna()
+    largest = majority(beside)
     return str(means.idxmax()) if len(means) and skill(float(means.max()), largest) >= LEARNS else ""
 
 
@@ -106,8 +106,7 @@ def _gradients(
                 f"{settings['label']}: layer 1's gradient is {three_digits(ratio)}× the last hidden layer's, and "
                 f"{stays} in {stuck:.0%} of the runs.",
                 evidence,
-                f"{learning} learns here." if learning else "ReLU with He's initialization, residual blocks or a norm.",
-                _link(settings, beside=learning or "relu_he,batch_norm"),
+                *_learn(settings, learning),
             )
         ]
     if ratio > 1.0 / ERROR_RATIO:
@@ -124,11 +123,11 @@ def _gradients(
     return []
 
 
-def _learn(settings: pd.Series, learning: str) -> tuple[str, str]:
-    """What may make a network learn whose gradients reach all layers: what does beside it, else what is likely to."""
+def _learn(settings: pd.Series, learning: str, more: str = "") -> tuple[str, str]:
+    """What may make the network learn: what does beside it, else what is likely to; ``more`` are other ways."""
     if learning:
         return f"{learning} learns here.", _link(settings, beside=learning)
-    words = "ReLU with He's initialization, residual blocks or a norm; else another rate, or more epochs."
+    words = f"ReLU with He's initialization, residual blocks or a norm{more}."
     return words, _link(settings, beside="relu_he,batch_norm")
 
 

@@ -45,8 +45,9 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     fair = own["final_val_balanced_accuracy"].mean()
     balanced = "" if math.isnan(fair) else f" Each class counting alike: {fair:.1%}."
     interval = f"95 % interval {three_digits(best['ci_low'])} to {three_digits(best['ci_high'])}, n = {best['n']}"
-    winner = tied[0] if runs["scheduler"].nunique() > 1 else best_label(ranked)  # what varies names it
-    who = f"{best_label(ranked)}: " if best_label(ranked) != winner and len(ranked) > 1 else ""
+    label = best_label(ranked)
+    winner = tied[0] if runs["scheduler"].nunique() > 1 else label  # what varies names it
+    who = f"{label}: " if label != winner and len(ranked) > 1 else ""
     where = f"{best['label']}: " if len(ranked) > 1 else ""
     return [
         (

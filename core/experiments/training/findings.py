@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core.analysis.baseline import guess_loss
-from core.analysis.points import group_by_settings
+from core.analysis.points import alike, group_by_settings
 from core.diagnosis import rates
 from core.diagnosis.columns import check_numbers
 from core.diagnosis.finding import Finding
@@ -185,13 +185,13 @@ def _learn(settings: pd.Series, all_runs: pd.DataFrame) -> tuple[str, str]:
 def _lower_lr(settings: pd.Series, all_runs: pd.DataFrame) -> tuple[str, str]:
     """What to change, and its link: what kept every run of this very sweep comes before what is only likely to."""
     lr = float(settings["base_lr"])
-    tried = _alike(all_runs, settings, "base_lr")["base_lr"].astype(float)
+    tried = alike(all_runs, settings, "base_lr")["base_lr"].astype(float)
     lower, both = rates.lower_lr(min(tried.min(), lr))  # what was tried and failed is no remedy
     kept = [float(rate) for rate in _learned(all_runs, settings, "base_lr") if float(rate) < lr]
     if kept:
         lower, both = f"Lower base_lr to {max(kept):g}, at which every run learns here.", f"{max(kept):g},{lr:g}"
     well = [name for name in _learned(all_runs, settings, "clipper") if name != "none"]
-    clipped = _alike(all_runs, settings, "clipper")["clipper"].nunique() > 1
+    clipped = alike(all_runs, settings, "clipper")["clipper"].nunique() > 1
     adaptive = str(settings["optimizer"]).startswith(ADAPTIVE)
     if str(settings["clipper"]) != "none" or (not well and (clipped or adaptive)):
         return lower, _link(settings, base_lr=both)
@@ -203,15 +203,9 @@ def _lower_lr(settings: pd.Series, all_runs: pd.DataFrame) -> tuple[str, str]:
 
 def _learned(runs: pd.DataFrame, settings: pd.Series, changed: str) -> list[Any]:
     """The values of the setting ``changed`` with which, all else being as here, no run failed and they beat guessing."""
-    means = _alike(runs, settings, changed).groupby(changed)[["failed", "final_val_loss"]].mean()
+    means = alike(runs, settings, changed).groupby(changed)[["failed", "final_val_loss"]].mean()
     well = (means["failed"] == 0) & ~(means["final_val_loss"] >= guess_loss(settings["dataset"]))
     return list(means.index[well])
-
-
-def _alike(runs: pd.DataFrame, settings: pd.Series, changed: str) -> pd.DataFrame:
-    """The runs whose settings are these but for the setting ``changed``."""
-    others = [name for name in settings.index if name in runs and name != changed]
-    return runs[(runs[others].eq(settings[others]) | (runs[others].isna() & settings[others].isna())).all(axis=1)]
 
 
 def _raise_lr(settings: pd.Series) -> tuple[str, str]:

@@ -117,8 +117,7 @@ def _risen(losses: pd.DataFrame, settings: pd.Series, label: str) -> list[Findin
 
 def _lower_lr(settings: pd.Series) -> tuple[str, str]:
     words, both = rates.lower_lr(float(settings["base_lr"]))
-    names = ("dataset", "batch_size", "loss", "steps", "optimizer", "norm", "residual", "width")
-    return words, _compared(settings, base_lr=both, **{name: str(settings[name]) for name in names})
+    return words, _compared(settings, base_lr=both, norm=settings["norm"], residual=settings["residual"])
 
 
 def _no_gradient(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]:
@@ -270,7 +269,7 @@ def _vanishing_remedy(settings: pd.Series) -> tuple[str, str]:
     if activation.startswith("sigmoid"):
         link = _compared(settings, activation="sigmoid,relu", init="he_normal")
         return "Replace sigmoid, whose φ' is at most 1/4, by ReLU with init=he_normal, or add BatchNorm.", link
-    better = "xavier_normal" if activation.startswith("tanh") else "he_normal"
+    better = _better_init(settings)
     if str(settings["init"]) != better:
         link = _compared(settings, init=f"{settings['init']},{better}")
         return f"Initialize with {better}, whose variance makes up for what {activation} takes.", link

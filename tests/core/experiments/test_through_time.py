@@ -210,7 +210,7 @@ def test_a_summary_has_a_row_per_setting_and_measure():
 
 def test_a_summary_survives_a_file(tmp_path):
     frame = frame_of(**SMALL, model="rnn,lstm", seeds="2")
-    files.save(files.whole(tables.from_frame(frame)), tmp_path / "frame.csv")
+    files.save(files.one_piece(tables.from_frame(frame)), tmp_path / "frame.csv")
     again = core.summary(files.read(str(tmp_path / "frame.csv")))
     np.testing.assert_allclose(again["mean"], KIND.analysis(frame).summary["mean"])
 

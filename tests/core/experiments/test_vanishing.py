@@ -144,7 +144,7 @@ def test_a_summary_has_a_row_per_setting_and_measure():
 
 def test_summaries_survive_a_file(tmp_path):
     frame = frame_of(depth="4", loss="projection", seeds="3")
-    files.save(files.whole(tables.from_frame(frame)), tmp_path / "frame.csv")
+    files.save(files.one_piece(tables.from_frame(frame)), tmp_path / "frame.csv")
     again = KIND.analysis(files.read(str(tmp_path / "frame.csv"))).summary
     np.testing.assert_allclose(again["mean"], KIND.analysis(frame).summary["mean"])
 
