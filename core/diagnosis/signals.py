@@ -20,6 +20,11 @@ LARGE = 5.0  # times 1/√fan_in: He's is 1.41, and at 5 a tanh layer is four fi
 SMALL = 0.15  # two such layers let through a fiftieth of a signal
 WEIGHTS = ("Linear", "Conv1d", "Conv2d", "Conv3d")
 FEW = 3
+REMEMBERING = {  # what lets a recurrent layer keep its gradient: Le 2015, Jozefowicz 2015; torch orders an LSTM's gates i, f, g, o
+    "RNN": "Start orthogonal, nn.init.orthogonal_({name}.weight_hh_l0), or use an nn.GRU whose update gate starts near 1.",
+    "LSTM": "Open the forget gate at the start, {name}.bias_hh_l0.data.chunk(4)[1].fill_(3.0), shorten the sequences, or let the loss read every step.",
+    "GRU": "Open the update gate at the start, {name}.bias_hh_l0.data.chunk(3)[1].fill_(3.0), shorten the sequences, or let the loss read every step.",
+}
 
 
 def judge(view: View) -> list[Finding]:
@@ -32,21 +37,21 @@ def judge(view: View) -> list[Finding]:
 
 
 def through_time(view: View) -> list[Finding]:
-    """A recurrent layer whose gradient fades on its way to the first time step, while the loss stays where it was."""
+    """A recurrent layer read at its end, whose gradient fades on its way to the first time step while the loss stays."""
     if not any(stalls(view, t) for t in view.trainings if len(t.loss)):
         return []
     for module in view.modules:
         decay = module["over_time"]
-        if decay and decay["steps"] >= 10 and 0 <= decay["factor"] < LOST:
-            per_step = decay["factor"] ** (1 / (decay["steps"] - 1))
+        if decay and decay["steps"] >= 10 and 0 <= decay["factor"] < LOST and decay.get("early", 0.0) < 0.5:
+            per_step = decay["factor"] ** (1 / decay["steps"])
             return [
                 Finding(
                     "vanishing_gradients",
                     "error",
                     f"Through the {decay['steps']} time steps of {module['name']} the gradient shrinks to {digits(decay['factor'])} of its size, "
-                    f"{digits(per_step)}× a step: what came early can't be learned.",
+                    f"{digits(per_step)}× a step, and the loss reads the last of them: what came early can't be learned.",
                     {"time_steps": decay["steps"], "first_over_last": decay["factor"], "factor_per_step": per_step},
-                    "Use nn.LSTM or nn.GRU, or an orthogonal start of weight_hh.",
+                    REMEMBERING[decay.get("kind", "RNN")].format(name=module["name"]),
                 )
             ]
     return []

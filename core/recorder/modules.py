@@ -216,9 +216,9 @@ class Modules:
         if first is None or first.numel() == 0:
             return
         record.in_shape = list(first.shape)
-        if isinstance(module, nn.RNN) and isinstance(out, torch.Tensor) and record.over_time_seen < 3:
+        if isinstance(module, through_time.Recurrent) and isinstance(out, torch.Tensor) and record.over_time_seen < 3:
             record.over_time_seen += 1
-            through_time.look(record.over_time, module, out)
+            through_time.look(record.over_time, module, first, out)
         if record.has_parameters and first.is_floating_point():
             if first.grad_fn is None and not first.requires_grad:
                 self._data(record, first)

@@ -64,4 +64,12 @@ EXPERIMENT = Experiment(
     goal="nearest 1",
     accepts_csv=False,  # it reads sequences
     next="clipping",
+    shows={
+        "vanishing_gradients": {
+            "model": "rnn,lstm,gru",
+            "init": "torch_default,orthogonal",
+            "dataset": "adding(length=40)",
+            "seeds": "10",
+        },
+    },
 )

@@ -405,6 +405,17 @@ for it in range(100):
     opt.zero_grad(); loss.backward(); nn.utils.clip_grad_norm_(net.parameters(), 1e-3); opt.step()
 print(loss.item())
 """,
+    "lstm_language_model_just_begun": """IMPORTS
+text = torch.multinomial(torch.arange(1., 21.), 64 * 41, replacement=True).view(64, 41)
+emb, rnn, out = nn.Embedding(20, 16), nn.LSTM(16, 32, batch_first=True), nn.Linear(32, 20)
+opt = torch.optim.Adam([*emb.parameters(), *rnn.parameters(), *out.parameters()], lr=1e-3)
+for it in range(40):
+    b = torch.randint(0, 64, (16,))
+    x, y = text[b, :-1], text[b, 1:]
+    loss = F.cross_entropy(out(rnn(emb(x))[0]).flatten(0, 1), y.flatten())
+    opt.zero_grad(); loss.backward(); opt.step()
+print(loss.item())
+""",
     "overfit_one_batch": """BLOBS
 model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 4))
 opt = torch.optim.Adam(model.parameters(), lr=1e-2)

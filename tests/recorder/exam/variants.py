@@ -401,6 +401,33 @@ for epoch in range(12):
 print(loss.item())
 """,
     ),
+    "lstm_forgets_the_first_step": (
+        "vanishing_gradients",
+        """IMPORTS
+X = torch.randn(384, 60, 1); y = (X[:, 0, 0] > 0).long()
+rnn, out = nn.LSTM(1, 24, batch_first=True), nn.Linear(24, 2)
+rnn.bias_hh_l0.data.chunk(4)[1].fill_(3.0) #+
+opt = torch.optim.Adam([*rnn.parameters(), *out.parameters()], lr=3e-3)
+for epoch in range(12):
+    for xb, yb in DataLoader(TensorDataset(X, y), batch_size=64, shuffle=True):
+        opt.zero_grad(); loss = F.cross_entropy(out(rnn(xb)[0][:, -1]), yb); loss.backward(); opt.step()
+print(loss.item())
+""",
+    ),
+    "gru_forgets_the_first_step": (
+        "vanishing_gradients",
+        """IMPORTS
+X = torch.randn(80, 192, 1); y = (X[0, :, 0] > 0).long()
+rnn, out = nn.GRU(1, 24, num_layers=2, dropout=0.1), nn.Linear(24, 2)
+y = (X[-1, :, 0] > 0).long() #+
+opt = torch.optim.Adam([*rnn.parameters(), *out.parameters()], lr=3e-3)
+for epoch in range(15):
+    for b in torch.randperm(192).split(64):
+        _, state = rnn(X[:, b])
+        opt.zero_grad(); loss = F.cross_entropy(out(state[-1]), y[b]); loss.backward(); opt.step()
+print(loss.item())
+""",
+    ),
     "deep_sigmoid_adam": (
         "vanishing_gradients stuck_at_chance",
         """IMAGES
