@@ -32,7 +32,7 @@ def _side_by_side(kind: core.Experiment, sweep: core.Sweep, analysis: core.Analy
             "Mistake", names, format_func=lambda name: f"{name} – {entries[name].label}", key="wrong line"
         )
     point = next(point for point in sweep.points if point.values()["mistake"] == chosen)
-    entry, sides = entries[chosen], kind.room("sides").sides(point)
+    entry, sides = entries[chosen], kind.room("difference").sides(point)
     st.markdown(f"{core.plain(entry.effect)} {core.plain(entry.remedy)}")
     figures = {}
     if len(names) > 1 and chosen in set(analysis.frame["mistake"]):

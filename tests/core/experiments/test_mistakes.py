@@ -130,7 +130,7 @@ def test_nothing_is_claimed_where_the_interval_holds_zero():
 @pytest.mark.parametrize("mistake", NAMES)
 def test_the_two_sides_differ_in_the_wrong_line(mistake):
     settings = KIND.one_run({"mistake": mistake}).settings
-    wrong, right = KIND.room("sides").sides(settings)
+    wrong, right = KIND.room("difference").sides(settings)
     marked = [line for line in wrong.splitlines() if line[0] == "-"]
     assert 1 <= len(marked) <= (2 if mistake == "raw_inputs" else 1)
     assert "+" not in {line[0] for line in wrong.splitlines()}
