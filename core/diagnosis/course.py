@@ -10,12 +10,10 @@ import numpy as np
 from . import validation
 from .finding import Finding
 from .numbers import digits, ends, noise, percent, rank_correlation
+from .rules import CHANCE, NEAR_GUESS, STEPS
 from .view import Training, View
 
 POINTS = 20  # losses from which a course can be told
-CHANCE = 0.95  # of the loss of guessing: fluctuations of a mean over the last tenth stay within it
-BY_HEART = 0.98  # of the loss of guessing: a few rows learned by heart bring it there
-STEPS = 60  # updates before a network is called stuck
 MOVED = 0.1  # of its size, summed over all steps: a weight that moved less is where it started
 FAINT = 1e-5  # update-to-weight ratio, a hundredth of a healthy one: too little however few the steps are
 BOLD = 0.1  # update-to-weight ratio from which a step forgets what the steps before it have learned; 1e-3 is healthy
@@ -196,7 +194,7 @@ def stuck(view: View, training: Training) -> list[Finding]:
     tail = training.loss[-max(10, len(training.loss) // 4) :]
     tail = tail[np.isfinite(tail)]
     surely = float(tail.mean()) + 3 * float(tail.std()) / math.sqrt(len(tail)) if len(tail) >= 5 else math.inf
-    if surely < chance and float(tail.mean()) < BY_HEART * chance:
+    if surely < chance and float(tail.mean()) < NEAR_GUESS * chance:
         return []  # little, but surely better than guessing
     if ratio(view, training) * steps < MOVED and not cut_off(view, training):
         return []  # it had no chance to learn: the rate is too low

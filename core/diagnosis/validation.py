@@ -8,18 +8,14 @@ import numpy as np
 
 from .finding import Finding
 from .numbers import digits, ends
+from .rules import CHANCE, NEAR_GUESS, STEPS
 from .view import Training, View
 
 GIVEN_BACK = 0.5  # of what was learned over guessing: a rise of validation's loss that costs less is worth knowing
 RISE = 1.5  # validation loss at the end over its least
 RISE_BY_HEART = 1.2  # the same where the training loss has fallen to a tenth since
 FEWEST = 5  # evaluations
-NEVER = (
-    0.95  # of the loss of guessing: an untrained network comes as near by chance, one that learned anything below it
-)
-LEARNED = 0.98  # of the loss of guessing: a few rows learned by heart bring it there
 CLASSIFYING = ("cross_entropy", "nll", "bce", "bce_with_logits")  # other targets may spread wider in validation
-STEPS = 60  # updates before anything is expected to be learned
 
 
 def judge(view: View, training: Training) -> list[Finding]:
@@ -74,8 +70,8 @@ def by_heart_alone(view: View, training: Training) -> list[Finding]:
         or int(training.optimizer["steps"]) < STEPS
         or not alike
         or loss["weighted"]
-        or not last < LEARNED * chance
-        or not least > NEVER * chance
+        or not last < NEAR_GUESS * chance
+        or not least > CHANCE * chance
     ):
         return []
     return [
