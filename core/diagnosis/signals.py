@@ -8,6 +8,7 @@ import numpy as np
 
 from .finding import Finding
 from .numbers import digits, ends, percent
+from .rules import STEPS
 from .view import Record, Training, View
 
 FAINT, LOST = 1 / 30, 1 / 1000  # gradient of the first layer over that of the last: worth a warning, an error
@@ -38,11 +39,12 @@ def judge(view: View) -> list[Finding]:
 
 def through_time(view: View) -> list[Finding]:
     """A recurrent layer read at its end, whose gradient fades on its way to the first time step while the loss stays."""
-    if not any(stalls(view, t) for t in view.trainings if len(t.loss)):
+    long = (t for t in view.trainings if len(t.loss) and t.optimizer.get("steps", 0) >= STEPS)
+    if not any(stalls(view, training) for training in long):
         return []
     for module in view.modules:
-        decay = module["over_time"]
-        if decay and decay["steps"] >= 10 and 0 <= decay["factor"] < LOST and decay.get("early", 0.0) < 0.5:
+        decay = module["over_time"]  # the earlier half of the steps lost
+        if decay and 0 <= decay["factor"] < LOST**2 and decay.get("early", 0.0) < 0.5:
             per_step = decay["factor"] ** (1 / decay["steps"])
             return [
                 Finding(

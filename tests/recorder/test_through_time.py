@@ -85,7 +85,7 @@ def test_a_layer_that_forgets_is_told_where_the_loss_reads_its_end(kind, read, t
     labels = (x[0, :, 0] > 0).long()
     optimizer = torch.optim.Adam([*layer.parameters(), *out.parameters()], lr=1e-3)
     with core.watch(name="a", store=str(tmp_path / "results.sqlite")) as recording:
-        for _ in range(30):
+        for _ in range(60):
             scores = out(layer(x)[0])
             scores, targets = (
                 (scores[-1], labels) if read == "the end" else (scores.flatten(0, 1), labels.repeat(len(x)))

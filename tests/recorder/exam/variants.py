@@ -421,7 +421,7 @@ X = torch.randn(80, 192, 1); y = (X[0, :, 0] > 0).long()
 rnn, out = nn.GRU(1, 24, num_layers=2, dropout=0.1), nn.Linear(24, 2)
 y = (X[-1, :, 0] > 0).long() #+
 opt = torch.optim.Adam([*rnn.parameters(), *out.parameters()], lr=3e-3)
-for epoch in range(15):
+for epoch in range(30):
     for b in torch.randperm(192).split(64):
         _, state = rnn(X[:, b])
         opt.zero_grad(); loss = F.cross_entropy(out(state[-1]), y[b]); loss.backward(); opt.step()
