@@ -32,27 +32,26 @@ def _side_by_side(kind: core.Experiment, sweep: core.Sweep, analysis: core.Analy
             "Mistake", names, format_func=lambda name: f"{name} – {entries[name].label}", key="wrong line"
         )
     point = next(point for point in sweep.points if point.values()["mistake"] == chosen)
-    entry, sides = entries[chosen], kind.room("difference").sides(point)
+    entry = entries[chosen]
     st.markdown(f"{core.plain(entry.effect)} {core.plain(entry.remedy)}")
     figures = {}
     if len(names) > 1 and chosen in set(analysis.frame["mistake"]):
         figures = kind.room("charts").pair_charts(kind, analysis, chosen)
-    code, course = st.columns(2, gap="medium")
-    for column, name, side in zip((code, code if figures else course), ("Wrong", "Right"), sides, strict=True):
-        with column:
-            st.markdown(f"**{name}**")
-            st.code(side, language="diff", wrap_lines=True)
+    code, course = st.columns(2, gap="medium") if figures else (st.container(), None)
+    with code:
+        st.code(kind.room("difference").difference(point), language="diff", wrap_lines=True)
+        st.caption("−, red: the wrong line; +, green: the right one.")
+        icon = result_panel.ICONS[entry.severity]
+        told = core.plain(entry.told.replace("…", "N"))
+        n = " N stands for what it counts in the run." if "…" in entry.told else ""
+        st.markdown(f"{icon} **`watch` says of the wrong script:** {told} (`{entry.finding}`){n}")
+        command = f"python -m core code {kind.name} mistake={chosen} > train.py && python -m core watch train.py"
+        st.code(command, language="bash", wrap_lines=True)
     others = [(f"{chosen} {name}", figure) for name, figure in figures.items()]
-    if others:
+    if course is not None:
         with course:
             name, figure = others.pop(0)
             page.chart(figure, name, LEAD_HEIGHT)
-    icon = result_panel.ICONS[entry.severity]
-    told = core.plain(entry.told.replace("…", "N"))
-    n = " N stands for what it counts in the run." if "…" in entry.told else ""
-    st.markdown(f"{icon} **`watch` says of the wrong script:** {told} (`{entry.finding}`){n}")
-    command = f"python -m core code {kind.name} mistake={chosen} > train.py && python -m core watch train.py"
-    st.code(command, language="bash", wrap_lines=True)
     if others:
         with st.expander("Its training loss and learning rate"):
             page.charts(dict(others))

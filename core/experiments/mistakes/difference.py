@@ -1,16 +1,16 @@
-"""A wrong loop and the right one side by side, as people write them, the lines that differ marked."""
+"""A wrong loop beside the right one, as people write them, the lines that differ marked."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 from core.experiments.mistakes.loop import Loop, loop_of, right_loop
 from core.experiments.mistakes.script import loop_source
 from core.scripts.text import IMPORT, indented
 
-SHORT = {  # what keeps runs alike is no part of a loop; and two loops stand side by side
+SHORT = {  # what keeps runs alike is no part of a loop as people write it
     re.escape(', generator=generator("order", epoch)'): "",
     r"\.double\(\)": "",
     ", nesterov=False": "",
@@ -23,35 +23,18 @@ BATCH = re.compile(r"^( *)output = model\(train_inputs\[(\w+)\]\)", re.MULTILINE
 ANCHORS = ("loss.backward()", "optimizer.step()")  # of two lines that have changed places, the other one has moved
 
 
-class Sides(NamedTuple):
-    """Two loops as text for a ``diff``: each line begins with a sign, - or + where it differs from the other side."""
-
-    wrong: str
-    right: str
-
-
-def sides(settings: Any) -> Sides:
-    """The settings' wrong loop and its right one."""
+def difference(settings: Any) -> str:
+    """The settings' loop as text for a ``diff``: - before a wrong line, + before a right one."""
     loops = loop_of(settings), right_loop(settings)
     wrong, right = (_written(settings, loop, other) for loop, other in (loops, loops[::-1]))
     forth, back = _differences(wrong, right), _differences(wrong[::-1], right[::-1])[::-1]
     lines = min(forth, back, key=lambda found: sum(sign == "-" and text.strip() in ANCHORS for sign, text in found))
-    gap = not any(sign == "-" for sign, _ in lines)
-    shown = [line for sign, text in lines if (line := _wrong_line(sign, text, gap)) is not None]
-    return Sides("\n".join(shown), "\n".join(f"{sign} {text}" for sign, text in lines if sign != "-"))
+    return "\n".join(f"{sign} {text}".rstrip() for sign, text in lines)
 
 
 def _differences(wrong: list[str], right: list[str]) -> list[tuple[str, str]]:
     """(sign, line): - of the wrong loop alone, + of the right one, blank of both."""
     return [(line[0], line[2:]) for line in difflib.ndiff(wrong, right) if line[0] != "?"]
-
-
-def _wrong_line(sign: str, text: str, gap: bool) -> str | None:
-    """A line of the wrong loop; a comment for one that it lacks, where that is all that is wrong with it."""
-    if sign != "+":
-        return f"{sign} {text}"
-    margin = text[: len(text) - len(text.lstrip())]
-    return f"- {margin}# no {text.strip()}" if gap else None
 
 
 def _written(settings: Any, loop: Loop, other: Loop) -> list[str]:
