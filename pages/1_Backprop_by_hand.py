@@ -35,5 +35,3 @@ def result(kind: core.Experiment, sweep: core.Sweep) -> None:
 
 
 experiment_page("backprop", result)
-with st.expander("The whole network in NumPy, to be read from top to bottom"):
-    st.code(core.experiment("backprop").room("film").network_source(), language="python")

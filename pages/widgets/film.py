@@ -89,9 +89,8 @@ def film_panel(run: core.Run) -> Scene:
         with column:
             page.chart(picture(film, epoch), name)
     st.caption(
-        "The network guesses, is told how wrong it was, and corrects every weight a little: that is one epoch. Each line is a "
-        "weight. Its gradient says what the loss would do if the weight were a little larger: orange, it would rise, so turn "
-        "the weight down; blue, it would fall, so turn it up. Drag the slider, or press Play."
+        "Each line is a weight. Were it a little larger, the loss would rise where it is orange, so it is turned down, and fall "
+        "where it is blue, so it is turned up: once an epoch. Drag the slider, or press Play."
     )
     return Scene(run, film, epoch, example, step)
 

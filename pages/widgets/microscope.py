@@ -15,13 +15,6 @@ ARROWS = {"forward": "→ forward", "back": "← back", "update": "↻ update"}
 
 def microscope(scene: Scene) -> None:
     """Draws all numbers of the step that the film stands at."""
-    features, hidden = scene.step.network.W1.shape
-    largest = room(scene.run, "film").LARGEST
-    if max(features, hidden) > largest:
-        st.info(
-            f"{hidden} hidden units of {features} inputs are too many numbers to look at: choose {largest} or fewer."
-        )
-        return
     view = st.segmented_control(
         "What to look at",
         list(VIEWS),
@@ -30,7 +23,14 @@ def microscope(scene: Scene) -> None:
         label_visibility="collapsed",
         required=True,
     )
-    VIEWS[view](scene)
+    features, hidden = scene.step.network.W1.shape
+    largest = room(scene.run, "film").LARGEST
+    if max(features, hidden) > largest and VIEWS[view] is not _source:
+        st.info(
+            f"{hidden} hidden units of {features} inputs are too many numbers to look at: choose {largest} or fewer."
+        )
+    else:
+        VIEWS[view](scene)
 
 
 def _ranked(scene: Scene) -> None:
@@ -158,9 +158,14 @@ def _chain(scene: Scene) -> None:
     st.caption(f"By hand the gradient is {core.three_digits(gradient)}: the same number.")
 
 
+def _source(scene: Scene) -> None:
+    st.code(room(scene.run, "film").network_source(), language="python")
+
+
 VIEWS = {
     "Step by step": _walk,
     "What would change the loss most?": _ranked,
     "Why this gradient? The chain rule": _chain,
     "Every gradient, three ways": _three_ways,
+    "All of it in NumPy": _source,
 }

@@ -10,6 +10,7 @@ from core.experiments.backprop.film import Film, Step, parameter_names, predicti
 from core.experiments.backprop.settings import GRADIENTS, PREDICTIONS
 from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, empty, figure
+from core.plotting.line_ends import at_ends
 from core.plotting.style import (
     BLUE,
     BURNT_ORANGE,
@@ -38,7 +39,8 @@ SHORT = {
     **dict(zip(GRADIENTS, ("W₁", "b₁", "W₂", "b₂"), strict=True)),
     **{name: f"{name[-2]}, {name[-1]}" for name in PREDICTIONS},
 }
-NETWORK_HEIGHT = 360
+NETWORK_HEIGHT = 290
+COURSE_HEIGHT = 150
 ROOM_FOR_NUMBERS, ROOM_FOR_NAMES = 32, 58  # pixels; the tooltip tells what finds no room
 STEEP = 1e-12  # below this a gradient is nothing
 
@@ -237,7 +239,7 @@ def boundary_chart(film: Film, epoch: int) -> Figure:
     note = "Colour: what the network would predict there. Dots: the examples, blue for answer 0, orange for answer 1."
     left = f" {POINTS:,} of {len(film.X):,} examples are drawn." if len(film.X) > POINTS else ""
     title = f"At epoch {epoch:,}, {right:,} of {len(film.X):,} examples are right"
-    return figure(alt.layer(heat, dots), title, note + left, height=340)
+    return figure(alt.layer(heat, dots), title, note + left, height=NETWORK_HEIGHT - 20)
 
 
 def course(film: Film, measures: tuple[str, ...]) -> pd.DataFrame:
@@ -271,7 +273,7 @@ def loss_course(film: Film, epoch: int) -> Figure:
     drawn = line.encode(
         x=_epochs(), y=alt.Y("value:Q", title="loss"), tooltip=["epoch:Q", alt.Tooltip("value:Q", format=".4g")]
     )
-    return figure(alt.layer(drawn, _here(epoch)), f"The loss is {three_digits(here)} here", "", height=190)
+    return figure(alt.layer(drawn, _here(epoch)), f"The loss is {three_digits(here)} here", "", height=COURSE_HEIGHT)
 
 
 def gradients_course(film: Film, epoch: int) -> Figure:
@@ -286,14 +288,16 @@ def gradients_course(film: Film, epoch: int) -> Figure:
     drawn = lines.encode(
         x=_epochs(),
         y=alt.Y("log:Q", axis=axis, scale=scale),
-        color=alt.Color("label:N", scale=colours(names), sort=names, legend=legend("", names)),
+        color=alt.Color("label:N", scale=colours(names), sort=names, legend=None),
         tooltip=["label:N", "epoch:Q", alt.Tooltip("value:Q", format=".3g")],
     )
+    low, high = scale.to_dict()["domain"]
+    ends = at_ends(shown, "epoch", "log", colours(names), (low, high), COURSE_HEIGHT)
     first, second = (film.measured[name][epoch] for name in ("grad_norm_w1", "grad_norm_w2"))
     title = "Gradients per layer"
     if second > 0 and np.isfinite(first / second):
         title = f"W₁ gets {three_digits(first / second)}× the gradient of W₂"
-    return figure(alt.layer(drawn, _here(epoch)), title, "", height=190)
+    return figure(alt.layer(drawn, ends, _here(epoch)), title, "", height=COURSE_HEIGHT)
 
 
 def predictions_course(film: Film, epoch: int) -> Figure:
@@ -301,7 +305,7 @@ def predictions_course(film: Film, epoch: int) -> Figure:
     if np.isfinite(film.measured[PREDICTIONS[0]]).any():
         table, names, heading = course(film, PREDICTIONS), [SHORT[name] for name in PREDICTIONS], "prediction"
         values = ", ".join(f"{film.measured[name][epoch]:.2f}" for name in PREDICTIONS)
-        title = f"Predictions here: {values}"
+        title = f"Predicted: {values}"
     else:
         table, names, heading = course(film, ("accuracy",)), [SHORT["accuracy"]], "share of examples right"
         title = f"{film.measured['accuracy'][epoch]:.1%} of the examples are right here"
@@ -315,11 +319,14 @@ def predictions_course(film: Film, epoch: int) -> Figure:
             "label:N",
             scale=colours(names),
             sort=names,
-            legend=legend("inputs", names) if len(names) > 1 else None,
+            legend=None,
         ),
         tooltip=["label:N", "epoch:Q", alt.Tooltip("value:Q", format=".3f")],
     )
-    return figure(alt.layer(drawn, _here(epoch)), title, "", height=190)
+    layers = [drawn, _here(epoch)]
+    if len(names) > 1:
+        layers.append(at_ends(table, "epoch", "value", colours(names), (0.0, 1.0), COURSE_HEIGHT))
+    return figure(alt.layer(*layers), title, "", height=COURSE_HEIGHT)
 
 
 def losses_chart(film: Film) -> Figure:
