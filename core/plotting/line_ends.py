@@ -1,45 +1,71 @@
-"""Names of lines at their right ends, in the lines' colours: no legend to look up."""
+"""Names of lines at their right ends, in the lines' colours, where they fit: no legend to look up."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
+from core.plotting.style import HEIGHT, THEORY
+
+NAME = "ends"  # of the drawing's part that holds the names
 SPACING = 14  # pixels from a name to the next
-LONGEST = 12  # characters: more of them would take a phone's width
+FARTHEST = 1.5  # spacings from a name to the end of its line
+LONGEST = 16  # characters: more of them would take a phone's width
 MOST = 8
 
 
-def fit_at_ends(names: Sequence[str]) -> bool:
-    """Whether the names are few and short enough to stand beside the lines."""
-    return 1 < len(names) <= MOST and max(map(len, names)) <= LONGEST
-
-
 def at_ends(
-    lines: pd.DataFrame, x: str, y: str, scale: alt.Scale, span: tuple[float, float], height: float
-) -> alt.Chart:
-    """A name for each ``label`` of ``lines``, at its last value, moved up or down where two would touch.
+    lines: pd.DataFrame,
+    x: str,
+    y: str,
+    scale: alt.Scale,
+    span: tuple[float, float],
+    height: float = HEIGHT,
+) -> list[alt.Chart]:
+    """A name for each ``label`` of ``lines``, at its last value; what all names begin with stands once, above them.
 
     span    lowest and highest value of the axis
     height  of the drawing, in pixels
+
+    Nothing where there is one line, or many, where names are long, or would have to stand far from their lines.
     """
     last = lines.sort_values(x).groupby("label", sort=False).tail(1).sort_values(y)
     gap = SPACING * (span[1] - span[0]) / height
-    places = spread(last[y].to_numpy(float), gap, *span)
-    return (
-        alt.Chart(last[["label"]].assign(place=places))
-        .mark_text(align="left", baseline="middle", dx=6, fontSize=12, clip=False)
+    shared = shared_words(last["label"])
+    names = last["label"].str[len(shared) :]
+    if not 1 < len(last) <= MOST or not gap > 0 or names.str.len().max() > LONGEST:
+        return []
+    ends = last[y].to_numpy(float)
+    places = spread(ends, gap, *span)
+    if np.abs(places - ends).max() > FARTHEST * gap:
+        return []
+    together = last[x].nunique() == 1
+    found = [
+        alt.Chart(last[["label", x]].assign(name=names, drawn_end=places), name=NAME)
+        .mark_text(align="left", baseline="middle", dx=6, fontSize=12, clip=False, cursor="pointer")
         .encode(
-            x=alt.XValue("width"),
-            y=alt.Y("place:Q"),
-            text="label:N",
+            x=alt.XValue("width") if together else alt.X(f"{x}:Q"),  # at the edge it stays there when zoomed
+            y=alt.Y("drawn_end:Q"),
+            text="name:N",
             color=alt.Color("label:N", scale=scale, legend=None),
             tooltip=alt.TooltipValue(None),
         )
-    )
+    ]
+    if shared:
+        word = alt.Chart(pd.DataFrame({"shared": [shared.strip()]}))
+        word = word.mark_text(align="right", baseline="bottom", dy=-6, fontSize=12, clip=False, color=THEORY)
+        found.append(word.encode(x=alt.XValue("width"), y=alt.YValue(0), text="shared:N"))
+    return found
+
+
+def shared_words(labels: Sequence[str] | pd.Series) -> str:
+    """The words that all labels begin with, with the space behind them."""
+    columns = zip(*(label.split(" ")[:-1] for label in labels), strict=False)
+    return "".join(f"{words[0]} " for words in itertools.takewhile(lambda words: len({*words}) == 1, columns))
 
 
 def spread(places: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Lines over a shared axis, each with its band: how every course is drawn, and what a reader can do with it.
 
-A click on the legend isolates a line, dragging moves along the axis, Shift and the wheel zoom, a double click resets; one
+A click on a line's name isolates it, dragging moves along the axis, Shift and the wheel zoom, a double click resets; one
 tooltip tells all lines where the pointer stands.
 """
 
@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 
 from core.plotting.axes import log10, power_axis
+from core.plotting.line_ends import NAME, at_ends
 from core.plotting.shapes import spans_decades
 from core.plotting.style import THEORY, legend
 from core.words import three_digits
 
-FAINT = 0.06  # of a line beside the one that is isolated
+FAINT, FAINT_NAME = 0.06, 0.5  # of a line beside the one that is isolated, of its name
 
 
 class Course(NamedTuple):
@@ -67,8 +68,14 @@ def courses(
     if drawn.empty:
         return Course([], y, logarithmic)
     labels = list(dict.fromkeys(drawn["label"]))
-    isolated = alt.selection_point(name="isolated", fields=["label"], bind="legend")
-    key = legend("", labels) if len(labels) > 1 else None
+    values = drawn[[f"drawn_{name}" for name in names]].to_numpy(float)
+    span = float(np.nanmin(values)), float(np.nanmax(values))
+    place = str(x.to_dict()["field"])  # type: ignore[call-overload]
+    ends = at_ends(drawn, place, f"drawn_{middle}", colours, span)
+    clicked = {"on": f"@{NAME}_marks:click"} if ends else {"bind": "legend"}
+    isolated = alt.selection_point(name="isolated", fields=["label"], **clicked)  # type: ignore[arg-type]
+    shown = alt.OpacityValue(**alt.condition(isolated, alt.value(1.0), alt.value(FAINT)))
+    key = None if ends or len(labels) < 2 else legend("", labels)
     base = alt.Chart(drawn).encode(x=x, color=alt.Color("label:N", scale=colours, sort=labels, legend=key))
     layers: list[alt.Chart] = []
     if band is not None:
@@ -81,12 +88,13 @@ def courses(
                 tooltip=alt.TooltipValue(None),
             )
         )
-    faded = alt.OpacityValue(**alt.condition(isolated, alt.value(1.0), alt.value(FAINT)))
-    line = base.encode(y=alt.Y(f"drawn_{middle}:Q", **y), opacity=faded)
+    line = base.encode(y=alt.Y(f"drawn_{middle}:Q", **y), opacity=shown)
     layers.append(line.mark_line(tooltip=None).add_params(isolated))
     if points:
         layers.append(line.mark_point(filled=True, size=32, tooltip=None))
     layers.append(crosshair(drawn, x, names, percent))
+    legible = alt.OpacityValue(**alt.condition(isolated, alt.value(1.0), alt.value(FAINT_NAME)))
+    layers += [end.encode(opacity=legible) for end in ends[:1]] + ends[1:]
     return Course(layers, y, logarithmic)
 
 

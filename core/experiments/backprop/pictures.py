@@ -284,20 +284,20 @@ def gradients_course(film: Film, epoch: int) -> Figure:
         return empty("Every gradient is exactly zero.")
     names = [SHORT[name] for name in GRADIENTS]
     axis, scale = power_axis("norm of the gradient", shown["log"].to_numpy(float))
+    low, high = scale.to_dict()["domain"]
+    ends = at_ends(shown, "epoch", "log", colours(names), (low, high), COURSE_HEIGHT)
     lines = alt.Chart(shown).mark_line()
     drawn = lines.encode(
         x=_epochs(),
         y=alt.Y("log:Q", axis=axis, scale=scale),
-        color=alt.Color("label:N", scale=colours(names), sort=names, legend=None),
+        color=alt.Color("label:N", scale=colours(names), sort=names, legend=None if ends else legend("", names)),
         tooltip=["label:N", "epoch:Q", alt.Tooltip("value:Q", format=".3g")],
     )
-    low, high = scale.to_dict()["domain"]
-    ends = at_ends(shown, "epoch", "log", colours(names), (low, high), COURSE_HEIGHT)
     first, second = (film.measured[name][epoch] for name in ("grad_norm_w1", "grad_norm_w2"))
     title = "Gradients per layer"
     if second > 0 and np.isfinite(first / second):
         title = f"W₁ gets {three_digits(first / second)}× the gradient of W₂"
-    return figure(alt.layer(drawn, ends, _here(epoch)), title, "", height=COURSE_HEIGHT)
+    return figure(alt.layer(drawn, *ends, _here(epoch)), title, "", height=COURSE_HEIGHT)
 
 
 def predictions_course(film: Film, epoch: int) -> Figure:
@@ -311,22 +311,16 @@ def predictions_course(film: Film, epoch: int) -> Figure:
         title = f"{film.measured['accuracy'][epoch]:.1%} of the examples are right here"
     if table.empty:
         return empty("No prediction is a finite number.")
+    ends = at_ends(table, "epoch", "value", colours(names), (0.0, 1.0), COURSE_HEIGHT)
+    key = legend("inputs", names) if len(names) > 1 and not ends else None
     lines = alt.Chart(table).mark_line()
     drawn = lines.encode(
         x=_epochs(),
         y=alt.Y("value:Q", title=heading, scale=alt.Scale(domain=[0, 1])),
-        color=alt.Color(
-            "label:N",
-            scale=colours(names),
-            sort=names,
-            legend=None,
-        ),
+        color=alt.Color("label:N", scale=colours(names), sort=names, legend=key),
         tooltip=["label:N", "epoch:Q", alt.Tooltip("value:Q", format=".3f")],
     )
-    layers = [drawn, _here(epoch)]
-    if len(names) > 1:
-        layers.append(at_ends(table, "epoch", "value", colours(names), (0.0, 1.0), COURSE_HEIGHT))
-    return figure(alt.layer(*layers), title, "", height=COURSE_HEIGHT)
+    return figure(alt.layer(drawn, *ends, _here(epoch)), title, "", height=COURSE_HEIGHT)
 
 
 def losses_chart(film: Film) -> Figure:
