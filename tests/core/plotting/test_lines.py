@@ -32,7 +32,9 @@ def test_one_tooltip_tells_every_line_at_the_pointer_in_three_digits():
         {"step": 0, "place": "0", "series_0": "0.5 (0.4 to 0.6)", "series_1": "0.111"},
         {"step": 1000, "place": "1,000", "series_0": "0.25 (0.2 to 0.3)", "series_1": "–"},
     ]
-    tooltip = chart["layer"][-1]["encoding"]["tooltip"]
+    (tooltip,) = (
+        part["encoding"]["tooltip"] for part in chart["layer"] if isinstance(part["encoding"].get("tooltip"), list)
+    )
     assert [line["title"] for line in tooltip] == ["update", "a", "b(x=0.1)"]
 
 
