@@ -9,11 +9,12 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.plotting.style import HEIGHT, THEORY
+from core.plotting.style import THEORY
 
 NAME = "ends"  # of the drawing's part that holds the names
 SPACING = 14  # pixels from a name to the next
-FARTHEST = 1.5  # spacings from a name to the end of its line
+LOWEST = 170  # pixels of a drawing: names stand apart in a higher one too
+FARTHEST = 1.0  # spacings from a name to the end of its line
 LONGEST = 16  # characters: more of them would take a phone's width
 MOST = 8
 
@@ -24,7 +25,7 @@ def at_ends(
     y: str,
     scale: alt.Scale,
     span: tuple[float, float],
-    height: float = HEIGHT,
+    height: float = LOWEST,
 ) -> list[alt.Chart]:
     """A name for each ``label`` of ``lines``, at its last value; what all names begin with stands once, above them.
 
