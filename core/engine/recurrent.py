@@ -18,6 +18,7 @@ from core.engine import draws, padded
 from core.engine.data import Batch
 from core.engine.layout import Layout
 from core.engine.products import product
+from core.parts.hyperbolic import quick_tanh
 from core.parts.inits import INITS
 from core.parts.models import MODELS
 
@@ -49,15 +50,6 @@ class Cell(Protocol):
         ...
 
 
-def _tanh(z: Tensor, out: Tensor) -> None:
-    """tanh; in float32 as 2σ(2z) - 1, right to 1e-7 and four times faster."""
-    if z.dtype == torch.float64:
-        torch.tanh(z, out=out)
-    else:
-        torch.sigmoid(torch.mul(z, 2.0, out=out), out=out)
-        out.mul_(2.0).sub_(1.0)
-
-
 class Tanh:
     """h = tanh(z); Elman 1990."""
 
@@ -68,8 +60,7 @@ class Tanh:
 
     def forward(self, t: int, z: Tensor, state: Tensor, out: Tensor) -> None:
         """h = tanh(z)."""
-        _tanh(z, z)
-        out.copy_(z)
+        quick_tanh(z, out)
 
     def backward(self, t: int, dh: Tensor, state: Tensor, after: Tensor, dz: Tensor) -> None:
         """∂L/∂z = ∂L/∂h (1 - h²)."""
@@ -98,12 +89,11 @@ class Lstm:
         """One step."""
         gates, units = self._gates[t], self._units
         torch.sigmoid(z, out=gates)
-        _tanh(z[:, 2 * units : 3 * units].contiguous(), candidate := torch.empty_like(out))
-        gates[:, 2 * units : 3 * units] = candidate
+        quick_tanh(z[:, 2 * units : 3 * units], gates[:, 2 * units : 3 * units])
         i, f, g, o = gates.split(units, 1)
         c = torch.mul(f, self._cells[t], out=self._cells[t + 1])
         c.addcmul_(i, g)
-        _tanh(c, self._tanh[t])
+        quick_tanh(c, self._tanh[t])
         torch.mul(o, self._tanh[t], out=out)
         if t + 1 == len(self._gates):
             self._dc.zero_()
@@ -145,7 +135,7 @@ class Gru:
         r, u = gates.split(units, 1)
         self._hidden[t] = z[:, 3 * units :]
         torch.addcmul(z[:, 2 * units : 3 * units], r, self._hidden[t], out=n)
-        _tanh(n, n)
+        quick_tanh(n, n)
         torch.addcmul(n, u, state - n, out=out)
 
     def backward(self, t: int, dh: Tensor, state: Tensor, after: Tensor, dz: Tensor) -> Tensor:
