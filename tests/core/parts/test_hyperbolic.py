@@ -25,6 +25,11 @@ def numbers(dtype):
     return torch.from_numpy(np.concatenate([positive, -positive]))
 
 
+def quick_tanh(z, out):
+    """It, with z left as it is."""
+    hyperbolic.quick_tanh(z, out, scratch=torch.empty_like(z))
+
+
 def written(function, z):
     out = torch.empty_like(z)
     function(z, out)
@@ -51,16 +56,16 @@ def test_tanh_is_within_two_units_of_the_last_place(dtype):
 @pytest.mark.usefixtures("way")
 def test_quick_tanh_is_right_to_two_in_ten_million():
     z = numbers(torch.float32)
-    error = written(hyperbolic.quick_tanh, z).double() - torch.tanh(z.double())
+    error = written(quick_tanh, z).double() - torch.tanh(z.double())
     assert error.abs().max() < 2e-7
-    assert written(hyperbolic.quick_tanh, torch.full((16,), torch.nan)).isnan().all()
+    assert written(quick_tanh, torch.full((16,), torch.nan)).isnan().all()
     double = numbers(torch.float64)
-    assert torch.equal(written(hyperbolic.quick_tanh, double), written(hyperbolic.tanh, double))
+    assert torch.equal(written(quick_tanh, double), written(hyperbolic.tanh, double))
 
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("function", [hyperbolic.tanh, hyperbolic.quick_tanh])
+@pytest.mark.parametrize("function", [hyperbolic.tanh, quick_tanh])
 def test_a_number_has_the_same_bits_wherever_it_stands(function, dtype):
     z = numbers(dtype)[: 16 * 4096].reshape(16, 64, 64)
     whole = written(function, z)
