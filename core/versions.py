@@ -11,7 +11,7 @@ MADE_BY = ("torch", "numpy", "scikit-learn")
 
 @cache
 def versions() -> str:
-    """What a run's last bits depend on: packages, processor and kernels, as ``torch 2.13.0, …, x86_64 SkylakeX``."""
+    """What a run's last bits depend on: packages, processor and kernels, as ``torch 2.13.0, …, x86_64 SkylakeX X86_V4``."""
     return ", ".join([packages(), " ".join([platform.machine(), *_kernels()])])
 
 
@@ -22,8 +22,9 @@ def packages() -> str:
 
 @cache
 def _kernels() -> tuple[str, ...]:
-    """The processor kinds for which NumPy's BLAS has kernels loaded."""
-    import numpy  # noqa: F401  # brings its BLAS along
+    """The processor kinds for which NumPy's BLAS has kernels loaded, and the highest for which its own loops are made."""
+    import numpy  # brings its BLAS along
     from threadpoolctl import threadpool_info
 
-    return tuple(sorted({library["architecture"] for library in threadpool_info() if library.get("architecture")}))
+    blas = sorted({library["architecture"] for library in threadpool_info() if library.get("architecture")})
+    return (*blas, *numpy.show_config(mode="dicts")["SIMD Extensions"].get("found", ())[-1:])

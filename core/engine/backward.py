@@ -16,6 +16,7 @@ import torch
 from core.engine.exponents import magnitude_exponents, powers
 from core.engine.network import Network, Parameters, Trace, Workspace
 from core.engine.products import product
+from core.engine.statistics import vector_norms
 from core.parts.norms import NORMS
 from core.parts.residuals import LayerForm
 
@@ -102,9 +103,10 @@ def backward(
 
 def _rescale_backward(gradient: Tensor, pending: dict[int, Tensor], exponent: np.ndarray) -> np.ndarray:
     """Brings runs whose signal has left 2^±MAX_LOG2_SCALE back to about 1, in place; the new exponents."""
-    magnitude = magnitude_exponents(gradient)
-    if (abs(magnitude) <= MAX_LOG2_SCALE).all():
+    norms = vector_norms(gradient.flatten(1))
+    if norms.min() >= 2.0**-MAX_LOG2_SCALE and norms.max() < 2.0**MAX_LOG2_SCALE:  # as nearly always; false for NaN
         return exponent
+    magnitude = magnitude_exponents(norms)
     # a factor must fit the dtype: one step of at most 2^126, the rest in the layers to come
     shift = np.where(abs(magnitude) > MAX_LOG2_SCALE, magnitude.clip(-126, 126), 0)
     factors = powers(-shift, gradient)

@@ -112,9 +112,10 @@ def _layer(
     shape = (len(seeds), padded(fan_out), padded(fan_in))
     weight = torch.empty(shape) if shape[1:] == (fan_out, fan_in) else torch.zeros(shape)
     bias = None if unbiased else torch.zeros(len(seeds), padded(fan_out), 1)
+    matrices = weight[:, :fan_out, :fan_in].unbind(0)
     for r, (part, seed) in enumerate(zip(inits, seeds, strict=True)):
         generated = part.entry.weight(generator(seed, "weight", layer), fan_out, fan_in, **part.arguments)
-        weight[r, :fan_out, :fan_in] = generated
+        matrices[r].copy_(generated)
         if bias is not None and part.entry.bias is not None:
             generated = part.entry.bias(generator(seed, "bias", layer), fan_out, fan_in, **part.arguments)
             bias[r, :fan_out, 0] = generated

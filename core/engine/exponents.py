@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from core.engine.statistics import vector_norms
-
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -18,8 +16,10 @@ def powers(exponents: np.ndarray, like: Tensor) -> Tensor:
     return torch.from_numpy(np.ldexp(1.0, exponents)).to(like).view(-1, 1, 1)
 
 
-def magnitude_exponents(signal: Tensor) -> np.ndarray:
-    """Per run, e with ‖signal‖ in [2^(e-1), 2^e), so that no |entry| is above 2^e; 0 where it is zero or not finite."""
-    norms = vector_norms(signal.flatten(1))
+def magnitude_exponents(norms: np.ndarray) -> np.ndarray:
+    """Per run, e with its signal's norm in [2^(e-1), 2^e), so that no |entry| is above 2^e; 0 where that is zero or not finite.
+
+    norms  (R,), of ``vector_norms``
+    """
     exponents = np.frexp(norms)[1].astype(np.int64)
     return np.where(np.isfinite(norms), exponents, 0)  # frexp(0) is 0 too

@@ -15,6 +15,7 @@ from core.engine import padded
 from core.engine.exponents import magnitude_exponents, powers
 from core.engine.network import Mode, Network, Parameters, Trace, Workspace
 from core.engine.products import product
+from core.engine.statistics import vector_norms
 from core.parts.norms import EPS, MOMENTUM, NORMS
 
 if TYPE_CHECKING:
@@ -113,12 +114,12 @@ def _add_rescaled(z: Tensor, bias: Tensor | None, exponents: np.ndarray) -> tupl
     """
     limit, floor = LINEAR_BELOW[z.dtype], np.full_like(exponents, -(2**40))
     if bias is not None:
-        size = magnitude_exponents(bias)
+        size = magnitude_exponents(vector_norms(bias.flatten(1)))
         floor = np.where(size != 0, size.clip(-126), floor)  # 2^126 is the largest factor that the dtype holds
         if (floor >= limit).all() and not exponents.any():
             z.add_(bias)
             return exponents, []
-    magnitude = magnitude_exponents(z)
+    magnitude = magnitude_exponents(vector_norms(z.flatten(1)))
     size = np.maximum(exponents + magnitude, floor)
     straight = (size < limit) & (magnitude != 0)
     factors = exponents

@@ -17,7 +17,8 @@ import torch
 from core.engine import draws, padded
 from core.engine.data import Batch
 from core.engine.layout import Layout
-from core.engine.products import product
+from core.engine.products import product, repeated, unwarned
+from core.parts.hyperbolic import quick_tanh
 from core.parts.inits import INITS
 from core.parts.models import MODELS
 
@@ -37,7 +38,7 @@ class Cell(Protocol):
         ...
 
     def forward(self, t: int, z: Tensor, state: Tensor, out: Tensor) -> None:
-        """Writes the state after step t, from gates z (R, rows · H, B) and the state before."""
+        """Writes the state after step t, from gates z (R, rows · H, B), which it may overwrite, and the state before."""
         ...
 
     def backward(self, t: int, dh: Tensor, state: Tensor, after: Tensor, dz: Tensor) -> Tensor | None:
@@ -47,15 +48,6 @@ class Cell(Protocol):
     def memory_gradient(self) -> Tensor | None:
         """∂L/∂c before the step that ``backward`` was called for last; None for cells without one."""
         ...
-
-
-def _tanh(z: Tensor, out: Tensor) -> None:
-    """tanh; in float32 as 2σ(2z) - 1, right to 1e-7 and four times faster."""
-    if z.dtype == torch.float64:
-        torch.tanh(z, out=out)
-    else:
-        torch.sigmoid(torch.mul(z, 2.0, out=out), out=out)
-        out.mul_(2.0).sub_(1.0)
 
 
 class Tanh:
@@ -68,8 +60,7 @@ class Tanh:
 
     def forward(self, t: int, z: Tensor, state: Tensor, out: Tensor) -> None:
         """h = tanh(z)."""
-        _tanh(z, z)
-        out.copy_(z)
+        quick_tanh(z, out, scratch=z)
 
     def backward(self, t: int, dh: Tensor, state: Tensor, after: Tensor, dz: Tensor) -> None:
         """∂L/∂z = ∂L/∂h (1 - h²)."""
@@ -98,12 +89,12 @@ class Lstm:
         """One step."""
         gates, units = self._gates[t], self._units
         torch.sigmoid(z, out=gates)
-        _tanh(z[:, 2 * units : 3 * units].contiguous(), candidate := torch.empty_like(out))
-        gates[:, 2 * units : 3 * units] = candidate
+        candidate = z[:, 2 * units : 3 * units]
+        quick_tanh(candidate, gates[:, 2 * units : 3 * units], scratch=candidate)
         i, f, g, o = gates.split(units, 1)
         c = torch.mul(f, self._cells[t], out=self._cells[t + 1])
         c.addcmul_(i, g)
-        _tanh(c, self._tanh[t])
+        quick_tanh(c, self._tanh[t], scratch=self._tanh[t])
         torch.mul(o, self._tanh[t], out=out)
         if t + 1 == len(self._gates):
             self._dc.zero_()
@@ -145,7 +136,7 @@ class Gru:
         r, u = gates.split(units, 1)
         self._hidden[t] = z[:, 3 * units :]
         torch.addcmul(z[:, 2 * units : 3 * units], r, self._hidden[t], out=n)
-        _tanh(n, n)
+        quick_tanh(n, n, scratch=n)
         torch.addcmul(n, u, state - n, out=out)
 
     def backward(self, t: int, dh: Tensor, state: Tensor, after: Tensor, dz: Tensor) -> Tensor:
@@ -161,6 +152,27 @@ class Gru:
 
     def memory_gradient(self) -> None:
         """No memory beside the state."""
+
+
+class _Passes:
+    """Memory of both passes over T time steps, with every view and product of the loops made once.
+
+    steps   what the gates read, (T + 1, R, H + D + 1, B)
+    states  of it, the states before and after each step, (R, H, B) each; steps_turned: (R, B, H + D + 1) each
+    gates   by time step, computes z from the step
+    z, dz   the gates of a step and ∂L/∂z, (R, G H, B); dh: ∂L/∂h of a step, (R, H, B)
+    back    computes dh from dz, by ``turned``, W_hhᵀ (R, H, G H)
+    """
+
+    def __init__(self, joint: Tensor, units: int, length: int, columns: int) -> None:
+        runs, rows, inner = joint.shape
+        self.steps = joint.new_zeros(length + 1, runs, inner, columns)
+        self.states = [step[:, :units] for step in self.steps]
+        self.steps_turned = [step.transpose(1, 2) for step in self.steps]
+        self.z, self.dz = joint.new_empty(runs, rows, columns), joint.new_empty(runs, rows, columns)
+        self.dh, self.turned = joint.new_empty(runs, units, columns), joint.new_empty(runs, units, rows)
+        self.gates = [repeated(joint, step, self.z) for step in self.steps[:length]]
+        self.back = repeated(self.turned, self.dz, self.dh)
 
 
 CELLS: dict[str, type[Cell]] = {"rnn": Tanh, "lstm": Lstm, "gru": Gru}
@@ -204,7 +216,7 @@ class Recurrent:
             self._draw(r, init, seed, gains[r] if gains else 1.0)
         self._inner = self._units + padded(features + 1)
         self._joint = self.parameters.new_zeros(len(runs), self._cell.rows * self._units, self._inner)
-        self._steps: Tensor | None = None
+        self._passes: _Passes | None = None
         self._rows = self._filled = 0  # of the training's batches, and of the latest
 
     def _draw(self, r: int, init: str, seed: int, gain: float) -> None:
@@ -264,27 +276,27 @@ class Recurrent:
             gradients["bias_ih"][:, :, 0] = joint[:, :, ones]
             gradients["bias_hh"][:, :, 0] = joint[:, :, ones]
 
-    def _read(self, batch: Batch) -> Tensor:
-        """The states and inputs of all steps, (T + 1, R, H + D + 1, B), after the forward pass."""
+    def _read(self, batch: Batch) -> _Passes:
+        """The forward pass over all steps."""
         length, runs, _, columns = batch.inputs.shape
         units, features = self._units, self._features
-        shape = (length + 1, runs, self._inner, columns)
-        if self._steps is None or self._steps.shape != shape:
-            self._steps = self.parameters.new_zeros(shape)
+        if self._passes is None or self._passes.steps.shape != (length + 1, runs, self._inner, columns):
+            self._passes = _Passes(self._joint, units, length, columns)
             self._filled = 0
             self._cell.start(length, (runs, units, columns), self.parameters)
-            self._z = self.parameters.new_empty(runs, self._cell.rows * units, columns)
-        steps, z = self._steps, self._z
+        passes, steps = self._passes, self._passes.steps
         if self._filled != batch.rows:  # only real rows have a bias, so that states are zero in the padding
             self._filled = batch.rows
             steps[:length, :, units + features, : batch.rows] = 1.0
             steps[:length, :, units + features, batch.rows :] = 0.0
         steps[:length, :, units : units + features] = batch.inputs[:, :, :features]
         self._join()
-        for t in range(length):
-            product(self._joint, steps[t], z)
-            self._cell.forward(t, z, steps[t, :, :units], steps[t + 1, :, :units])
-        return steps
+        states, z, forward = passes.states, passes.z, self._cell.forward
+        with unwarned():
+            for t, gates in enumerate(passes.gates):
+                gates()
+                forward(t, z, states[t], states[t + 1])
+        return passes
 
     def _error(self, state: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Loss (R,), in float64, and the error output - target (R, B)."""
@@ -294,35 +306,36 @@ class Recurrent:
 
     def states(self) -> Tensor:
         """The states after every step of the latest batch, (T, R, H, B), padded."""
-        assert self._steps is not None
-        return self._steps[1:, :, : self._units]
+        assert self._passes is not None
+        return self._passes.steps[1:, :, : self._units]
 
     def learn(self, batch: Batch, watch: Watch | None = None) -> Tensor:
         """Each run's loss on the batch, (R,), in float64; its gradient stands in ``gradient`` then.
 
         watch  called for every time step, from the last, with the gradient of the loss with respect to its state
         """
-        length, units, self._rows = len(batch.inputs), self._units, batch.rows
-        steps = self._read(batch)
-        last = steps[length, :, :units].contiguous()
+        self._rows = batch.rows
+        passes = self._read(batch)
+        states, dz, dh = passes.states, passes.dz, passes.dh
+        last = states[-1].contiguous()
         loss, error = self._error(last, batch)
         start = last.new_zeros(len(last), padded(1), last.shape[2])
         start[:, 0, : batch.rows] = error * (2.0 / batch.rows)  # ∂L/∂output = 2 (output - target) / B
         product(start, last.transpose(1, 2), self._gradients["readout"])
         self._gradients["readout bias"].copy_(start.sum(2, keepdim=True))
-        dh = product(self._tensors["readout"].transpose(1, 2), start)
-        dz = torch.empty_like(self._z)
+        product(self._tensors["readout"].transpose(1, 2), start, dh)
         joint = torch.zeros_like(self._joint)
-        back = self._joint[:, :, :units].transpose(1, 2).contiguous()
-        for t in reversed(range(length)):
-            if watch is not None:
-                watch(t + 1, dh, self._cell.memory_gradient())
-            straight = self._cell.backward(t, dh, steps[t, :, :units], steps[t + 1, :, :units], dz)
-            joint.baddbmm_(dz, steps[t].transpose(1, 2))  # ∂L/∂W += ∂L/∂z [h x 1]ᵀ
-            if t:
-                product(back, dz, dh)  # ∂L/∂h_{t-1} = W_hhᵀ ∂L/∂z
-                if straight is not None:
-                    dh.add_(straight)
+        passes.turned.copy_(self._joint[:, :, : self._units].transpose(1, 2))
+        with unwarned():
+            for t in reversed(range(len(batch.inputs))):
+                if watch is not None:
+                    watch(t + 1, dh, self._cell.memory_gradient())
+                straight = self._cell.backward(t, dh, states[t], states[t + 1], dz)
+                joint.baddbmm_(dz, passes.steps_turned[t])  # ∂L/∂W += ∂L/∂z [h x 1]ᵀ
+                if t:
+                    passes.back()  # ∂L/∂h_{t-1} = W_hhᵀ ∂L/∂z
+                    if straight is not None:
+                        dh.add_(straight)
         self._split(joint)
         return loss
 
@@ -338,7 +351,7 @@ class Recurrent:
             inputs = batch.inputs.new_zeros(*batch.inputs.shape[:3], padded(width))
             inputs[..., :rows] = batch.inputs[..., start : start + rows]
             piece = Batch(inputs, batch.targets[:, start : start + rows], rows)
-            loss, _ = self._error(self._read(piece)[len(inputs), :, : self._units].contiguous(), piece)
+            loss, _ = self._error(self._read(piece).states[-1].contiguous(), piece)
             total += loss * rows
         loss = total / batch.rows
         return loss, *(torch.full_like(loss, math.nan) for _ in range(2))

@@ -40,12 +40,11 @@ def vector_norms(flat: Tensor) -> Array:
     """
     if flat.dtype == torch.float64 or flat.shape[1] > LONG_ROW:
         return torch.linalg.vector_norm(flat, dim=1, dtype=torch.float64).cpu().numpy()
-    norms = torch.linalg.vector_norm(flat, dim=1).double().cpu().numpy()
-    unsafe = ~((norms > 1e-12) & (norms < 1e15))
-    if unsafe.any():
-        exact = torch.linalg.vector_norm(flat, dim=1, dtype=torch.float64).cpu().numpy()
-        norms = np.where(unsafe, exact, norms)
-    return norms
+    norms = torch.linalg.vector_norm(flat, dim=1).cpu().numpy().astype(np.float64)
+    if norms.min() > 1e-12 and norms.max() < 1e15:
+        return norms
+    exact = torch.linalg.vector_norm(flat, dim=1, dtype=torch.float64).cpu().numpy()
+    return np.where((norms > 1e-12) & (norms < 1e15), norms, exact)
 
 
 def unit_shares(slope: Tensor, units: int, rows: int, bound: float) -> tuple[Array, Array]:

@@ -1,7 +1,8 @@
 """Activations φ: the function, its derivative φ', and what theory needs to know of them.
 
 Each entry computes twice: in torch on (R, H, B) stacks, for the engine, and in NumPy, for mean-field theory. The
-derivative that the engine uses is PyTorch's own backward kernel, so that both agree to the last place.
+derivative that the engine uses is PyTorch's own backward kernel, so that both agree to the last place; tanh itself
+may be NumPy's, see ``hyperbolic``.
 """
 
 from __future__ import annotations
@@ -71,9 +72,9 @@ def _normal_density(u: Array) -> Array:
 
 
 def _tanh(z: Tensor, out: Tensor) -> None:
-    import torch
+    from core.parts import hyperbolic
 
-    torch.tanh(z, out=out)
+    hyperbolic.tanh(z, out)
 
 
 def _tanh_derivative(z: Tensor, h: Tensor, out: Tensor) -> None:

@@ -24,7 +24,7 @@ from tests.benchmarks.vanishing import ROOT, naive_module, peak_memory, pooled, 
 
 CLIPS = {"none": "none", "value": "value", "norm": "norm", "norm_inf": "norm", "layer_norm": "per_parameter"}
 CLIPS["agc"] = "adaptive"
-CHUNK = {"W2": 25, "W3": 25}
+CHUNK = {"W2": 50, "W3": 25}
 BASELINE = str(ROOT.parent / "shared" / "naive_baseline.py")
 
 

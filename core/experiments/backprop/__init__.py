@@ -48,7 +48,7 @@ from core.experiments.backprop.settings import MEASURES, PRESETS, Backprop
 EXPERIMENT = Experiment(
     module=__name__,
     doc=__doc__ or "",
-    version=2,
+    version=3,
     title="Backprop by hand",
     icon=":material/hub:",
     settings=Backprop,

@@ -39,7 +39,7 @@ from core.experiments.vanishing.settings import MEASURES, PRESETS, Vanishing
 EXPERIMENT = Experiment(
     module=__name__,
     doc=__doc__ or "",
-    version=5,
+    version=6,
     title="Vanishing gradients",
     icon=":material/trending_down:",
     settings=Vanishing,

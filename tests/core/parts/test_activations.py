@@ -47,7 +47,8 @@ def test_the_function_may_be_written_over_its_input(text):
 @pytest.mark.parametrize("text", ALL)
 def test_the_derivative_is_the_one_of_autograd(text, dtype):
     part, z = ACTIVATIONS.parse(text), GRID.to(dtype)
-    close = {"rtol": 1e-5, "atol": 1e-7} if dtype == torch.float32 else {"rtol": 1e-12, "atol": 1e-15}
+    # tanh' = 1 - h², and near 1 two units of h's last place are 1.2e-7
+    close = {"rtol": 1e-5, "atol": 2.4e-7} if dtype == torch.float32 else {"rtol": 1e-12, "atol": 1e-15}
     torch.testing.assert_close(derived(part, z), slope(module(text), z), **close)
 
 
