@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
-
 import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.plotting.style import THEORY
+from core.plotting.style import THEORY, shared_words
 
 NAME = "ends"  # of the drawing's part that holds the names
 SPACING = 14  # pixels from a name to the next
@@ -36,7 +33,7 @@ def at_ends(
     """
     last = lines.sort_values(x).groupby("label", sort=False).tail(1).sort_values(y)
     gap = SPACING * (span[1] - span[0]) / height
-    shared = shared_words(last["label"])
+    shared = shared_words(list(last["label"]))
     names = last["label"].str[len(shared) :]
     if not 1 < len(last) <= MOST or not gap > 0 or names.str.len().max() > LONGEST:
         return []
@@ -61,12 +58,6 @@ def at_ends(
         word = word.mark_text(align="right", baseline="bottom", dy=-6, fontSize=12, clip=False, color=THEORY)
         found.append(word.encode(x=alt.XValue("width"), y=alt.YValue(0), text="shared:N"))
     return found
-
-
-def shared_words(labels: Sequence[str] | pd.Series) -> str:
-    """The words that all labels begin with, with the space behind them."""
-    columns = zip(*(label.split(" ")[:-1] for label in labels), strict=False)
-    return "".join(f"{words[0]} " for words in itertools.takewhile(lambda words: len({*words}) == 1, columns))
 
 
 def spread(places: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:

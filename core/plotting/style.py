@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import altair as alt
@@ -50,18 +51,36 @@ def setting_labels(names: Sequence[str]) -> str:
 
 
 def legend(title: str, labels: Sequence[str] = ()) -> alt.Legend:
-    """A legend above its chart, so that a narrow screen loses no width; long labels stand below one another."""
-    longest = max((len(label) for label in labels), default=0)
+    """A legend above its chart, so that a narrow screen loses no width; long labels stand below one another.
+
+    What all labels begin with is the title where there is no other: ``recurrent gain`` above 0.5, 1 and 1.5.
+    """
+    shared = "" if title else shared_words(labels)
+    longest = max((len(label) for label in labels), default=0) - len(shared)
     return alt.Legend(
-        title=title or None,
+        title=title or shared.strip() or None,
         orient="top",
         direction="horizontal",
-        columns=3 if longest <= 9 else 2 if longest <= 16 else 1,  # a phone, 390 px wide, shows them whole
+        columns=6
+        if longest <= 4
+        else 3
+        if longest <= 9
+        else 2
+        if longest <= 16
+        else 1,  # a phone, 390 px wide, shows them whole
         labelLimit=300,
+        labelExpr=f"slice(datum.label, {len(shared)})" if shared else "datum.label",
         symbolType="stroke",
         symbolStrokeWidth=3,
         symbolOpacity=1,
     )
+
+
+def shared_words(labels: Sequence[str]) -> str:
+    """The words that all of several labels begin with, with the space behind them."""
+    columns = zip(*(label.split(" ")[:-1] for label in labels), strict=False)
+    shared = itertools.takewhile(lambda words: len({*words}) == 1, columns)
+    return "".join(f"{words[0]} " for words in shared) if len(labels) > 1 else ""
 
 
 def diverging() -> alt.Scale:

@@ -167,7 +167,13 @@ def test_the_front_door_draws_charts_again_and_again(run):
 def test_a_legend_is_as_narrow_as_a_phone():
     assert legend("scheduler", ["plateau", "cosine", "one_cycle", "constant"]).columns == 3
     assert legend("", ["torch_default", "tanh"]).columns == 2
-    assert legend("", ["recurrent gain 0.8", "recurrent gain 1"]).columns == 1
+    assert legend("", ["clipper norm · learning rate 0.1", "constant · learning rate 1"]).columns == 1
+
+
+def test_what_all_labels_begin_with_is_the_legend_s_title():
+    drawn = legend("", ["recurrent gain 0.8", "recurrent gain 1"])
+    assert (drawn.title, drawn.columns, drawn.labelExpr) == ("recurrent gain", 6, "slice(datum.label, 15)")
+    assert legend("", ["tanh", "relu"]).title is None
 
 
 def test_an_axis_of_decay_factors_asks_for_few_labels(run):
