@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from core.plotting.figure import Figure
+    from core.plotting.figure import Figures
 
 
 NAMES = (
@@ -179,8 +179,8 @@ class Experiment:
         """The frame, folded once for all who read it."""
         return Analysis(self, frame)
 
-    def figures(self, analysis: Analysis) -> dict[str, Figure]:
-        """The charts by name, in the order of the page."""
+    def figures(self, analysis: Analysis) -> Figures:
+        """The charts by name, in the order of the page; each is drawn when it is first looked at."""
         return self.room("charts").charts(self, analysis)
 
     def headline(self, analysis: Analysis) -> list[tuple[str, str, str]]:

@@ -1,11 +1,12 @@
-"""A chart with its finding as title, and the place of one that has nothing to draw."""
+"""A chart with its finding as title, the place of one that has nothing to draw, and the charts of a page by name."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from threading import RLock
 from typing import Any
 
 import altair as alt
@@ -23,15 +24,12 @@ class Figure:
     title  the finding, computed from the frame; empty where there is nothing to draw
     note   what lines and bands are, n, and what is left out
     chart  the drawing, without its title
-    group  what of the question it answers, in two words: a page draws one group at a time; empty for the first figure,
-           which proves the answer and always stands
     flat   the title says it all: a page draws no chart
     """
 
     title: str
     note: str
     chart: alt.Chart
-    group: str = ""
     flat: bool = False
 
     @cached_property
@@ -77,10 +75,39 @@ def empty(reason: str) -> Figure:
     return figure(text, "", height=120)
 
 
-def in_groups(figures: Mapping[str, Figure], groups: Mapping[str, Sequence[str]]) -> dict[str, Figure]:
-    """The figures, the first as it is, the others group by group; what no group names stands in the last."""
-    first, *others = figures
-    rest = [name for name in others if not any(name in names for names in groups.values())]
-    order = {name: group for group, names in groups.items() for name in names if name in others}
-    order |= dict.fromkeys(rest, list(groups)[-1])
-    return {first: figures[first]} | {name: replace(figures[name], group=group) for name, group in order.items()}
+Drawings = dict[str, Callable[[], Figure]]  # by name
+
+
+class Figures(Mapping[str, Figure]):
+    """Figures by name, each drawn when somebody first looks at it, once for all who do.
+
+    groups  the names but for the first, by what of the question they answer, in two words: a page draws one group at a
+            time; the first figure proves the answer and always stands
+    """
+
+    def __init__(self, drawings: Drawings, groups: Mapping[str, Sequence[str]]) -> None:
+        """The figures that ``drawings`` draw; what no group names stands in the last, what nothing draws in none."""
+        first, *others = drawings
+        grouped = {group: [name for name in names if name in others] for group, names in groups.items()}
+        rest = [name for name in others if not any(name in names for names in grouped.values())]
+        if rest:
+            grouped[list(groups)[-1]] += rest
+        self.groups = {group: names for group, names in grouped.items() if names}
+        self._drawings = {name: drawings[name] for name in [first, *(n for names in grouped.values() for n in names)]}
+        self._drawn: dict[str, Figure] = {}
+        self._lock = RLock()  # all sessions of a server look at the same
+
+    def __getitem__(self, name: str) -> Figure:
+        with self._lock:
+            if name not in self._drawn:
+                self._drawn[name] = self._drawings[name]()
+            return self._drawn[name]
+
+    def __contains__(self, name: object) -> bool:  # Mapping's own would draw it
+        return name in self._drawings
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._drawings)
+
+    def __len__(self) -> int:
+        return len(self._drawings)

@@ -139,12 +139,12 @@ class Pictures(NamedTuple):
     """What is drawn of a frame: the numbers above, and the charts by name."""
 
     headline: list[tuple[str, str, str]]
-    figures: dict[str, core.Figure]
+    figures: core.Figures
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _pictures(_kind: core.Experiment, _analysis: core.Analysis, key: Key, chosen: Chosen) -> Pictures:
-    """The pictures of a result, drawn once however often the page is renewed."""
+    """The pictures of a result, each drawn once, when somebody looks at it, however often the page is renewed."""
     analysis = _analysis
     if chosen:
         frame = analysis.frame
@@ -188,16 +188,16 @@ def _numbers(pictures: Pictures, result: Result, missing: int, across: int) -> N
 
 def _charts(pictures: Pictures) -> None:
     """The other charts, a group at a time, in two equal columns; what is flat is said in a line."""
-    _, *others = pictures.figures.items()
-    groups = list(dict.fromkeys(figure.group for _, figure in others))
+    groups = pictures.figures.groups
     if not groups:
         return
-    group = groups[0]
+    group = next(iter(groups))
     if len(groups) > 1:
         group = st.segmented_control(
             "Charts", [*groups, EVERYTHING], default=group, key="charts", label_visibility="collapsed", required=True
         )
-    page.charts({name: figure for name, figure in others if group in (figure.group, EVERYTHING)})
+    names = [name for members in groups.values() for name in members] if group == EVERYTHING else groups[group]
+    page.charts({name: pictures.figures[name] for name in names})
 
 
 def _comparison(kind: core.Experiment, result: Result) -> None:

@@ -67,8 +67,10 @@ def take_away(
         width="stretch",
         help="Settings, findings, live charts, script and versions in one HTML file, which opens offline.",
     )
-    with fifth.popover("Charts", width="stretch"):
-        _pictures(figures, name)
+    charts = fifth.popover("Charts", width="stretch", key="take charts away", on_change="rerun")
+    if charts.open:  # all of them are drawn then
+        with charts:
+            _pictures(figures, name)
     view = st.segmented_control("More", [LINK, SCRIPT, TABLE], key="take away", label_visibility="collapsed")
     if view == LINK:
         _link(kind, sweep, name)

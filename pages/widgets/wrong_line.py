@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 
 import streamlit as st
 
@@ -34,25 +34,33 @@ def _side_by_side(kind: core.Experiment, sweep: core.Sweep, analysis: core.Analy
     point = next(point for point in sweep.points if point.values()["mistake"] == chosen)
     entry, sides = entries[chosen], kind.room("sides").sides(point)
     st.markdown(f"{core.plain(entry.effect)} {core.plain(entry.remedy)}")
-    figures = {}
+    figures = None
     if len(names) > 1 and chosen in set(analysis.frame["mistake"]):
-        figures = kind.room("charts").pair_charts(kind, analysis, chosen)
+        figures = _course(kind.name, analysis, chosen)
     code, course = st.columns(2, gap="medium")
     for column, name, side in zip((code, code if figures else course), ("Wrong", "Right"), sides, strict=True):
         with column:
             st.markdown(f"**{name}**")
             st.code(side, language="diff", wrap_lines=True)
-    others = [(f"{chosen} {name}", figure) for name, figure in figures.items()]
-    if others:
+    first, *others = figures or [""]
+    if figures:
         with course:
-            name, figure = others.pop(0)
-            page.chart(figure, name, LEAD_HEIGHT)
+            page.chart(figures[first], f"{chosen} {first}", LEAD_HEIGHT)
     icon = result_panel.ICONS[entry.severity]
     told = core.plain(entry.told.replace("…", "N"))
     n = " N stands for what it counts in the run." if "…" in entry.told else ""
     st.markdown(f"{icon} **`watch` says of the wrong script:** {told} (`{entry.finding}`){n}")
     command = f"python -m core code {kind.name} mistake={chosen} > train.py && python -m core watch train.py"
     st.code(command, language="bash", wrap_lines=True)
-    if others:
-        with st.expander("Its training loss and learning rate"):
-            page.charts(dict(others))
+    if figures:
+        unfolded = st.expander("Its training loss and learning rate", key=f"course of {chosen}", on_change="rerun")
+        if unfolded.open:  # they are drawn then
+            with unfolded:
+                page.charts({f"{chosen} {name}": figures[name] for name in others})
+
+
+@lru_cache(maxsize=8)
+def _course(name: str, analysis: core.Analysis, mistake: str) -> core.Figures:
+    """The course of one mistake beside the right loop's, each chart drawn once however often the page is renewed."""
+    kind = core.experiment(name)
+    return kind.room("charts").pair_charts(kind, analysis, mistake)

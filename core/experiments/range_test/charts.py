@@ -14,7 +14,7 @@ from core.experiments.range_test.summary import recommended_lr, usable_share
 from core.experiments.training.charts import NOTHING
 from core.frames import COLUMNS
 from core.plotting.axes import log10, power_axis
-from core.plotting.figure import Figure, empty, figure, in_groups
+from core.plotting.figure import Figure, Figures, empty, figure
 from core.plotting.lines import courses
 from core.plotting.series import drawn_series, series_scale
 from core.plotting.style import BLUE, DASH, THEORY, colours, legend
@@ -37,19 +37,19 @@ CEILING = 3.0  # the curve is drawn up to so many times its first loss: behind t
 GROUPS = {"The rules": ("rules", "settings")}
 
 
-def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
+def charts(experiment: Experiment, analysis: Analysis) -> Figures:
     """The curve over the rate, and the suggestions over seeds."""
     frame, runs, names = analysis.finite, analysis.runs, experiment.settings.names()
     if frame.empty or runs.empty or not frame["smoothed_loss"].notna().any():
-        return {"curve": empty(NOTHING)}
+        return Figures({"curve": lambda: empty(NOTHING)}, GROUPS)
     varying = varying_settings(runs, names)
-    found = {
-        "curve": _curve_chart(frame, runs, names),
-        "rules": _rules_chart(runs, len(runs[names].drop_duplicates()) if varying else 0),
+    drawings = {
+        "curve": lambda: _curve_chart(frame, runs, names),
+        "rules": lambda: _rules_chart(runs, len(runs[names].drop_duplicates()) if varying else 0),
     }
     if varying:
-        found["settings"] = _settings_chart(frame, runs, names)
-    return in_groups(found, GROUPS)
+        drawings["settings"] = lambda: _settings_chart(frame, runs, names)
+    return Figures(drawings, GROUPS)
 
 
 def curve_table(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
