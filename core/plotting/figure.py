@@ -13,6 +13,7 @@ import altair as alt
 import pandas as pd
 
 from core.plotting.style import HEIGHT, THEORY
+from core.plotting.vega_lite import ALTAIR, vega_lite
 
 PICTURE_WIDTH = 820
 
@@ -32,12 +33,17 @@ class Figure:
     chart: alt.Chart
     flat: bool = False
 
-    @cached_property
+    @property
     def specification(self) -> dict[str, Any]:
         """The drawing as Vega-Lite, made once: what a page hands to the browser at every rerun."""
-        with alt.theme.enable("none"):
-            drawing = self.chart.to_dict(validate=False)  # our own shapes; Altair would check them at every rerun
-        return drawing | {"description": f"{self.title}. {self.note}".strip(" .")}  # what a screen reader says
+        with ALTAIR:  # who asks while it is made waits for it
+            return self._specification
+
+    @cached_property
+    def _specification(self) -> dict[str, Any]:
+        return vega_lite(self.chart) | {
+            "description": f"{self.title}. {self.note}".strip(" .")
+        }  # what a screen reader says
 
     def titled(self) -> alt.Chart:
         """The chart with its words as title and subtitle, wrapped, to be looked at alone."""
@@ -55,7 +61,7 @@ class Figure:
         """The chart with its words as a file, ``png`` or ``svg``; made here, without a browser."""
         import vl_convert
 
-        drawing = self.titled().properties(width=PICTURE_WIDTH, background="white").to_dict(validate=False)
+        drawing = vega_lite(self.titled().properties(width=PICTURE_WIDTH, background="white"))
         if kind == "svg":
             return vl_convert.vegalite_to_svg(drawing).encode()
         return vl_convert.vegalite_to_png(drawing, scale=2)
@@ -65,7 +71,8 @@ def figure(
     chart: alt.Chart | alt.LayerChart | alt.FacetChart, title: str, note: str = "", height: int = HEIGHT
 ) -> Figure:
     """The chart with its finding as title, and what lines and bands are as note."""
-    return Figure(title, note, chart.properties(height=height, width="container"))  # type: ignore[arg-type]
+    chart.height, chart.width = height, "container"  # it was made for this: its ``properties`` would copy it all
+    return Figure(title, note, chart)  # type: ignore[arg-type]
 
 
 def empty(reason: str) -> Figure:
