@@ -277,6 +277,13 @@ class Analysis:
         """A row per setting and measure: ``n mean median standard_error ci_low ci_high`` over seeds."""
         return self._kind.room("summary").summary(self._kind, self)
 
+    @cached_property
+    def comparison(self) -> pd.DataFrame:
+        """A row per setting, to be read: the settings that vary, and each measure with its interval."""
+        from core.analysis import statistics
+
+        return statistics.comparison(self.summary, self._kind.settings.names())
+
 
 @cache
 def _room(name: str, *folders: str) -> Any:

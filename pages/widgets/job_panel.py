@@ -38,8 +38,10 @@ def job_panel(sweep: core.Sweep) -> Panel:
     if stored < cost.runs and idle and _starts_by_itself(sweep, cost.computing(stored)):
         started = page.start(sweep)
         if started is not None:
-            job, running = started, True
-            job.wait(AT_ONCE)  # what is done so soon is drawn at once
+            job = started
+            job.wait(AT_ONCE)  # what is done so soon is drawn at once, and needs no clock
+            running = job.running
+            stored = page.stored_count(sweep)
     return Panel(job, running, stored)
 
 

@@ -30,15 +30,22 @@ Chosen = tuple[tuple[str, tuple], ...]  # setting, values
 
 
 class Result(NamedTuple):
-    """What the store holds of a sweep, put together; ``measured`` is False while there is theory alone."""
+    """What the store holds of a sweep, put together; ``measured`` is False while there is theory alone.
+
+    whole  no run is missing
+    """
 
     sweep: core.Sweep
     analysis: core.Analysis
-    comparison: pd.DataFrame
     findings: list[core.Finding]
     sound: list[str]
     measured: bool
+    whole: bool = False
     made_by: str = ""
+
+    def comparison(self) -> pd.DataFrame:
+        """A row per setting, once all of it is there."""
+        return self.analysis.comparison if self.whole else pd.DataFrame()
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -53,13 +60,11 @@ def _result(_sweep: core.Sweep, _store: core.Store, key: str, path: str, runs: i
             table = kind.table(*core.finished(there.sweep, _store, by_anyone=True))
             made_by = there.made_by
     if table is None or not len(table):
-        return Result(_sweep, kind.analysis(kind.expected(_sweep)), pd.DataFrame(), [], [], False)
+        return Result(_sweep, kind.analysis(kind.expected(_sweep)), [], [], False)
     analysis = kind.analysis(core.to_frame(table))
-    compared = pd.DataFrame()
-    if runs == _whole(_sweep):
-        compared = core.comparison(analysis.summary, kind.settings.names())
     findings = kind.findings(analysis)
-    return Result(_sweep, analysis, compared, findings, kind.sound_settings(analysis, findings), True, made_by)
+    sound = kind.sound_settings(analysis, findings)
+    return Result(_sweep, analysis, findings, sound, True, runs == _whole(_sweep), made_by)
 
 
 def _key(sweep: core.Sweep, store: core.Store, finished: int) -> Key:
@@ -202,9 +207,14 @@ def _charts(pictures: Pictures) -> None:
 
 def _comparison(kind: core.Experiment, result: Result) -> None:
     """A row per setting, in people's words, the settings held while the measures scroll."""
-    if len(result.comparison) < 2:
+    settings = len(result.sweep.points)
+    if settings < 2 or not result.whole:
         return
-    with st.expander(f"Compare the {len(result.comparison):,} settings in numbers"):
+    unfolded = st.expander(f"Compare the {settings:,} settings in numbers", key="comparison", on_change="rerun")
+    if not unfolded.open:  # it is worked out then
+        return
+    compared = result.comparison()
+    with unfolded:
         st.caption(
             "Mean over seeds, with its 95 % interval (Student's t; of pooled fits the jackknife's, of shares Wilson's)."
         )
@@ -214,9 +224,9 @@ def _comparison(kind: core.Experiment, result: Result) -> None:
                 help=core.COLUMNS[name].meaning if name in core.COLUMNS else None,
                 pinned=name in kind.settings.names(),
             )
-            for name in result.comparison.columns
+            for name in compared.columns
         }
-        st.dataframe(result.comparison, hide_index=True, column_config=config)
+        st.dataframe(compared, hide_index=True, column_config=config)
 
 
 def _chosen(kind: core.Experiment) -> Chosen:

@@ -22,7 +22,7 @@ def take_away(
     kind: core.Experiment,
     sweep: core.Sweep,
     analysis: core.Analysis,
-    comparison: pd.DataFrame,
+    comparison: Callable[[], pd.DataFrame],
     figures: Mapping[str, core.Figure],
     more: MoreCharts,
 ) -> None:
@@ -137,11 +137,15 @@ def _link(kind: core.Experiment, sweep: core.Sweep, name: str) -> None:
 
 
 def _report(
-    kind: core.Experiment, sweep: core.Sweep, analysis: core.Analysis, comparison: pd.DataFrame, more: MoreCharts
+    kind: core.Experiment,
+    sweep: core.Sweep,
+    analysis: core.Analysis,
+    comparison: Callable[[], pd.DataFrame],
+    more: MoreCharts,
 ) -> str:
     """The whole result as one HTML file, with the script of its first run."""
     first = core.Run(kind.name, kind.version, sweep.points[0], sweep.seeds[0])
-    return core.report(kind, sweep, analysis, comparison, kind.code(first), more())
+    return core.report(kind, sweep, analysis, comparison(), kind.code(first), more())
 
 
 def _script(kind: core.Experiment, sweep: core.Sweep) -> None:
