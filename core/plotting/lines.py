@@ -83,7 +83,9 @@ def courses(
         )
     faded = alt.OpacityValue(**alt.condition(isolated, alt.value(1.0), alt.value(FAINT)))
     line = base.encode(y=alt.Y(f"drawn_{middle}:Q", **y), opacity=faded)
-    layers.append(line.mark_line(tooltip=None).add_params(isolated))
+    layers.append(
+        line.mark_line(tooltip=None).properties(name="lines").add_params(isolated)
+    )  # a name, else one of its rows
     if points:
         layers.append(line.mark_point(filled=True, size=32, tooltip=None))
     layers.append(crosshair(drawn, x, names, percent))
@@ -109,7 +111,7 @@ def crosshair(drawn: pd.DataFrame, x: alt.X, names: Sequence[str], percent: bool
     tooltip = [alt.Tooltip("place:N", title=encoding.get("title") or encoding["axis"]["title"])]
     tooltip += [alt.Tooltip(f"series_{number}:N", title=label) for number, label in enumerate(labels)]
     return (
-        alt.Chart(wide)
+        alt.Chart(wide, name="pointer")
         .mark_rule(color=THEORY)
         .encode(
             x=x, opacity=alt.OpacityValue(**alt.condition(pointed, alt.value(0.7), alt.value(0.0))), tooltip=tooltip

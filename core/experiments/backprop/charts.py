@@ -166,9 +166,9 @@ def every_run_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         .encode(
             x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickCount=5, format="d"), scale=alt.Scale(nice=False)),
             y=alt.Y("train_loss:Q", title="loss"),
-            detail="seed:N",
+            detail=alt.Detail("seed:N"),
             color=alt.Color("state:N", scale=alt.Scale(domain=list(ENDS), range=[PALETTE[2], PALETTE[5]]), legend=None),
-            tooltip=["seed:Q", "epoch:Q", alt.Tooltip("train_loss:Q", format=".3g")],
+            tooltip=[alt.Tooltip("seed:Q"), alt.Tooltip("epoch:Q"), alt.Tooltip("train_loss:Q", format=".3g")],
         )
     )
     count = int(runs["solved"].sum())
@@ -292,7 +292,12 @@ def ends_chart(runs: pd.DataFrame) -> Figure:
                 scale=alt.Scale(domain=list(ENDS), range=[PALETTE[2], PALETTE[5]]),
                 legend=alt.Legend(title=None, orient="bottom", symbolType="square", symbolOpacity=1),
             ),
-            tooltip=["label:N", "seed:Q", alt.Tooltip("final_train_loss:Q", format=".4g"), "state:N"],
+            tooltip=[
+                alt.Tooltip("label:N"),
+                alt.Tooltip("seed:Q"),
+                alt.Tooltip("final_train_loss:Q", format=".4g"),
+                alt.Tooltip("state:N"),
+            ],
         )
     )
     title = f"Each run ends somewhere else: losses from {three_digits(low)} to {three_digits(high)}"

@@ -127,7 +127,11 @@ def _marks(table: pd.DataFrame, scale: alt.Scale, axis: alt.Axis) -> alt.Chart:
         stroke=alt.Stroke(  # a scale and a legend of its own
             "rule:N", scale=alt.Scale(domain=order, range=shades), legend=legend("suggested rate", order), sort=order
         ),
-        tooltip=["rule:N", alt.Tooltip("median:Q", title="median over seeds", format=".3g"), "n:Q"],
+        tooltip=[
+            alt.Tooltip("rule:N"),
+            alt.Tooltip("median:Q", title="median over seeds", format=".3g"),
+            alt.Tooltip("n:Q"),
+        ],
     )
     dashed = alt.condition("datum.rule == 'stability limit'", alt.value(list(DASH)), alt.value([1, 0]))
     return base.mark_rule().encode(strokeDash=dashed, strokeWidth=alt.StrokeWidth("wide:Q", scale=None))
@@ -161,12 +165,20 @@ def _rules_chart(runs: pd.DataFrame, several: int) -> Figure:
     middle = alt.Chart(ends).mark_point(filled=True, size=90, opacity=1, color=BLUE)
     x = alt.X("drawn_lr:Q", axis=axis, scale=scale)
     drawn = alt.layer(
-        each.encode(x=x, y=y, tooltip=["rule:N", "seed:Q", alt.Tooltip("lr:Q", title="learning rate", format=".3g")]),
+        each.encode(
+            x=x,
+            y=y,
+            tooltip=[
+                alt.Tooltip("rule:N"),
+                alt.Tooltip("seed:Q"),
+                alt.Tooltip("lr:Q", title="learning rate", format=".3g"),
+            ],
+        ),
         span.encode(x=alt.X("drawn_low:Q", axis=axis, scale=scale), x2=alt.X2("drawn_high:Q"), y=y),
         middle.encode(
             x=alt.X("drawn_median:Q", axis=axis, scale=scale),
             y=y,
-            tooltip=["rule:N", alt.Tooltip("median:Q", format=".3g"), "n:Q"],
+            tooltip=[alt.Tooltip("rule:N"), alt.Tooltip("median:Q", format=".3g"), alt.Tooltip("n:Q")],
         ),
     )
     rules = table[table["rule"] != "stability limit"]["median"]
@@ -201,7 +213,7 @@ def _settings_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str
     base = alt.Chart(table).encode(
         y=alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=240)),
         color=alt.Color("label:N", scale=series_scale(frame, names, labels), legend=None),
-        tooltip=["label:N", alt.Tooltip("median:Q", format=".3g"), "n:Q"],
+        tooltip=[alt.Tooltip("label:N"), alt.Tooltip("median:Q", format=".3g"), alt.Tooltip("n:Q")],
     )
     drawn = alt.layer(
         base.mark_rule(strokeWidth=3).encode(x=alt.X("drawn_low:Q", axis=axis, scale=scale), x2=alt.X2("drawn_high:Q")),

@@ -179,7 +179,12 @@ def _map(table: pd.DataFrame, label: str, left_out: str) -> Figure:
             x=alt.X("step:O", title=COLUMNS["step"].title, axis=alt.Axis(labelOverlap=True, labelAngle=0)),
             y=alt.Y("layer:O", title=COLUMNS["layer"].title, sort="descending", axis=alt.Axis(labelOverlap=True)),
             color=color,
-            tooltip=["step:Q", "layer:Q", alt.Tooltip("grad_rms:Q", format=".3g"), "n:Q"],
+            tooltip=[
+                alt.Tooltip("step:Q"),
+                alt.Tooltip("layer:Q"),
+                alt.Tooltip("grad_rms:Q", format=".3g"),
+                alt.Tooltip("n:Q"),
+            ],
         )
     )
     note = f"Colour and ratios: geometric mean over seeds; one scale for all.{left_out}"

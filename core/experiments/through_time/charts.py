@@ -91,7 +91,7 @@ def gradient_chart(frame: pd.DataFrame, title: str) -> Figure:
     bound = bound_lines(frame, labels, drawn.y["scale"].domain)
     if len(bound):
         line = alt.Chart(bound).mark_line(color=THEORY, strokeDash=DASH, clip=True)
-        layers.insert(0, line.encode(x=x, y=alt.Y("log_mean:Q", **drawn.y), detail="label:N"))
+        layers.insert(0, line.encode(x=x, y=alt.Y("log_mean:Q", **drawn.y), detail=alt.Detail("label:N")))
         notes.append("Dashed grey: the bound from the largest singular value, where it lies within the chart.")
     norms = frame["grad_norm"].to_numpy(float)
     lost = int((~(np.isfinite(norms) & (norms > 0))).sum())

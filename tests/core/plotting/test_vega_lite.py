@@ -21,6 +21,29 @@ def test_a_drawing_holds_the_columns_that_it_names_as_altair_writes_them():
     assert rows[1]["loss"] is None
 
 
+def test_cells_are_written_as_altair_writes_them():
+    cells = {
+        "whole": [1, 2, -3],
+        "number": [0.1, float("nan"), float("-inf")],
+        "single": pd.Series([0.1, 2.0, float("inf")], dtype="float32"),
+        "flag": [True, False, True],
+        "text": pd.Series(["a", None, "φ'"], dtype="str"),
+        "mixed": [1, "a", None],
+        "sort": pd.Categorical(["a", None, "b"]),
+        "count": pd.Series([1, None, 3], dtype="Int64"),
+        "day": pd.to_datetime(["2020-01-31", None, "2021-02-01"]),
+    }
+    table = pd.DataFrame(cells, index=[7, 7, 1])
+    drawn = alt.Chart(table).mark_point().encode(tooltip=[alt.Tooltip(name, type="nominal") for name in cells])
+    (rows,) = vega_lite(drawn)["datasets"].values()
+    assert rows == alt.to_values(table)["values"]
+    assert [{type(cell) for cell in row.values()} for row in rows] == [
+        {type(cell) for cell in row.values()} for row in alt.to_values(table)["values"]
+    ]
+    (none,) = vega_lite(alt.Chart(table.head(0)).mark_point().encode(x="whole:Q"))["datasets"].values()
+    assert none == []
+
+
 def test_layers_find_their_own_tables_and_share_one():
     other = TABLE.assign(loss=2.0)
     drawing = vega_lite(alt.layer(chart(TABLE), chart(other), chart(TABLE).mark_point()))
