@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 import core
-from pages.widgets import job_panel, page, take_away
+from pages.widgets import job_panel, kept, page, take_away
 from pages.widgets.take_away import MoreCharts
 
 METRIC_LENGTH = 20  # of a headline's value: what is longer stands below as a sentence
@@ -21,6 +21,8 @@ POLL_SECONDS = 0.5
 LEAD_HEIGHT = 300
 LONG_VALUE = 11  # characters of a headline number that two columns hold
 EVERYTHING = "Everything"
+KEPT_ROWS = 1_000_000  # of results together, about 300 MB
+OTHER_ROWS = 2_000  # as much as a drawn chart and its like take
 OLD_RUNS = 10_000  # of larger sweeps, runs of an earlier version are not looked for
 ICONS = {"error": ":red[:material/error:]", "warning": ":orange[:material/warning:]", "info": ":blue[:material/info:]"}
 
@@ -48,23 +50,38 @@ class Result(NamedTuple):
         return self.analysis.comparison if self.whole else pd.DataFrame()
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _result(_sweep: core.Sweep, _store: core.Store, key: str, path: str, runs: int, lacking: int) -> Result:
-    """The result with ``runs`` runs finished; kept for all sessions, which only read it."""
-    kind = core.experiment(_sweep.experiment)
-    table = core.stored_table(_sweep, _store) if runs else None
+@st.cache_resource(show_spinner=False)
+def _kept() -> kept.Kept:
+    """Results and their pictures, for all sessions, which only read them."""
+    return kept.Kept(KEPT_ROWS)
+
+
+def _weight(made: Result | Pictures) -> int:
+    """How many rows a result or its pictures hold, and about as many for what else they hold."""
+    return len(made.analysis.frame) + OTHER_ROWS
+
+
+def _result(sweep: core.Sweep, store: core.Store, key: Key) -> Result:
+    """The result with the finished runs that ``key`` counts."""
+    return _kept().get(("result", key), lambda: _put_together(sweep, store, key[2]), _weight)
+
+
+def _put_together(sweep: core.Sweep, store: core.Store, runs: int) -> Result:
+    """The result with ``runs`` runs finished, or where there is none with those of an earlier version, or with theory."""
+    kind = core.experiment(sweep.experiment)
+    table = core.stored_table(sweep, store) if runs else None
     made_by = ""
-    if table is None and _sweep.size <= OLD_RUNS:
-        there = core.kept_sweep(_sweep, _store)
+    if table is None and sweep.size <= OLD_RUNS:
+        there = core.kept_sweep(sweep, store)
         if there.finished:
-            table = kind.table(*core.finished(there.sweep, _store, by_anyone=True))
+            table = kind.table(*core.finished(there.sweep, store, by_anyone=True))
             made_by = there.made_by
     if table is None or not len(table):
-        return Result(_sweep, kind.analysis(kind.expected(_sweep)), [], [], False)
+        return Result(sweep, kind.analysis(kind.expected(sweep)), [], [], False)
     analysis = kind.analysis(core.to_frame(table))
     findings = kind.findings(analysis)
     sound = kind.sound_settings(analysis, findings)
-    return Result(_sweep, analysis, findings, sound, True, runs == _whole(_sweep), made_by)
+    return Result(sweep, analysis, findings, sound, True, runs == _whole(sweep), made_by)
 
 
 def _key(sweep: core.Sweep, store: core.Store, finished: int) -> Key:
@@ -109,7 +126,7 @@ def result_panel(
         elif running:
             finished = page.stored_count(sweep)
         key = _key(sweep, store, finished)
-        result = _result(sweep, store, *key)
+        result = _result(sweep, store, key)
         pictures = _pictures(kind, result.analysis, key, _chosen(kind))
         single = alone and _whole(sweep) == 1
         if result.analysis.frame.empty:
@@ -132,7 +149,7 @@ def result_panel(
     if middle is not None:
         middle()
         key = _key(sweep, store, page.stored_count(sweep))
-        result = _result(sweep, store, *key)
+        result = _result(sweep, store, key)
         if result.measured:
             pictures = _pictures(kind, result.analysis, key, _chosen(kind))
             if alone and _whole(sweep) == 1:
@@ -143,20 +160,24 @@ def result_panel(
 class Pictures(NamedTuple):
     """What is drawn of a frame: the numbers above, and the charts by name."""
 
+    analysis: core.Analysis
     headline: list[tuple[str, str, str]]
     figures: core.Figures
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _pictures(_kind: core.Experiment, _analysis: core.Analysis, key: Key, chosen: Chosen) -> Pictures:
+def _pictures(kind: core.Experiment, analysis: core.Analysis, key: Key, chosen: Chosen) -> Pictures:
     """The pictures of a result, each drawn once, when somebody looks at it, however often the page is renewed."""
-    analysis = _analysis
+    return _kept().get(("pictures", key, chosen), lambda: _drawn(kind, analysis, chosen), _weight)
+
+
+def _drawn(kind: core.Experiment, analysis: core.Analysis, chosen: Chosen) -> Pictures:
+    """The pictures of those rows whose settings are ``chosen``."""
     if chosen:
         frame = analysis.frame
         for name, values in chosen:
             frame = frame[frame[name].isin(values)]
-        analysis = _kind.analysis(frame)
-    return Pictures(_kind.headline(analysis), _kind.figures(analysis))
+        analysis = kind.analysis(frame)
+    return Pictures(analysis, kind.headline(analysis), kind.figures(analysis))
 
 
 def _answer(pictures: Pictures, result: Result, missing: int, aside: str | None) -> None:
