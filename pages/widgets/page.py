@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import gc
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,6 +16,7 @@ from streamlit.dataframe_util import convert_anything_to_arrow_bytes
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import core
+from pages.widgets import garbage
 
 LARGE_HEIGHT = 560
 MOST_VALUES = 8  # of a setting that a line names
@@ -49,6 +49,7 @@ def begin(title: str) -> None:
     except ValueError as error:  # GRADIENT_LAB_EXECUTOR names what can't be used
         st.error(core.plain(error))
         st.stop()
+    garbage.set_aside()
     icons = ICONS | {kind.title: kind.icon for kind in map(core.experiment, core.NAMES)}
     st.html(f"<style>{STYLE}</style>")
     with st.sidebar:  # Streamlit's own list would call the home page by its file's name
@@ -99,8 +100,6 @@ def jobs() -> core.Jobs:
     workers.prestart()
     workers.stop_at_exit()
     disable_debug_mode()  # Altair would hold every mark against its schema at every drawing; our tests do
-    gc.collect()
-    gc.freeze()  # Streamlit collects all generations after every run of a page: leave it little to look at
     return core.Jobs(workers)
 
 
@@ -211,9 +210,8 @@ def _closer(figure: core.Figure, name: str) -> None:
 def drawing(specification: Mapping[str, Any], name: str, height: int, config: Mapping[str, Any] | None = None) -> None:
     """A Vega-Lite drawing, so many pixels high; ``config`` is Vega-Lite's, on top of the drawing's own."""
     tables = {name: _arrow(rows, name) for name, rows in specification.get("datasets", {}).items()}
-    drawn = copy.deepcopy(
-        {name: part for name, part in specification.items() if name != "datasets"}
-    )  # it is taken apart
+    others = {name: part for name, part in specification.items() if name != "datasets"}
+    drawn = copy.deepcopy(others)  # Streamlit takes it apart
     drawn["height"] = height
     drawn["config"] = drawn.get("config", {}) | (config or {})
     if st.context.theme.type == "dark":

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 import core
-from pages.widgets import job_panel, kept, page, take_away
+from pages.widgets import garbage, job_panel, kept, page, take_away
 from pages.widgets.take_away import MoreCharts
 
 METRIC_LENGTH = 20  # of a headline's value: what is longer stands below as a sentence
@@ -115,6 +115,7 @@ def result_panel(
 
     @st.fragment(run_every=POLL_SECONDS if running else None)
     def renewed() -> None:
+        garbage.set_aside()
         if page.jobs().find(sweep, store) is not job:  # Run was pressed: the clock must be wound
             st.rerun()
         ended = running and job is not None and not job.running  # before drawing, so that all of it is drawn then
