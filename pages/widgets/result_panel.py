@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 import core
-from pages.widgets import garbage, job_panel, kept, page, take_away
+from pages.widgets import garbage, job_panel, kept, page, take_away, turns
 from pages.widgets.take_away import MoreCharts
 
 METRIC_LENGTH = 20  # of a headline's value: what is longer stands below as a sentence
@@ -114,6 +114,7 @@ def result_panel(
     job, running, stored = job_panel.job_panel(sweep)
 
     @st.fragment(run_every=POLL_SECONDS if running else None)
+    @turns.turn()
     def renewed() -> None:
         garbage.set_aside()
         if page.jobs().find(sweep, store) is not job:  # Run was pressed: the clock must be wound
