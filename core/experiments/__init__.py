@@ -87,7 +87,7 @@ class Experiment:
         compute    compute(experiment, runs, device), in a worker
         theory     expected(experiment, sweep)
         summary    run_summary(experiment, frame), setting_table(experiment, analysis), summary(experiment, analysis)
-        charts     charts(experiment, analysis)
+        charts     charts(experiment, analysis) -> Figures, which names them now and draws each when it is looked at
         headline   headline(experiment, analysis)
         findings   findings(experiment, analysis)
         script     script(experiment, run)
