@@ -51,7 +51,7 @@ _EXPORTS = {
     "core.labels": ("Label", "put_label", "sweep_labels"),
     "core.parts": ("REGISTRIES",),
     "core.parts.baselines": ("lacking",),
-    "core.plotting.figure": ("Figure",),
+    "core.plotting.figure": ("Figure", "Figures"),
     "core.plotting.scales": ("other_scale",),
     "core.recorder.live": ("watch",),
     "core.reports": ("trace_report",),

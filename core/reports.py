@@ -133,7 +133,7 @@ def _library() -> Markup:
 
 def _specification(figure: Figure) -> Markup:
     """A chart as JSON that can't end its script element."""
-    return Markup(json.dumps(figure.chart.to_dict(), allow_nan=False).replace("<", "\\u003c"))  # escaped here
+    return Markup(json.dumps(figure.specification, allow_nan=False).replace("<", "\\u003c"))  # escaped here
 
 
 def _versions(lab_version: str) -> str:

@@ -63,14 +63,15 @@ class Recipe(Training):
 CHARTS = '''"""One chart."""
 
 from core.experiments.training.charts import NOTHING, curve_chart
-from core.plotting.figure import empty
+from core.plotting.figure import Figures, empty
 
 
 def charts(experiment, analysis):
     """The loss."""
-    if analysis.finite.empty:
-        return {"loss": empty(NOTHING)}
-    return {"loss": curve_chart(analysis.finite, experiment.settings.names(), "train_loss", "epoch", "The loss")}
+    frame, names = analysis.finite, experiment.settings.names()
+    if frame.empty:
+        return Figures({"loss": lambda: empty(NOTHING)}, {})
+    return Figures({"loss": lambda: curve_chart(frame, names, "train_loss", "epoch", "The loss")}, {})
 '''
 HEADLINE = '''"""One number."""
 

@@ -35,10 +35,10 @@ def layer_profile(frame: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
     ``grad_low grad_high`` (10th and 90th percentile over seeds), ``theory_grad_rms``, and the means of ``MEANS``.
     """
     number, table = group_by_settings(frame, settings)
-    data = frame.assign(point=number)
-    for name in ("grad_rms", "theory_grad_rms", *MEANS):
-        data[name] = pd.to_numeric(data[name], errors="coerce").astype(float)
-    data.loc[~np.isfinite(data["grad_rms"]), "grad_rms"] = math.nan
+    measures = ("grad_rms", "theory_grad_rms", *MEANS)
+    numbers = {name: pd.to_numeric(frame[name], errors="coerce").astype(float) for name in measures}
+    numbers["grad_rms"] = numbers["grad_rms"].where(np.isfinite(numbers["grad_rms"]))
+    data = pd.DataFrame({"point": number, "step": frame["step"], "layer": frame["layer"], **numbers})
     keys = ["point", "step", "layer"]
     grouped = data.groupby(keys, sort=False)
     largest = grouped["grad_rms"].transform("max")

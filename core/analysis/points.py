@@ -11,12 +11,18 @@ from core.frames import COLUMNS
 
 def group_by_settings(frame: pd.DataFrame, settings: Sequence[str]) -> tuple[pd.Series, pd.DataFrame]:
     """Each row's point, by number in order of appearance, and the points' settings with a ``label`` for people."""
-    number = frame.groupby(list(settings), dropna=False, sort=False).ngroup()
+    names = varying_settings(
+        frame, settings
+    )  # the others tell nothing apart, and most settings are the same everywhere
+    number = pd.Series(0, index=frame.index)
+    if names:
+        number = frame.groupby(names, dropna=False, sort=False).ngroup()
     first = ~number.duplicated()
     table = frame.loc[first, list(settings)].set_axis(number[first]).sort_index()
-    names = varying_settings(table, settings)
+    cells = zip(*(table[name] for name in names), strict=True) if names else [()] * len(table)
     table["label"] = [
-        " · ".join(_setting_label(name, row[name]) for name in names) or "all runs" for _, row in table.iterrows()
+        " · ".join(_setting_label(name, value) for name, value in zip(names, row, strict=True)) or "all runs"
+        for row in cells
     ]
     return number, table
 

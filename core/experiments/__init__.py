@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from core.plotting.figure import Figure
+    from core.plotting.figure import Figures
 
 
 NAMES = (
@@ -87,7 +87,7 @@ class Experiment:
         compute    compute(experiment, runs, device), in a worker
         theory     expected(experiment, sweep)
         summary    run_summary(experiment, frame), setting_table(experiment, analysis), summary(experiment, analysis)
-        charts     charts(experiment, analysis)
+        charts     charts(experiment, analysis) -> Figures, which names them now and draws each when it is looked at
         headline   headline(experiment, analysis)
         findings   findings(experiment, analysis)
         script     script(experiment, run)
@@ -179,8 +179,8 @@ class Experiment:
         """The frame, folded once for all who read it."""
         return Analysis(self, frame)
 
-    def figures(self, analysis: Analysis) -> dict[str, Figure]:
-        """The charts by name, in the order of the page."""
+    def figures(self, analysis: Analysis) -> Figures:
+        """The charts by name, in the order of the page; each is drawn when it is first looked at."""
         return self.room("charts").charts(self, analysis)
 
     def headline(self, analysis: Analysis) -> list[tuple[str, str, str]]:
@@ -276,6 +276,13 @@ class Analysis:
     def summary(self) -> pd.DataFrame:
         """A row per setting and measure: ``n mean median standard_error ci_low ci_high`` over seeds."""
         return self._kind.room("summary").summary(self._kind, self)
+
+    @cached_property
+    def comparison(self) -> pd.DataFrame:
+        """A row per setting, to be read: the settings that vary, and each measure with its interval."""
+        from core.analysis import statistics
+
+        return statistics.comparison(self.summary, self._kind.settings.names())
 
 
 @cache

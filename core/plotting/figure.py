@@ -1,17 +1,19 @@
-"""A chart with its finding as title, and the place of one that has nothing to draw."""
+"""A chart with its finding as title, the place of one that has nothing to draw, and the charts of a page by name."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from threading import RLock
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
 from core.plotting.style import HEIGHT, THEORY
+from core.plotting.vega_lite import ALTAIR, vega_lite
 
 PICTURE_WIDTH = 820
 
@@ -23,23 +25,25 @@ class Figure:
     title  the finding, computed from the frame; empty where there is nothing to draw
     note   what lines and bands are, n, and what is left out
     chart  the drawing, without its title
-    group  what of the question it answers, in two words: a page draws one group at a time; empty for the first figure,
-           which proves the answer and always stands
     flat   the title says it all: a page draws no chart
     """
 
     title: str
     note: str
     chart: alt.Chart
-    group: str = ""
     flat: bool = False
 
-    @cached_property
+    @property
     def specification(self) -> dict[str, Any]:
         """The drawing as Vega-Lite, made once: what a page hands to the browser at every rerun."""
-        with alt.theme.enable("none"):
-            drawing = self.chart.to_dict(validate=False)  # our own shapes; Altair would check them at every rerun
-        return drawing | {"description": f"{self.title}. {self.note}".strip(" .")}  # what a screen reader says
+        with ALTAIR:  # who asks while it is made waits for it
+            return self._specification
+
+    @cached_property
+    def _specification(self) -> dict[str, Any]:
+        return vega_lite(self.chart) | {
+            "description": f"{self.title}. {self.note}".strip(" .")
+        }  # what a screen reader says
 
     def titled(self) -> alt.Chart:
         """The chart with its words as title and subtitle, wrapped, to be looked at alone."""
@@ -57,7 +61,7 @@ class Figure:
         """The chart with its words as a file, ``png`` or ``svg``; made here, without a browser."""
         import vl_convert
 
-        drawing = self.titled().properties(width=PICTURE_WIDTH, background="white").to_dict(validate=False)
+        drawing = vega_lite(self.titled().properties(width=PICTURE_WIDTH, background="white"))
         if kind == "svg":
             return vl_convert.vegalite_to_svg(drawing).encode()
         return vl_convert.vegalite_to_png(drawing, scale=2)
@@ -67,7 +71,8 @@ def figure(
     chart: alt.Chart | alt.LayerChart | alt.FacetChart, title: str, note: str = "", height: int = HEIGHT
 ) -> Figure:
     """The chart with its finding as title, and what lines and bands are as note."""
-    return Figure(title, note, chart.properties(height=height, width="container"))  # type: ignore[arg-type]
+    chart.height, chart.width = height, "container"  # it was made for this: its ``properties`` would copy it all
+    return Figure(title, note, chart)  # type: ignore[arg-type]
 
 
 def empty(reason: str) -> Figure:
@@ -77,10 +82,39 @@ def empty(reason: str) -> Figure:
     return figure(text, "", height=120)
 
 
-def in_groups(figures: Mapping[str, Figure], groups: Mapping[str, Sequence[str]]) -> dict[str, Figure]:
-    """The figures, the first as it is, the others group by group; what no group names stands in the last."""
-    first, *others = figures
-    rest = [name for name in others if not any(name in names for names in groups.values())]
-    order = {name: group for group, names in groups.items() for name in names if name in others}
-    order |= dict.fromkeys(rest, list(groups)[-1])
-    return {first: figures[first]} | {name: replace(figures[name], group=group) for name, group in order.items()}
+Drawings = dict[str, Callable[[], Figure]]  # by name
+
+
+class Figures(Mapping[str, Figure]):
+    """Figures by name, each drawn when somebody first looks at it, once for all who do.
+
+    groups  the names but for the first, by what of the question they answer, in two words: a page draws one group at a
+            time; the first figure proves the answer and always stands
+    """
+
+    def __init__(self, drawings: Drawings, groups: Mapping[str, Sequence[str]]) -> None:
+        """The figures that ``drawings`` draw; what no group names stands in the last, what nothing draws in none."""
+        first, *others = drawings
+        grouped = {group: [name for name in names if name in others] for group, names in groups.items()}
+        rest = [name for name in others if not any(name in names for names in grouped.values())]
+        if rest:
+            grouped[list(groups)[-1]] += rest
+        self.groups = {group: names for group, names in grouped.items() if names}
+        self._drawings = {name: drawings[name] for name in [first, *(n for names in grouped.values() for n in names)]}
+        self._drawn: dict[str, Figure] = {}
+        self._lock = RLock()  # all sessions of a server look at the same
+
+    def __getitem__(self, name: str) -> Figure:
+        with self._lock:
+            if name not in self._drawn:
+                self._drawn[name] = self._drawings[name]()
+            return self._drawn[name]
+
+    def __contains__(self, name: object) -> bool:  # Mapping's own would draw it
+        return name in self._drawings
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._drawings)
+
+    def __len__(self) -> int:
+        return len(self._drawings)

@@ -89,7 +89,9 @@ def courses(
             )
         )
     line = base.encode(y=alt.Y(f"drawn_{middle}:Q", **y), opacity=shown)
-    layers.append(line.mark_line(tooltip=None).add_params(isolated))
+    layers.append(
+        line.mark_line(tooltip=None).properties(name="lines").add_params(isolated)
+    )  # a name, else one of its rows
     if points:
         layers.append(line.mark_point(filled=True, size=32, tooltip=None))
     layers.append(crosshair(drawn, x, names, percent))
@@ -100,16 +102,20 @@ def courses(
 
 def crosshair(drawn: pd.DataFrame, x: alt.X, names: Sequence[str], percent: bool = False) -> alt.Chart:
     """A rule at the pointer's place, with what every line is there: its middle, and its band in brackets."""
-    encoding: dict[str, Any] = x.to_dict()  # type: ignore[assignment]
+    encoding: dict[str, Any] = x.to_dict(validate=False)  # type: ignore[assignment]
     place = str(encoding["field"])
     told = place.removeprefix("drawn_")
+    drawn = drawn[drawn[place].notna()]
     texts = [_told(row, percent) for row in drawn[list(names)].to_numpy(float)]
     labels = list(dict.fromkeys(drawn["label"]))
-    cells = drawn[list(dict.fromkeys([place, told]))].assign(
-        series=drawn["label"].map({label: f"series_{number}" for number, label in enumerate(labels)}), text=texts
-    )
-    wide = cells.pivot_table(index=place, columns="series", values="text", aggfunc="first").fillna("–").reset_index()
-    wide["place"] = wide[place].map(dict(zip(cells[place], cells[told].map(_place_text), strict=False)))
+    series = {label: f"series_{number}" for number, label in enumerate(labels)}
+    rows: dict[float, dict[str, Any]] = {}
+    for at, value, label, text in zip(drawn[place], drawn[told], drawn["label"], texts, strict=True):
+        row = rows.setdefault(at, {place: at, **dict.fromkeys(sorted(series.values()), "–")})
+        row["place"] = _place_text(value)
+        if row[series[label]] == "–":
+            row[series[label]] = text
+    wide = pd.DataFrame([rows[at] for at in sorted(rows)])
     pointed = alt.selection_point(
         name="pointed", nearest=True, on="pointerover", clear="pointerout", fields=[place], empty=False
     )
@@ -117,7 +123,7 @@ def crosshair(drawn: pd.DataFrame, x: alt.X, names: Sequence[str], percent: bool
     tooltip = [alt.Tooltip("place:N", title=encoding.get("title") or encoding["axis"]["title"])]
     tooltip += [alt.Tooltip(f"series_{number}:N", title=label) for number, label in enumerate(labels)]
     return (
-        alt.Chart(wide)
+        alt.Chart(wide, name="pointer")
         .mark_rule(color=THEORY)
         .encode(
             x=x, opacity=alt.OpacityValue(**alt.condition(pointed, alt.value(0.7), alt.value(0.0))), tooltip=tooltip

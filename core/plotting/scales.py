@@ -42,7 +42,18 @@ def other_scale(specification: dict[str, Any]) -> tuple[str, dict[str, Any]] | N
     for line in lines:
         line["y"]["axis"] = {"title": title} if logarithmic else powers.to_dict()
         line["y"]["scale"] = {"zero": False} if logarithmic else scale.to_dict()
-    return "linear" if logarithmic else "logarithmic", changed
+    other = "linear" if logarithmic else "logarithmic"
+    return other, _with_tables_named(changed, other)
+
+
+def _with_tables_named(drawing: dict[str, Any], scale: str) -> dict[str, Any]:
+    """The drawing with the scale in its tables' names, since what goes by another's name must hold the same."""
+    tables = {name: f"{name} {scale}" for name in drawing.get("datasets", {})}
+    for place in (drawing, *drawing.get("layer", [])):
+        name = place.get("data", {}).get("name")
+        if name in tables:
+            place["data"]["name"] = tables[name]
+    return drawing | {"datasets": {tables[name]: rows for name, rows in drawing.get("datasets", {}).items()}}
 
 
 def _encodings(part: Any) -> Iterator[dict[str, Any]]:

@@ -31,7 +31,7 @@ def series_scale(frame: pd.DataFrame, names: Sequence[str], labels: Sequence[str
         parts = [entry.name for entry in REGISTRIES[f"{varying[0]}s"]]
         if {*frame[varying[0]].dropna().unique()} <= {*parts}:
             return colours(labels, parts)
-    every = list(group_by_settings(frame.drop_duplicates(list(names)), names)[1]["label"]) if names else []
+    every = list(group_by_settings(frame, names)[1]["label"]) if names else []
     return colours(labels, every)
 
 

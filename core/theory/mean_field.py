@@ -43,9 +43,7 @@ def _sides(low: np.ndarray, kink: np.ndarray, high: np.ndarray) -> tuple[np.ndar
 
     Nodes crowd towards the kink, as the power ``GRADING`` of even ones: for large q all of φ' happens close to it.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    share = (nodes + 1.0) / 2.0
-    graded, stretch = share**GRADING, GRADING * share ** (GRADING - 1) / 2.0
+    graded, stretch, weights = _graded_nodes()
     halves = []
     for end in (low, high):
         length = (end - kink)[..., None]
@@ -53,6 +51,14 @@ def _sides(low: np.ndarray, kink: np.ndarray, high: np.ndarray) -> tuple[np.ndar
         density = np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
         halves.append((z, np.abs(length) * stretch * weights * density))
     return tuple(np.concatenate(pair, axis=-1) for pair in zip(*halves, strict=True))  # type: ignore[return-value]
+
+
+@lru_cache(maxsize=1)
+def _graded_nodes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gauss-Legendre nodes on [0, 1], crowding towards 0, how far they are stretched there, and weights; (NODES,) each."""
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    share = (nodes + 1.0) / 2.0
+    return share**GRADING, GRADING * share ** (GRADING - 1) / 2.0, weights
 
 
 @lru_cache(maxsize=65536)

@@ -263,7 +263,11 @@ def _layer_map(layers: pd.DataFrame, order: list[str], time: Time) -> Figure | N
                 axis=alt.Axis(labelOverlap=True, labelLimit=110),
             ),
             color=colour,
-            tooltip=["layer:N", "step:Q", alt.Tooltip("grad_rms:Q", title="RMS of the gradient", format=".3g")],
+            tooltip=[
+                alt.Tooltip("layer:N"),
+                alt.Tooltip("step:Q"),
+                alt.Tooltip("grad_rms:Q", title="RMS of the gradient", format=".3g"),
+            ],
         )
     )
     typical = data.groupby("layer")["grad_rms"].median()
@@ -301,7 +305,7 @@ def _update_chart(layers: pd.DataFrame, time: Time) -> Figure | None:
     table["ratio"] = 10 ** table["middle"]
     axis, scale = power_axis("update over weight", [*table["low"], *table["high"], math.log10(HEALTHY)])
     base = alt.Chart(table).encode(x=time.axis)
-    tooltip = ["step:Q", alt.Tooltip("ratio:Q", title="middle layer", format=".3g")]
+    tooltip = [alt.Tooltip("step:Q"), alt.Tooltip("ratio:Q", title="middle layer", format=".3g")]
     guide = alt.Chart(pd.DataFrame({"healthy": [math.log10(HEALTHY)]}))
     chart = alt.layer(
         base.mark_area(opacity=0.18, color=PALETTE[0]).encode(

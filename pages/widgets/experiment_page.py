@@ -7,11 +7,12 @@ from collections.abc import Callable
 import streamlit as st
 
 import core
-from pages.widgets import form, page, predict, result_panel
+from pages.widgets import form, page, predict, result_panel, turns
 
 Result = Callable[[core.Experiment, core.Sweep], None]
 
 
+@turns.turn()
 def experiment_page(name: str, result: Result = result_panel.result_panel) -> None:
     """Draws it all. ``result`` draws what comes between the questions and the explanation."""
     kind = core.experiment(name)

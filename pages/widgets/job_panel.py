@@ -7,7 +7,7 @@ from typing import NamedTuple
 import streamlit as st
 
 import core
-from pages.widgets import page
+from pages.widgets import page, turns
 
 SMALL_SECONDS = 6.0  # of computing: a sweep so small starts by itself
 FIRST_VIEW_SECONDS = 30.0  # what a page shows to who has changed nothing starts by itself too
@@ -38,8 +38,11 @@ def job_panel(sweep: core.Sweep) -> Panel:
     if stored < cost.runs and idle and _starts_by_itself(sweep, cost.computing(stored)):
         started = page.start(sweep)
         if started is not None:
-            job, running = started, True
-            job.wait(AT_ONCE)  # what is done so soon is drawn at once
+            job = started
+            with turns.given_away():
+                job.wait(AT_ONCE)  # what is done so soon is drawn at once, and needs no clock
+            running = job.running
+            stored = page.stored_count(sweep)
     return Panel(job, running, stored)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import gc
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,9 +12,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import streamlit as st
 from altair.utils.schemapi import disable_debug_mode
+from streamlit.dataframe_util import convert_anything_to_arrow_bytes
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import core
+from pages.widgets import garbage
 
 LARGE_HEIGHT = 560
 MOST_VALUES = 8  # of a setting that a line names
@@ -48,6 +49,7 @@ def begin(title: str) -> None:
     except ValueError as error:  # GRADIENT_LAB_EXECUTOR names what can't be used
         st.error(core.plain(error))
         st.stop()
+    garbage.set_aside()
     icons = ICONS | {kind.title: kind.icon for kind in map(core.experiment, core.NAMES)}
     st.html(f"<style>{STYLE}</style>")
     with st.sidebar:  # Streamlit's own list would call the home page by its file's name
@@ -98,8 +100,6 @@ def jobs() -> core.Jobs:
     workers.prestart()
     workers.stop_at_exit()
     disable_debug_mode()  # Altair would hold every mark against its schema at every drawing; our tests do
-    gc.collect()
-    gc.freeze()  # Streamlit collects all generations after every run of a page: leave it little to look at
     return core.Jobs(workers)
 
 
@@ -209,12 +209,20 @@ def _closer(figure: core.Figure, name: str) -> None:
 
 def drawing(specification: Mapping[str, Any], name: str, height: int, config: Mapping[str, Any] | None = None) -> None:
     """A Vega-Lite drawing, so many pixels high; ``config`` is Vega-Lite's, on top of the drawing's own."""
-    drawn = copy.deepcopy(dict(specification))  # Streamlit takes it apart
+    tables = {name: _arrow(rows, name) for name, rows in specification.get("datasets", {}).items()}
+    others = {name: part for name, part in specification.items() if name != "datasets"}
+    drawn = copy.deepcopy(others)  # Streamlit takes it apart
     drawn["height"] = height
     drawn["config"] = drawn.get("config", {}) | (config or {})
     if st.context.theme.type == "dark":
         drawn = _at_night(drawn)
-    st.vega_lite_chart(drawn, width="stretch", key=f"chart {name}")
+    st.vega_lite_chart(drawn | {"datasets": tables}, width="stretch", key=f"chart {name}")
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _arrow(_rows: list[dict[str, Any]], name: str) -> bytes:
+    """The rows of a drawing as the browser is sent them, made once for all reruns and sessions; the name changes with them."""
+    return convert_anything_to_arrow_bytes(_rows)
 
 
 def charts(figures: Mapping[str, core.Figure]) -> None:
@@ -232,9 +240,9 @@ def charts(figures: Mapping[str, core.Figure]) -> None:
 
 
 def _at_night(specification: Any) -> Any:
-    """The drawing with colours that are seen on a dark ground; data stay as they are."""
+    """The drawing with colours that are seen on a dark ground."""
     if isinstance(specification, dict):
-        return {name: part if name == "datasets" else _at_night(part) for name, part in specification.items()}
+        return {name: _at_night(part) for name, part in specification.items()}
     if isinstance(specification, list):
         return [_at_night(part) for part in specification]
     return NIGHT.get(specification, specification) if isinstance(specification, str) else specification

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 import core
-from pages.widgets import job_panel, page, take_away
+from pages.widgets import garbage, job_panel, kept, page, take_away, turns
 from pages.widgets.take_away import MoreCharts
 
 METRIC_LENGTH = 20  # of a headline's value: what is longer stands below as a sentence
@@ -21,6 +21,8 @@ POLL_SECONDS = 0.5
 LEAD_HEIGHT = 300
 LONG_VALUE = 11  # characters of a headline number that two columns hold
 EVERYTHING = "Everything"
+KEPT_ROWS = 1_000_000  # of results together, about 300 MB
+OTHER_ROWS = 2_000  # as much as a drawn chart and its like take
 OLD_RUNS = 10_000  # of larger sweeps, runs of an earlier version are not looked for
 ICONS = {"error": ":red[:material/error:]", "warning": ":orange[:material/warning:]", "info": ":blue[:material/info:]"}
 
@@ -30,36 +32,56 @@ Chosen = tuple[tuple[str, tuple], ...]  # setting, values
 
 
 class Result(NamedTuple):
-    """What the store holds of a sweep, put together; ``measured`` is False while there is theory alone."""
+    """What the store holds of a sweep, put together; ``measured`` is False while there is theory alone.
+
+    whole  no run is missing
+    """
 
     sweep: core.Sweep
     analysis: core.Analysis
-    comparison: pd.DataFrame
     findings: list[core.Finding]
     sound: list[str]
     measured: bool
+    whole: bool = False
     made_by: str = ""
 
+    def comparison(self) -> pd.DataFrame:
+        """A row per setting, once all of it is there."""
+        return self.analysis.comparison if self.whole else pd.DataFrame()
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _result(_sweep: core.Sweep, _store: core.Store, key: str, path: str, runs: int, lacking: int) -> Result:
-    """The result with ``runs`` runs finished; kept for all sessions, which only read it."""
-    kind = core.experiment(_sweep.experiment)
-    table = core.stored_table(_sweep, _store) if runs else None
+
+@st.cache_resource(show_spinner=False)
+def _kept() -> kept.Kept:
+    """Results and their pictures, for all sessions, which only read them."""
+    return kept.Kept(KEPT_ROWS)
+
+
+def _weight(made: Result | Pictures) -> int:
+    """How many rows a result or its pictures hold, and about as many for what else they hold."""
+    return len(made.analysis.frame) + OTHER_ROWS
+
+
+def _result(sweep: core.Sweep, store: core.Store, key: Key) -> Result:
+    """The result with the finished runs that ``key`` counts."""
+    return _kept().get(("result", key), lambda: _put_together(sweep, store, key[2]), _weight)
+
+
+def _put_together(sweep: core.Sweep, store: core.Store, runs: int) -> Result:
+    """The result with ``runs`` runs finished, or where there is none with those of an earlier version, or with theory."""
+    kind = core.experiment(sweep.experiment)
+    table = core.stored_table(sweep, store) if runs else None
     made_by = ""
-    if table is None and _sweep.size <= OLD_RUNS:
-        there = core.kept_sweep(_sweep, _store)
+    if table is None and sweep.size <= OLD_RUNS:
+        there = core.kept_sweep(sweep, store)
         if there.finished:
-            table = kind.table(*core.finished(there.sweep, _store, by_anyone=True))
+            table = kind.table(*core.finished(there.sweep, store, by_anyone=True))
             made_by = there.made_by
     if table is None or not len(table):
-        return Result(_sweep, kind.analysis(kind.expected(_sweep)), pd.DataFrame(), [], [], False)
+        return Result(sweep, kind.analysis(kind.expected(sweep)), [], [], False)
     analysis = kind.analysis(core.to_frame(table))
-    compared = pd.DataFrame()
-    if runs == _whole(_sweep):
-        compared = core.comparison(analysis.summary, kind.settings.names())
     findings = kind.findings(analysis)
-    return Result(_sweep, analysis, compared, findings, kind.sound_settings(analysis, findings), True, made_by)
+    sound = kind.sound_settings(analysis, findings)
+    return Result(sweep, analysis, findings, sound, True, runs == _whole(sweep), made_by)
 
 
 def _key(sweep: core.Sweep, store: core.Store, finished: int) -> Key:
@@ -92,7 +114,9 @@ def result_panel(
     job, running, stored = job_panel.job_panel(sweep)
 
     @st.fragment(run_every=POLL_SECONDS if running else None)
+    @turns.turn()
     def renewed() -> None:
+        garbage.set_aside()
         if page.jobs().find(sweep, store) is not job:  # Run was pressed: the clock must be wound
             st.rerun()
         ended = running and job is not None and not job.running  # before drawing, so that all of it is drawn then
@@ -104,7 +128,7 @@ def result_panel(
         elif running:
             finished = page.stored_count(sweep)
         key = _key(sweep, store, finished)
-        result = _result(sweep, store, *key)
+        result = _result(sweep, store, key)
         pictures = _pictures(kind, result.analysis, key, _chosen(kind))
         single = alone and _whole(sweep) == 1
         if result.analysis.frame.empty:
@@ -127,7 +151,7 @@ def result_panel(
     if middle is not None:
         middle()
         key = _key(sweep, store, page.stored_count(sweep))
-        result = _result(sweep, store, *key)
+        result = _result(sweep, store, key)
         if result.measured:
             pictures = _pictures(kind, result.analysis, key, _chosen(kind))
             if alone and _whole(sweep) == 1:
@@ -138,20 +162,24 @@ def result_panel(
 class Pictures(NamedTuple):
     """What is drawn of a frame: the numbers above, and the charts by name."""
 
+    analysis: core.Analysis
     headline: list[tuple[str, str, str]]
-    figures: dict[str, core.Figure]
+    figures: core.Figures
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _pictures(_kind: core.Experiment, _analysis: core.Analysis, key: Key, chosen: Chosen) -> Pictures:
-    """The pictures of a result, drawn once however often the page is renewed."""
-    analysis = _analysis
+def _pictures(kind: core.Experiment, analysis: core.Analysis, key: Key, chosen: Chosen) -> Pictures:
+    """The pictures of a result, each drawn once, when somebody looks at it, however often the page is renewed."""
+    return _kept().get(("pictures", key, chosen), lambda: _drawn(kind, analysis, chosen), _weight)
+
+
+def _drawn(kind: core.Experiment, analysis: core.Analysis, chosen: Chosen) -> Pictures:
+    """The pictures of those rows whose settings are ``chosen``."""
     if chosen:
         frame = analysis.frame
         for name, values in chosen:
             frame = frame[frame[name].isin(values)]
-        analysis = _kind.analysis(frame)
-    return Pictures(_kind.headline(analysis), _kind.figures(analysis))
+        analysis = kind.analysis(frame)
+    return Pictures(analysis, kind.headline(analysis), kind.figures(analysis))
 
 
 def _answer(pictures: Pictures, result: Result, missing: int, aside: str | None) -> None:
@@ -188,23 +216,28 @@ def _numbers(pictures: Pictures, result: Result, missing: int, across: int) -> N
 
 def _charts(pictures: Pictures) -> None:
     """The other charts, a group at a time, in two equal columns; what is flat is said in a line."""
-    _, *others = pictures.figures.items()
-    groups = list(dict.fromkeys(figure.group for _, figure in others))
+    groups = pictures.figures.groups
     if not groups:
         return
-    group = groups[0]
+    group = next(iter(groups))
     if len(groups) > 1:
         group = st.segmented_control(
             "Charts", [*groups, EVERYTHING], default=group, key="charts", label_visibility="collapsed", required=True
         )
-    page.charts({name: figure for name, figure in others if group in (figure.group, EVERYTHING)})
+    names = [name for members in groups.values() for name in members] if group == EVERYTHING else groups[group]
+    page.charts({name: pictures.figures[name] for name in names})
 
 
 def _comparison(kind: core.Experiment, result: Result) -> None:
     """A row per setting, in people's words, the settings held while the measures scroll."""
-    if len(result.comparison) < 2:
+    settings = len(result.sweep.points)
+    if settings < 2 or not result.whole:
         return
-    with st.expander(f"Compare the {len(result.comparison):,} settings in numbers"):
+    unfolded = st.expander(f"Compare the {settings:,} settings in numbers", key="comparison", on_change="rerun")
+    if not unfolded.open:  # it is worked out then
+        return
+    compared = result.comparison()
+    with unfolded:
         st.caption(
             "Mean over seeds, with its 95 % interval (Student's t; of pooled fits the jackknife's, of shares Wilson's)."
         )
@@ -214,9 +247,9 @@ def _comparison(kind: core.Experiment, result: Result) -> None:
                 help=core.COLUMNS[name].meaning if name in core.COLUMNS else None,
                 pinned=name in kind.settings.names(),
             )
-            for name in result.comparison.columns
+            for name in compared.columns
         }
-        st.dataframe(result.comparison, hide_index=True, column_config=config)
+        st.dataframe(compared, hide_index=True, column_config=config)
 
 
 def _chosen(kind: core.Experiment) -> Chosen:

@@ -22,7 +22,7 @@ def take_away(
     kind: core.Experiment,
     sweep: core.Sweep,
     analysis: core.Analysis,
-    comparison: pd.DataFrame,
+    comparison: Callable[[], pd.DataFrame],
     figures: Mapping[str, core.Figure],
     more: MoreCharts,
 ) -> None:
@@ -67,8 +67,10 @@ def take_away(
         width="stretch",
         help="Settings, findings, live charts, script and versions in one HTML file, which opens offline.",
     )
-    with fifth.popover("Charts", width="stretch"):
-        _pictures(figures, name)
+    charts = fifth.popover("Charts", width="stretch", key="take charts away", on_change="rerun")
+    if charts.open:  # all of them are drawn then
+        with charts:
+            _pictures(figures, name)
     view = st.segmented_control("More", [LINK, SCRIPT, TABLE], key="take away", label_visibility="collapsed")
     if view == LINK:
         _link(kind, sweep, name)
@@ -135,11 +137,15 @@ def _link(kind: core.Experiment, sweep: core.Sweep, name: str) -> None:
 
 
 def _report(
-    kind: core.Experiment, sweep: core.Sweep, analysis: core.Analysis, comparison: pd.DataFrame, more: MoreCharts
+    kind: core.Experiment,
+    sweep: core.Sweep,
+    analysis: core.Analysis,
+    comparison: Callable[[], pd.DataFrame],
+    more: MoreCharts,
 ) -> str:
     """The whole result as one HTML file, with the script of its first run."""
     first = core.Run(kind.name, kind.version, sweep.points[0], sweep.seeds[0])
-    return core.report(kind, sweep, analysis, comparison, kind.code(first), more())
+    return core.report(kind, sweep, analysis, comparison(), kind.code(first), more())
 
 
 def _script(kind: core.Experiment, sweep: core.Sweep) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 
 import streamlit as st
 
@@ -34,9 +34,9 @@ def _side_by_side(kind: core.Experiment, sweep: core.Sweep, analysis: core.Analy
     point = next(point for point in sweep.points if point.values()["mistake"] == chosen)
     entry = entries[chosen]
     st.markdown(f"{core.plain(entry.effect)} {core.plain(entry.remedy)}")
-    figures = {}
+    figures = None
     if len(names) > 1 and chosen in set(analysis.frame["mistake"]):
-        figures = kind.room("charts").pair_charts(kind, analysis, chosen)
+        figures = _course(kind.name, analysis, chosen)
     code, course = st.columns(2, gap="medium") if figures else (st.container(), None)
     with code:
         st.code(kind.room("difference").difference(point), language="diff", wrap_lines=True)
@@ -47,11 +47,18 @@ def _side_by_side(kind: core.Experiment, sweep: core.Sweep, analysis: core.Analy
         st.markdown(f"{icon} **`watch` says of the wrong script:** {told} (`{entry.finding}`){n}")
         command = f"python -m core code {kind.name} mistake={chosen} > train.py && python -m core watch train.py"
         st.code(command, language="bash", wrap_lines=True)
-    others = [(f"{chosen} {name}", figure) for name, figure in figures.items()]
-    if course is not None:
+    if figures and course is not None:
+        first, *others = figures
         with course:
-            name, figure = others.pop(0)
-            page.chart(figure, name, LEAD_HEIGHT)
-    if others:
-        with st.expander("Its training loss and learning rate"):
-            page.charts(dict(others))
+            page.chart(figures[first], f"{chosen} {first}", LEAD_HEIGHT)
+        unfolded = st.expander("Its training loss and learning rate", key=f"course of {chosen}", on_change="rerun")
+        if unfolded.open:  # they are drawn then
+            with unfolded:
+                page.charts({f"{chosen} {name}": figures[name] for name in others})
+
+
+@lru_cache(maxsize=8)
+def _course(name: str, analysis: core.Analysis, mistake: str) -> core.Figures:
+    """The course of one mistake beside the right loop's, each chart drawn once however often the page is renewed."""
+    kind = core.experiment(name)
+    return kind.room("charts").pair_charts(kind, analysis, mistake)

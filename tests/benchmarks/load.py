@@ -42,6 +42,7 @@ class Client:
         self.seconds: list[float] = []
         self.asked: set[str] = set()
         self.polls: dict[str, asyncio.Task[None]] = {}
+        self.page = ""  # as the server calls it
 
     async def live(self, until: float, pause: float) -> None:
         """Changes a setting every ``pause`` seconds until the clock says ``until``."""
@@ -85,6 +86,8 @@ class Client:
             message = ForwardMsg()
             message.ParseFromString(read if isinstance(read, bytes) else read.encode())
             kind = message.WhichOneof("type")
+            if kind == "new_session":
+                self.page = message.new_session.page_script_hash
             if kind == "auto_rerun" and message.auto_rerun.fragment_id not in self.polls:
                 self.polls[message.auto_rerun.fragment_id] = asyncio.create_task(self.poll(message))
             if kind == "stop_auto_rerun" and message.stop_auto_rerun.fragment_id in self.polls:
@@ -95,7 +98,7 @@ class Client:
     async def poll(self, told: ForwardMsg) -> None:
         """Runs a fragment again and again, as a browser does."""
         message = BackMsg()
-        message.rerun_script.page_name = PAGE
+        message.rerun_script.page_script_hash = self.page  # else a fragment that asks for the whole page gets Home
         message.rerun_script.fragment_id = told.auto_rerun.fragment_id
         message.rerun_script.is_auto_rerun = True
         while True:

@@ -14,7 +14,7 @@ from core.experiments.backprop.settings import GRADIENTS, PREDICTIONS, Backprop
 from core.experiments.training.charts import NOTHING
 from core.frames import COLUMNS
 from core.parts.datasets import TRUTH_TABLES
-from core.plotting.figure import Figure, empty, figure, in_groups
+from core.plotting.figure import Figure, Figures, empty, figure
 from core.plotting.lines import courses
 from core.plotting.series import count_text, drawn_series, series_scale
 from core.plotting.style import PALETTE, THEORY, colours, legend, setting_labels
@@ -32,25 +32,25 @@ SETTINGS = 12  # of a chart with a row each
 GROUPS = {"The course": ("loss", "ends", "accuracy", "gradients", "predictions")}
 
 
-def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
+def charts(experiment: Experiment, analysis: Analysis) -> Figures:
     """The share of runs that solve it, where they end, and the course of loss, gradients and predictions, by name."""
     frame, runs = analysis.finite, analysis.runs
     if frame.empty:
-        return {"loss": empty(NOTHING)}
-    found = {}
+        return Figures({"loss": lambda: empty(NOTHING)}, GROUPS)
+    drawings = {}
     gates = runs[runs["dataset"].map(_gate)]
     if len(gates) > 1:
-        found["success"] = success_chart(gates)
-    found["loss"] = loss_chart(frame, runs)
+        drawings["success"] = lambda: success_chart(gates)
+    drawings["loss"] = lambda: loss_chart(frame, runs)
     if len(runs) > 1:
-        found["ends"] = ends_chart(runs)
+        drawings["ends"] = lambda: ends_chart(runs)
     if not runs["dataset"].map(_gate).all():
-        found["accuracy"] = accuracy_chart(frame, runs)
+        drawings["accuracy"] = lambda: accuracy_chart(frame, runs)
     if len(runs.drop_duplicates(Backprop.names())) == 1:
-        found["gradients"] = gradients_chart(frame)
+        drawings["gradients"] = lambda: gradients_chart(frame)
         if frame[list(PREDICTIONS)].notna().any(axis=None):
-            found["predictions"] = predictions_chart(frame)
-    return in_groups(found, GROUPS)
+            drawings["predictions"] = lambda: predictions_chart(frame)
+    return Figures(drawings, GROUPS)
 
 
 def _gate(dataset: object) -> bool:
@@ -166,9 +166,9 @@ def every_run_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         .encode(
             x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickCount=5, format="d"), scale=alt.Scale(nice=False)),
             y=alt.Y("train_loss:Q", title="loss"),
-            detail="seed:N",
+            detail=alt.Detail("seed:N"),
             color=alt.Color("state:N", scale=alt.Scale(domain=list(ENDS), range=[PALETTE[2], PALETTE[5]]), legend=None),
-            tooltip=["seed:Q", "epoch:Q", alt.Tooltip("train_loss:Q", format=".3g")],
+            tooltip=[alt.Tooltip("seed:Q"), alt.Tooltip("epoch:Q"), alt.Tooltip("train_loss:Q", format=".3g")],
         )
     )
     count = int(runs["solved"].sum())
@@ -292,7 +292,12 @@ def ends_chart(runs: pd.DataFrame) -> Figure:
                 scale=alt.Scale(domain=list(ENDS), range=[PALETTE[2], PALETTE[5]]),
                 legend=alt.Legend(title=None, orient="bottom", symbolType="square", symbolOpacity=1),
             ),
-            tooltip=["label:N", "seed:Q", alt.Tooltip("final_train_loss:Q", format=".4g"), "state:N"],
+            tooltip=[
+                alt.Tooltip("label:N"),
+                alt.Tooltip("seed:Q"),
+                alt.Tooltip("final_train_loss:Q", format=".4g"),
+                alt.Tooltip("state:N"),
+            ],
         )
     )
     title = f"Each run ends somewhere else: losses from {three_digits(low)} to {three_digits(high)}"

@@ -177,7 +177,11 @@ def ranked_chart(step: Step) -> Figure:
                 scale=alt.Scale(domain=["turn it up", "turn it down"], range=[DOWN, UP]),
                 legend=alt.Legend(title=None, orient="bottom"),
             ),
-            tooltip=["name:N", alt.Tooltip("value:Q", format=".4g"), alt.Tooltip("gradient:Q", format=".4g")],
+            tooltip=[
+                alt.Tooltip("name:N"),
+                alt.Tooltip("value:Q", format=".4g"),
+                alt.Tooltip("gradient:Q", format=".4g"),
+            ],
         )
     )
     title = f"“{first['name']}” matters most: 0.1 more of it {verb} the loss by about {three_digits(abs(first['gradient']) * 0.1)}"
@@ -232,7 +236,12 @@ def boundary_chart(film: Film, epoch: int) -> Figure:
                 scale=alt.Scale(domain=["answer 0", "answer 1"], range=[DEEP_BLUE, DEEP_ORANGE]),
                 legend=None,
             ),
-            tooltip=["x1:Q", "x2:Q", "answer:N", alt.Tooltip("prediction:Q", format=".3f")],
+            tooltip=[
+                alt.Tooltip("x1:Q"),
+                alt.Tooltip("x2:Q"),
+                alt.Tooltip("answer:N"),
+                alt.Tooltip("prediction:Q", format=".3f"),
+            ],
         )
     )
     right = int(((predictions > 0.5) == (film.y[:, 0] > 0.5)).sum())
@@ -271,7 +280,9 @@ def loss_course(film: Film, epoch: int) -> Figure:
     here = float(film.measured["train_loss"][epoch])
     line = alt.Chart(table).mark_line(color=PALETTE[0])
     drawn = line.encode(
-        x=_epochs(), y=alt.Y("value:Q", title="loss"), tooltip=["epoch:Q", alt.Tooltip("value:Q", format=".4g")]
+        x=_epochs(),
+        y=alt.Y("value:Q", title="loss"),
+        tooltip=[alt.Tooltip("epoch:Q"), alt.Tooltip("value:Q", format=".4g")],
     )
     return figure(alt.layer(drawn, _here(epoch)), f"The loss is {three_digits(here)} here", "", height=COURSE_HEIGHT)
 
@@ -291,7 +302,7 @@ def gradients_course(film: Film, epoch: int) -> Figure:
         x=_epochs(),
         y=alt.Y("log:Q", axis=axis, scale=scale),
         color=alt.Color("label:N", scale=colours(names), sort=names, legend=None if ends else legend("", names)),
-        tooltip=["label:N", "epoch:Q", alt.Tooltip("value:Q", format=".3g")],
+        tooltip=[alt.Tooltip("label:N"), alt.Tooltip("epoch:Q"), alt.Tooltip("value:Q", format=".3g")],
     )
     first, second = (film.measured[name][epoch] for name in ("grad_norm_w1", "grad_norm_w2"))
     title = "Gradients per layer"
@@ -318,7 +329,7 @@ def predictions_course(film: Film, epoch: int) -> Figure:
         x=_epochs(),
         y=alt.Y("value:Q", title=heading, scale=alt.Scale(domain=[0, 1])),
         color=alt.Color("label:N", scale=colours(names), sort=names, legend=key),
-        tooltip=["label:N", "epoch:Q", alt.Tooltip("value:Q", format=".3f")],
+        tooltip=[alt.Tooltip("label:N"), alt.Tooltip("epoch:Q"), alt.Tooltip("value:Q", format=".3f")],
     )
     return figure(alt.layer(drawn, *ends, _here(epoch)), title, "", height=COURSE_HEIGHT)
 
@@ -343,7 +354,7 @@ def losses_chart(film: Film) -> Figure:
         x=_epochs(),
         y=alt.Y("value:Q", title="loss"),
         color=alt.Color("label:N", scale=colours(names), sort=names, legend=legend("", names)),
-        tooltip=["label:N", "epoch:Q", alt.Tooltip("value:Q", format=".4g")],
+        tooltip=[alt.Tooltip("label:N"), alt.Tooltip("epoch:Q"), alt.Tooltip("value:Q", format=".4g")],
     )
     right, wrong = (table[table["label"] == name]["value"].iloc[-1] for name in names)
     return figure(

@@ -12,7 +12,7 @@ from core.analysis import ranking
 from core.experiments.clipping.settings import Clipping
 from core.experiments.clipping.thresholds import suggested_threshold, with_factor
 from core.experiments.training.charts import NOTHING, curve_chart, ending_title, loss_ceiling, ranking_chart, share_map
-from core.plotting.figure import Figure, empty, in_groups
+from core.plotting.figure import Figure, Figures, empty
 from core.words import three_digits
 
 if TYPE_CHECKING:
@@ -30,34 +30,42 @@ GROUPS = {
 }
 
 
-def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
+def charts(experiment: Experiment, analysis: Analysis) -> Figures:
     """Who survives, what the loss does, the norms before and after, and how often clipping fires."""
     frame, runs = analysis.finite, analysis.runs
     if frame.empty:
-        return {"failed": empty(NOTHING)}
-    factors = with_factor(frame)
-    loss_title = ending_title(ranking.standing(runs, Clipping.names(), "final_val_loss"), "final_val_loss")
-    ceiling = NORM_CEILING * float(frame["grad_norm"].median())
-    live = frame["clipped"].astype(float).where(~frame["diverged"].astype(bool))
-    figures = {
-        "failed": share_map(runs, "clipper", "failed"),
-        "diverged": _diverged_map(runs),
-        "loss": curve_chart(frame, Clipping.names(), "val_loss", "epoch", loss_title, ceiling=loss_ceiling(frame)),
-        "before": curve_chart(frame, Clipping.names(), "grad_norm", "step", _before_title(analysis), ceiling=ceiling),
-        "after": curve_chart(
-            frame, Clipping.names(), "clipped_grad_norm", "step", _after_title(frame), ceiling=ceiling
-        ),
-        "factor": curve_chart(factors, Clipping.names(), "clip_factor", "step", _factor_title(factors)),
-        "clipped": curve_chart(
-            frame.assign(clipped_share=live),
-            Clipping.names(),
-            "clipped_share",
-            "epoch",
-            _clipped_title(runs),
-        ),
-        "ranking": ranking_chart(frame, runs, Clipping.names(), "final_val_loss"),
+        return Figures({"failed": lambda: empty(NOTHING)}, GROUPS)
+    drawings = {
+        "failed": lambda: share_map(runs, "clipper", "failed"),
+        "diverged": lambda: _diverged_map(runs),
+        "loss": lambda: _loss_chart(frame, runs),
+        "before": lambda: _norm_chart(frame, "grad_norm", _before_title(analysis)),
+        "after": lambda: _norm_chart(frame, "clipped_grad_norm", _after_title(frame)),
+        "factor": lambda: _factor_chart(with_factor(frame)),
+        "clipped": lambda: _clipped_chart(frame, runs),
+        "ranking": lambda: ranking_chart(frame, runs, Clipping.names(), "final_val_loss"),
     }
-    return in_groups(figures, GROUPS)
+    return Figures(drawings, GROUPS)
+
+
+def _loss_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> Figure:
+    title = ending_title(ranking.standing(runs, Clipping.names(), "final_val_loss"), "final_val_loss")
+    return curve_chart(frame, Clipping.names(), "val_loss", "epoch", title, ceiling=loss_ceiling(frame))
+
+
+def _norm_chart(frame: pd.DataFrame, measure: str, title: str) -> Figure:
+    ceiling = NORM_CEILING * float(frame["grad_norm"].median())
+    return curve_chart(frame, Clipping.names(), measure, "step", title, ceiling=ceiling)
+
+
+def _factor_chart(factors: pd.DataFrame) -> Figure:
+    return curve_chart(factors, Clipping.names(), "clip_factor", "step", _factor_title(factors))
+
+
+def _clipped_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> Figure:
+    live = frame["clipped"].astype(float).where(~frame["diverged"].astype(bool))
+    shares = frame.assign(clipped_share=live)
+    return curve_chart(shares, Clipping.names(), "clipped_share", "epoch", _clipped_title(runs))
 
 
 def _diverged_map(runs: pd.DataFrame) -> Figure:

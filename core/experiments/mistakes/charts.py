@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import altair as alt
@@ -14,7 +15,7 @@ from core.experiments.mistakes.settings import RIGHT, Mistakes
 from core.experiments.mistakes.summary import prices, surely, surely_better
 from core.experiments.mistakes.words import sentence
 from core.experiments.training.charts import NOTHING, curve_chart, guessing_note, loss_ceiling
-from core.plotting.figure import Figure, empty, in_groups
+from core.plotting.figure import Drawings, Figure, Figures, empty
 from core.plotting.series import count_text
 from core.plotting.shapes import interval_chart
 from core.plotting.style import PALETTE, THEORY
@@ -25,24 +26,25 @@ if TYPE_CHECKING:
 
 
 GAIN = PALETTE[2]
+GROUPS = {"The course": ()}
 SAME_RATE = "The learning rate is the same in both loops"
 ROW = 12  # pixels of a price: twenty of them stand in a first screen
 AXES = {"accuracy": "points of accuracy lost", "loss": "validation loss added"}
 
 
-def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
+def charts(experiment: Experiment, analysis: Analysis) -> Figures:
     """The prices; and where there is one mistake alone, its course beside the right loop's."""
     if analysis.frame.empty:
-        return {"price": empty(NOTHING)}
+        return Figures({"price": lambda: empty(NOTHING)}, GROUPS)
     table = prices(experiment, analysis)
     several = table["measure"].nunique() > 1
-    figures = {f"price_{measure}": price_chart(block, several) for measure, block in table.groupby("measure")}
-    if table["mistake"].nunique() == 1:
+    drawings: Drawings = {
+        f"price_{measure}": partial(price_chart, block, several) for measure, block in table.groupby("measure")
+    }
+    if table["mistake"].nunique() < 2:
         rows = analysis.finite
-        figures = {**_courses(rows, _validation_title(rows)), **figures}
-    elif table.empty:
-        figures = _courses(analysis.finite, _validation_title(analysis.finite))
-    return in_groups(figures, {"The course": ()})
+        drawings = {**_courses(rows, lambda: _validation_title(rows)), **drawings}
+    return Figures(drawings, GROUPS)
 
 
 def price_chart(table: pd.DataFrame, several: bool = False) -> Figure:
@@ -83,30 +85,36 @@ def pair(frame: pd.DataFrame, mistake: str) -> pd.DataFrame:
     return frame[wrong | (frame["mistake"] == RIGHT) & keys.isin(set(keys[wrong]))]
 
 
-def pair_charts(experiment: Experiment, analysis: Analysis, mistake: str) -> dict[str, Figure]:
+def pair_charts(experiment: Experiment, analysis: Analysis, mistake: str) -> Figures:
     """Validation, loss and rate of one mistake beside its own right loop."""
     rows = pair(analysis.finite, mistake)
     table = prices(experiment, analysis)
     own = table[table["mistake"] == mistake]
     title = sentence(own.iloc[0]) if len(own) == 1 else f"{mistake} beside the right loop"
-    return _courses(rows, title)
+    return Figures(_courses(rows, lambda: title), GROUPS)
 
 
-def _courses(rows: pd.DataFrame, title: str) -> dict[str, Figure]:
+def _courses(rows: pd.DataFrame, title: Callable[[], str]) -> Drawings:
     names = Mistakes.names()
-    ceiling = loss_ceiling(rows)
     classifies = rows["val_accuracy"].notna().any()
     measure = "val_accuracy" if classifies else "val_loss"
-    note = guessing_note(rows, measure)
-    figures = {"validation": curve_chart(rows, names, measure, "epoch", title, note)}
-    figures["loss"] = curve_chart(
-        rows, names, "train_loss", "epoch", _loss_title(rows), "As the loop itself sees it.", ceiling
-    )
-    title = _rate_title(rows)
-    figures["rate"] = replace(curve_chart(rows, names, "lr", "step", title), flat=title == SAME_RATE)
+    drawings: Drawings = {
+        "validation": lambda: curve_chart(rows, names, measure, "epoch", title(), guessing_note(rows, measure)),
+        "loss": lambda: curve_chart(
+            rows, names, "train_loss", "epoch", _loss_title(rows), "As the loop itself sees it.", loss_ceiling(rows)
+        ),
+        "rate": lambda: _rate_chart(rows),
+    }
     if classifies:
-        figures["val_loss"] = curve_chart(rows, names, "val_loss", "epoch", _end_title(rows), ceiling=ceiling)
-    return figures
+        drawings["val_loss"] = lambda: curve_chart(
+            rows, names, "val_loss", "epoch", _end_title(rows), ceiling=loss_ceiling(rows)
+        )
+    return drawings
+
+
+def _rate_chart(rows: pd.DataFrame) -> Figure:
+    title = _rate_title(rows)
+    return replace(curve_chart(rows, Mistakes.names(), "lr", "step", title), flat=title == SAME_RATE)
 
 
 def _last(rows: pd.DataFrame, measure: str) -> dict[str, float]:

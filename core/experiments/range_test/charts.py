@@ -14,7 +14,7 @@ from core.experiments.range_test.summary import recommended_lr, usable_share
 from core.experiments.training.charts import NOTHING
 from core.frames import COLUMNS
 from core.plotting.axes import log10, power_axis
-from core.plotting.figure import Figure, empty, figure, in_groups
+from core.plotting.figure import Figure, Figures, empty, figure
 from core.plotting.lines import courses
 from core.plotting.series import drawn_series, series_scale
 from core.plotting.style import BLUE, DASH, THEORY, colours, legend
@@ -37,19 +37,19 @@ CEILING = 3.0  # the curve is drawn up to so many times its first loss: behind t
 GROUPS = {"The rules": ("rules", "settings")}
 
 
-def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
+def charts(experiment: Experiment, analysis: Analysis) -> Figures:
     """The curve over the rate, and the suggestions over seeds."""
     frame, runs, names = analysis.finite, analysis.runs, experiment.settings.names()
     if frame.empty or runs.empty or not frame["smoothed_loss"].notna().any():
-        return {"curve": empty(NOTHING)}
+        return Figures({"curve": lambda: empty(NOTHING)}, GROUPS)
     varying = varying_settings(runs, names)
-    found = {
-        "curve": _curve_chart(frame, runs, names),
-        "rules": _rules_chart(runs, len(runs[names].drop_duplicates()) if varying else 0),
+    drawings = {
+        "curve": lambda: _curve_chart(frame, runs, names),
+        "rules": lambda: _rules_chart(runs, len(runs[names].drop_duplicates()) if varying else 0),
     }
     if varying:
-        found["settings"] = _settings_chart(frame, runs, names)
-    return in_groups(found, GROUPS)
+        drawings["settings"] = lambda: _settings_chart(frame, runs, names)
+    return Figures(drawings, GROUPS)
 
 
 def curve_table(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -127,7 +127,11 @@ def _marks(table: pd.DataFrame, scale: alt.Scale, axis: alt.Axis) -> alt.Chart:
         stroke=alt.Stroke(  # a scale and a legend of its own
             "rule:N", scale=alt.Scale(domain=order, range=shades), legend=legend("suggested rate", order), sort=order
         ),
-        tooltip=["rule:N", alt.Tooltip("median:Q", title="median over seeds", format=".3g"), "n:Q"],
+        tooltip=[
+            alt.Tooltip("rule:N"),
+            alt.Tooltip("median:Q", title="median over seeds", format=".3g"),
+            alt.Tooltip("n:Q"),
+        ],
     )
     dashed = alt.condition("datum.rule == 'stability limit'", alt.value(list(DASH)), alt.value([1, 0]))
     return base.mark_rule().encode(strokeDash=dashed, strokeWidth=alt.StrokeWidth("wide:Q", scale=None))
@@ -161,12 +165,20 @@ def _rules_chart(runs: pd.DataFrame, several: int) -> Figure:
     middle = alt.Chart(ends).mark_point(filled=True, size=90, opacity=1, color=BLUE)
     x = alt.X("drawn_lr:Q", axis=axis, scale=scale)
     drawn = alt.layer(
-        each.encode(x=x, y=y, tooltip=["rule:N", "seed:Q", alt.Tooltip("lr:Q", title="learning rate", format=".3g")]),
+        each.encode(
+            x=x,
+            y=y,
+            tooltip=[
+                alt.Tooltip("rule:N"),
+                alt.Tooltip("seed:Q"),
+                alt.Tooltip("lr:Q", title="learning rate", format=".3g"),
+            ],
+        ),
         span.encode(x=alt.X("drawn_low:Q", axis=axis, scale=scale), x2=alt.X2("drawn_high:Q"), y=y),
         middle.encode(
             x=alt.X("drawn_median:Q", axis=axis, scale=scale),
             y=y,
-            tooltip=["rule:N", alt.Tooltip("median:Q", format=".3g"), "n:Q"],
+            tooltip=[alt.Tooltip("rule:N"), alt.Tooltip("median:Q", format=".3g"), alt.Tooltip("n:Q")],
         ),
     )
     rules = table[table["rule"] != "stability limit"]["median"]
@@ -201,7 +213,7 @@ def _settings_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str
     base = alt.Chart(table).encode(
         y=alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=240)),
         color=alt.Color("label:N", scale=series_scale(frame, names, labels), legend=None),
-        tooltip=["label:N", alt.Tooltip("median:Q", format=".3g"), "n:Q"],
+        tooltip=[alt.Tooltip("label:N"), alt.Tooltip("median:Q", format=".3g"), alt.Tooltip("n:Q")],
     )
     drawn = alt.layer(
         base.mark_rule(strokeWidth=3).encode(x=alt.X("drawn_low:Q", axis=axis, scale=scale), x2=alt.X2("drawn_high:Q")),

@@ -58,7 +58,7 @@ def edge_chart(sharpness: np.ndarray, lr: float, limit: float) -> Figure:
         line.encode(
             x=alt.X("step:Q", title="update, on all training rows at once"),
             y=alt.Y("sharpness:Q", title="largest curvature λ", scale=alt.Scale(domainMin=0)),
-            tooltip=["step:Q", alt.Tooltip("sharpness:Q", format=".4g")],
+            tooltip=[alt.Tooltip("step:Q"), alt.Tooltip("sharpness:Q", format=".4g")],
         ),
     )
     first = float(data["sharpness"].iloc[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import altair as alt
@@ -18,7 +19,7 @@ from core.experiments.training.charts import NOTHING, curve_chart, guessing_note
 from core.frames import COLUMNS
 from core.parts.remedies import MEMBERS
 from core.plotting.axes import log10, power_axis
-from core.plotting.figure import Figure, empty, figure, in_groups
+from core.plotting.figure import Drawings, Figure, Figures, empty, figure
 from core.plotting.lines import courses
 from core.plotting.series import series_scale
 from core.plotting.shapes import interval_chart
@@ -35,25 +36,25 @@ DRAWN_STEPS = 60  # of a heatmap
 GROUPS = {"Who learns": ("ranking", "loss", "depth"), "Gradients": ()}
 
 
-def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
+def charts(experiment: Experiment, analysis: Analysis) -> Figures:
     """Accuracy and loss with bands, the ranking, a heatmap of gradients per remedy, and accuracy over depth."""
     frame, runs, names = analysis.finite, analysis.runs, experiment.settings.names()
     if frame.empty:
-        return {"accuracy": empty(NOTHING)}
+        return Figures({"accuracy": lambda: empty(NOTHING)}, GROUPS)
     own = [name for name in names if name not in MEMBERS]  # a remedy's members vary with it and say nothing new
     whole = curves_of(frame)
     classifies = bool(whole["val_accuracy"].notna().any())
     measure = "val_accuracy" if classifies else "val_loss"
-    found = {
-        "accuracy": curve_chart(
+    drawings: Drawings = {
+        "accuracy": lambda: curve_chart(
             whole, own, measure, "epoch", _learns_title(frame, runs, f"final_{measure}"), guessing_note(frame, measure)
         ),
-        "loss": curve_chart(whole, own, "train_loss", "step", _loss_title(runs)),
-        "ranking": _ranking(whole, runs, own, f"final_{measure}"),
+        "loss": lambda: curve_chart(whole, own, "train_loss", "step", _loss_title(runs)),
+        "ranking": lambda: _ranking(whole, runs, own, f"final_{measure}"),
     }
     if runs["depth"].nunique() > 1:
-        found["depth"] = _depth_chart(whole, runs, f"final_{measure}")
-    return in_groups(found | _maps(frame, own), GROUPS)
+        drawings["depth"] = lambda: _depth_chart(whole, runs, f"final_{measure}")
+    return Figures(drawings | _maps(frame, own), GROUPS)
 
 
 def _learns_title(frame: pd.DataFrame, runs: pd.DataFrame, measure: str) -> str:
@@ -148,11 +149,16 @@ def gradient_map(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def _maps(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, Figure]:
+def _maps(frame: pd.DataFrame, names: Sequence[str]) -> Drawings:
     """A heatmap of gradients per setting, all on one colour scale."""
     table = gradient_map(frame, names)
-    if table.empty:
-        return {}
+    labels = list(dict.fromkeys(table["label"]))
+    left_out = f" {MAPS} of {len(labels)} settings are drawn; filter to see the others." if len(labels) > MAPS else ""
+    return {f"gradients of {label}": partial(_map, table, label, left_out) for label in labels[:MAPS]}
+
+
+def _map(table: pd.DataFrame, label: str, left_out: str) -> Figure:
+    """The gradients of one setting of ``gradient_map``, by layer and step."""
     axis, scale = power_axis("", table["log_grad"].to_numpy(float))
     color = alt.Color(
         "log_grad:Q",
@@ -165,25 +171,24 @@ def _maps(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, Figure]:
             labelExpr=axis.labelExpr,
         ),
     )
-    labels = list(dict.fromkeys(table["label"]))
-    found = {}
-    for label in labels[:MAPS]:
-        data = table[table["label"] == label]
-        drawn = (
-            alt.Chart(data[["step", "layer", "log_grad", "grad_rms", "n"]])
-            .mark_rect()
-            .encode(
-                x=alt.X("step:O", title=COLUMNS["step"].title, axis=alt.Axis(labelOverlap=True, labelAngle=0)),
-                y=alt.Y("layer:O", title=COLUMNS["layer"].title, sort="descending", axis=alt.Axis(labelOverlap=True)),
-                color=color,
-                tooltip=["step:Q", "layer:Q", alt.Tooltip("grad_rms:Q", format=".3g"), "n:Q"],
-            )
+    data = table[table["label"] == label]
+    drawn = (
+        alt.Chart(data[["step", "layer", "log_grad", "grad_rms", "n"]])
+        .mark_rect()
+        .encode(
+            x=alt.X("step:O", title=COLUMNS["step"].title, axis=alt.Axis(labelOverlap=True, labelAngle=0)),
+            y=alt.Y("layer:O", title=COLUMNS["layer"].title, sort="descending", axis=alt.Axis(labelOverlap=True)),
+            color=color,
+            tooltip=[
+                alt.Tooltip("step:Q"),
+                alt.Tooltip("layer:Q"),
+                alt.Tooltip("grad_rms:Q", format=".3g"),
+                alt.Tooltip("n:Q"),
+            ],
         )
-        note = "Colour and ratios: geometric mean over seeds; one scale for all."
-        if len(labels) > MAPS:
-            note += f" {MAPS} of {len(labels)} settings are drawn; filter to see the others."
-        found[f"gradients of {label}"] = figure(drawn, f"{label}: {_map_words(data)}", note, 220)
-    return found
+    )
+    note = f"Colour and ratios: geometric mean over seeds; one scale for all.{left_out}"
+    return figure(drawn, f"{label}: {_map_words(data)}", note, 220)
 
 
 def _map_words(data: pd.DataFrame) -> str:

@@ -20,7 +20,7 @@ from core.experiments.training.charts import (
     ranking_chart,
     sensitivity_chart,
 )
-from core.plotting.figure import Figure, empty, in_groups
+from core.plotting.figure import Figure, Figures, empty
 from core.words import three_digits
 
 if TYPE_CHECKING:
@@ -36,34 +36,43 @@ GROUPS = {
 }
 
 
-def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
+def charts(experiment: Experiment, analysis: Analysis) -> Figures:
     """The rate's course beside what training it buys, the ranking, and the race over base rates."""
     frame, runs = analysis.finite, analysis.runs
     if frame.empty:
-        return {"rate": empty(NOTHING)}
+        return Figures({"rate": lambda: empty(NOTHING)}, GROUPS)
+    names = Schedulers.names()
+    drawings = {
+        "ranking": lambda: ranking_chart(frame, runs, names, "final_val_loss"),
+        "rate": lambda: _rate_chart(frame, runs),
+        "loss": lambda: curve_chart(frame, names, "val_loss", "epoch", _loss_title(runs), ceiling=loss_ceiling(frame)),
+        "train": lambda: curve_chart(frame, names, "train_loss", "epoch", _train_title(runs)),
+    }
+    if frame["val_accuracy"].notna().any():
+        drawings["accuracy"] = lambda: curve_chart(
+            frame, names, "val_accuracy", "epoch", _accuracy_title(runs), guessing_note(frame, "val_accuracy")
+        )
+    if frame["momentum"].nunique() > 1:
+        drawings["momentum"] = lambda: curve_chart(frame, names, "momentum", "step", _momentum_title(frame))
+    schedulers = list(dict.fromkeys(runs["scheduler"]))
+    if len(schedulers) > 1:
+        reference = "constant" if "constant" in schedulers else schedulers[0]
+        drawings["paired"] = lambda: paired_chart(frame, runs, names, "scheduler", "final_val_loss", reference)
+    if runs["base_lr"].nunique() > 1:
+        drawings["sensitivity"] = lambda: sensitivity_chart(frame, runs, "scheduler", "final_val_loss")
+    return Figures(drawings, GROUPS)
+
+
+def _loss_title(runs: pd.DataFrame) -> str:
+    return ending_title(ranking.standing(runs, Schedulers.names(), "final_val_loss"), "final_val_loss")
+
+
+def _rate_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     per_epoch = int((frame["epoch"] == frame["epoch"].min()).groupby(frame["run"]).sum().max())
     note = f"An epoch has {per_epoch} updates."
     if any(name.startswith("one_cycle") and "max_lr" not in name for name in runs["scheduler"]):
         note += " one_cycle peaks at ten times its learning rate unless max_lr says otherwise."
-    loss_title = ending_title(ranking.standing(runs, Schedulers.names(), "final_val_loss"), "final_val_loss")
-    found = {
-        "ranking": ranking_chart(frame, runs, Schedulers.names(), "final_val_loss"),
-        "rate": curve_chart(frame, Schedulers.names(), "lr", "step", _rate_title(frame), note),
-        "loss": curve_chart(frame, Schedulers.names(), "val_loss", "epoch", loss_title, ceiling=loss_ceiling(frame)),
-        "train": curve_chart(frame, Schedulers.names(), "train_loss", "epoch", _train_title(runs)),
-    }
-    if frame["val_accuracy"].notna().any():
-        note = guessing_note(frame, "val_accuracy")
-        found["accuracy"] = curve_chart(frame, Schedulers.names(), "val_accuracy", "epoch", _accuracy_title(runs), note)
-    if frame["momentum"].nunique() > 1:
-        found["momentum"] = curve_chart(frame, Schedulers.names(), "momentum", "step", _momentum_title(frame))
-    names = list(dict.fromkeys(runs["scheduler"]))
-    if len(names) > 1:
-        reference = "constant" if "constant" in names else names[0]
-        found["paired"] = paired_chart(frame, runs, Schedulers.names(), "scheduler", "final_val_loss", reference)
-    if runs["base_lr"].nunique() > 1:
-        found["sensitivity"] = sensitivity_chart(frame, runs, "scheduler", "final_val_loss")
-    return in_groups(found, GROUPS)
+    return curve_chart(frame, Schedulers.names(), "lr", "step", _rate_title(frame), note)
 
 
 def _rate_title(frame: pd.DataFrame) -> str:

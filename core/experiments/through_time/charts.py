@@ -14,7 +14,7 @@ from core.experiments.through_time.settings import ThroughTime
 from core.experiments.through_time.titles import decay_title, gradient_title, states_title
 from core.frames import COLUMNS
 from core.plotting.axes import log10
-from core.plotting.figure import Figure, empty, figure, in_groups
+from core.plotting.figure import Figure, Figures, empty, figure
 from core.plotting.lines import courses
 from core.plotting.series import drawn_series, series_scale
 from core.plotting.style import DASH, THEORY, TICKS, legend, setting_labels
@@ -31,20 +31,17 @@ GRADIENT = "gradient of the state (norm of ∂L/∂state)"
 GROUPS = {"By setting": ("decay", "states")}
 
 
-def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
+def charts(experiment: Experiment, analysis: Analysis) -> Figures:
     """The gradient through time, its factor per step, and the states, by name."""
     frame = analysis.frame
     if frame.empty:
-        return {"gradient": empty(NOTHING)}
-    decays = analysis.settings
-    varying = varying_settings(frame, ThroughTime.names())
-    by_gain = decays["gain"].nunique() > 1
-    figures = {
-        "gradient": gradient_chart(frame, gradient_title(decays)),
-        "decay": gain_chart(decays, varying) if by_gain else dots_chart(decays, varying),
-        "states": states_chart(frame),
+        return Figures({"gradient": lambda: empty(NOTHING)}, GROUPS)
+    drawings = {
+        "gradient": lambda: gradient_chart(frame, gradient_title(analysis.settings)),
+        "decay": lambda: decay_chart(frame, analysis.settings),
+        "states": lambda: states_chart(frame),
     }
-    return in_groups(figures, GROUPS)
+    return Figures(drawings, GROUPS)
 
 
 def through_time(frame: pd.DataFrame, measure: str, geometric: bool) -> pd.DataFrame:
@@ -94,7 +91,7 @@ def gradient_chart(frame: pd.DataFrame, title: str) -> Figure:
     bound = bound_lines(frame, labels, drawn.y["scale"].domain)
     if len(bound):
         line = alt.Chart(bound).mark_line(color=THEORY, strokeDash=DASH, clip=True)
-        layers.insert(0, line.encode(x=x, y=alt.Y("log_mean:Q", **drawn.y), detail="label:N"))
+        layers.insert(0, line.encode(x=x, y=alt.Y("log_mean:Q", **drawn.y), detail=alt.Detail("label:N")))
         notes.append("Dashed grey: the bound from the largest singular value, where it lies within the chart.")
     norms = frame["grad_norm"].to_numpy(float)
     lost = int((~(np.isfinite(norms) & (norms > 0))).sum())
@@ -173,6 +170,12 @@ def _around_one(values: pd.DataFrame) -> alt.Scale:
 
 def _one() -> alt.Chart:
     return alt.Chart(pd.DataFrame({"one": [1.0]}))
+
+
+def decay_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> Figure:
+    """The factor per step: over the recurrent gain where it varies, else a row per setting."""
+    varying = varying_settings(frame, ThroughTime.names())
+    return gain_chart(decays, varying) if decays["gain"].nunique() > 1 else dots_chart(decays, varying)
 
 
 def dots_chart(decays: pd.DataFrame, varying: list[str]) -> Figure:

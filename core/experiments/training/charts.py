@@ -76,7 +76,7 @@ def _bars(others: Mapping[str, float], drawn: Course) -> list[alt.Chart]:
     table = pd.DataFrame({"other": list(others), "gets": list(others.values())})
     table["drawn"] = log10(table["gets"]) if drawn.logarithmic else table["gets"]
     y = alt.Y("drawn:Q", **drawn.y)
-    base = alt.Chart(table).encode(y=y, tooltip=["other:N", alt.Tooltip("gets:Q", format=".4g")])
+    base = alt.Chart(table).encode(y=y, tooltip=[alt.Tooltip("other:N"), alt.Tooltip("gets:Q", format=".4g")])
     line = base.mark_rule(strokeDash=list(DASH), color=THEORY, strokeWidth=1.5)
     places = (("right", "width"), ("left", 0), ("center", {"expr": "width / 2"}))  # apart, for lines that lie together
     names = [

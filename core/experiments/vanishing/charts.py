@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core.experiments.vanishing.decay_charts import decay_chart, split_chart
 from core.experiments.vanishing.gradient_chart import gradient_chart
 from core.experiments.vanishing.layer_charts import share_chart, steps_chart
-from core.plotting.figure import Figure, in_groups
+from core.plotting.figure import Figures
 
 if TYPE_CHECKING:
     from core.experiments import Analysis, Experiment
@@ -20,16 +20,16 @@ GROUPS = {
 }
 
 
-def charts(experiment: Experiment, analysis: Analysis) -> dict[str, Figure]:
+def charts(experiment: Experiment, analysis: Analysis) -> Figures:
     """Every chart that the frame has something for."""
-    frame, decays = analysis.frame, analysis.settings
-    figures = {
-        "gradient": gradient_chart(frame, decays),
-        "decay": decay_chart(decays),
-        "split": split_chart(decays),
-        "saturated": share_chart(frame, "saturated"),
-        "dead": share_chart(frame, "dead"),
+    frame = analysis.frame
+    drawings = {
+        "gradient": lambda: gradient_chart(frame, analysis.settings),
+        "decay": lambda: decay_chart(analysis.settings),
+        "split": lambda: split_chart(analysis.settings),
+        "saturated": lambda: share_chart(frame, "saturated"),
+        "dead": lambda: share_chart(frame, "dead"),
     }
     if len(frame) and frame["steps"].max() > 0:
-        figures["steps"] = steps_chart(frame)
-    return in_groups(figures, GROUPS)
+        drawings["steps"] = lambda: steps_chart(frame)
+    return Figures(drawings, GROUPS)

@@ -169,7 +169,7 @@ def split_chart(decays: pd.DataFrame) -> Figure:
     )
     bars = alt.Chart(data).mark_bar(height=14).encode(
         x=x, y=y, yOffset=alt.YOffset("factor:N", sort=["weights", PHI]), color=color,
-        tooltip=["label:N", "factor:N", alt.Tooltip("size:Q", title="× per layer", format=".3g")],
+        tooltip=[alt.Tooltip("label:N"), alt.Tooltip("factor:N"), alt.Tooltip("size:Q", title="× per layer", format=".3g")],
     )  # fmt: skip
     title = split_title(data.pivot(index="label", columns="factor", values="log_size").loc[labels])
     subtitle = "Bars left of 1× shrink the gradient, right of it they make it grow; together they are what the backward signal δ keeps. ∂L/∂W, the factor above, is δ times the activations, which change too."

@@ -64,7 +64,7 @@ def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> Figure:
     expected = data[data["log_theory"].notna()]
     if len(expected):
         base = alt.Chart(expected).encode(x=x, y=alt.Y("log_theory:Q", **drawn.y))
-        layers.insert(0, base.mark_line(color=THEORY, strokeDash=DASH).encode(detail="label:N"))
+        layers.insert(0, base.mark_line(color=THEORY, strokeDash=DASH).encode(detail=alt.Detail("label:N")))
         if not len(measured) and len(labels) > 1:
             names = alt.Chart(expected[expected["layer"] == 1]).encode(x=x, y=base.encoding.y, text=alt.Text("label:N"))
             layers.append(names.mark_text(color=THEORY, align="left", dx=6, dy=-8, fontSize=12))

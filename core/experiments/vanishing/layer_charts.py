@@ -90,11 +90,11 @@ def steps_chart(frame: pd.DataFrame) -> Figure:
             y=alt.Y("layer:O", title=LAYER_TITLE, sort="descending", axis=alt.Axis(labelOverlap=True)),
             color=ramp,
             tooltip=[
-                "step:Q",
-                "layer:Q",
+                alt.Tooltip("step:Q"),
+                alt.Tooltip("layer:Q"),
                 alt.Tooltip("grad_rms:Q", format=".3g"),
                 alt.Tooltip("train_loss:Q", format=".3g"),
-                "n:Q",
+                alt.Tooltip("n:Q"),
             ],
         )
     )

@@ -8,6 +8,7 @@ import json
 import urllib.parse
 from pathlib import Path
 
+import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,6 +67,20 @@ def measured(name):
 @pytest.mark.parametrize("name", core.NAMES)
 def test_odd_frames_are_drawn_in_words_and_left_alone(small, name):
     assert_all_drawn_and_left_alone(core.experiment(name), cut_and_emptied(core.experiment(name), small[name], rows=0))
+
+
+@pytest.mark.parametrize("name", core.NAMES)
+def test_charts_are_named_without_being_drawn(small, name, monkeypatch):
+    def drawn(*_, **__):
+        raise AssertionError("a chart is drawn before anybody looks at it")
+
+    kind = core.experiment(name)
+    with monkeypatch.context() as unseen:
+        unseen.setattr(alt.Chart, "__init__", drawn)
+        figures = kind.figures(kind.analysis(small[name]))
+    first, *others = figures
+    assert sorted(others) == sorted(name for names in figures.groups.values() for name in names)
+    assert figures[first].title
 
 
 @pytest.mark.parametrize("name", core.NAMES)

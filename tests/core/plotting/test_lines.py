@@ -1,11 +1,14 @@
 """Lines with their bands: what is drawn, and what a reader is told at the pointer."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
 
-from core.plotting.figure import figure, in_groups
+from core.plotting.figure import Figures, empty, figure
 from core.plotting.lines import courses
 
 COLOURS = alt.Scale(domain=["a", "b(x=0.1)"], range=["#0072B2", "#E69F00"])
@@ -60,16 +63,27 @@ def test_what_is_not_finite_is_left_out_and_nothing_draws_nothing():
 
 
 def test_figures_stand_in_groups_the_first_alone_and_the_unnamed_last():
-    drawn = figure(alt.Chart(pd.DataFrame({"x": [1]})).mark_point(), "A finding", "A note.")
-    grouped = in_groups(
-        dict.fromkeys(["lead", "odd", "loss", "rate"], drawn), {"Who wins": ["loss", "absent"], "Rates": ["rate"]}
-    )
-    assert {name: each.group for name, each in grouped.items()} == {
-        "lead": "",
-        "loss": "Who wins",
-        "rate": "Rates",
-        "odd": "Rates",
-    }
+    drawings = dict.fromkeys(["lead", "odd", "loss", "rate"], lambda: empty("nothing"))
+    figures = Figures(drawings, {"Nobody": ["absent"], "Who wins": ["loss", "absent"], "Rates": ["rate"]})
+    assert list(figures) == ["lead", "loss", "rate", "odd"] and len(figures) == 4
+    assert figures.groups == {"Who wins": ["loss"], "Rates": ["rate", "odd"]}
+    assert Figures({"lead": drawings["lead"]}, {"Rates": ["rate"]}).groups == {}
+
+
+def test_a_figure_is_drawn_when_it_is_looked_at_and_once_however_many_look():
+    drawn = []
+
+    def drawing(name):
+        drawn.append(name)
+        return empty(name)
+
+    names = ["lead", "loss", "rate"]
+    figures = Figures({name: partial(drawing, name) for name in names}, {"Rates": ["rate"]})
+    assert "loss" in figures and "absent" not in figures and figures.get("absent") is None and drawn == []
+    with ThreadPoolExecutor(4) as sessions:
+        assert len(set(map(id, sessions.map(figures.get, ["rate"] * 40)))) == 1
+    assert drawn == ["rate"]
+    assert dict(figures)["rate"] is figures["rate"] and sorted(drawn) == sorted(names)
 
 
 def test_a_chart_has_its_finding_as_name_and_can_be_taken_away_as_a_picture():

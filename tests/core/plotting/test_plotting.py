@@ -138,7 +138,7 @@ def test_a_small_share_is_not_called_zero_per_cent(run, share, words):
 
 def test_charts_of_a_filtered_frame_say_what_it_lacks(run):
     with pytest.raises(ValueError, match="the table lacks rows of some runs"):
-        charts(run(depth=5, seeds=2).query("layer != 3"))
+        dict(charts(run(depth=5, seeds=2).query("layer != 3")))
 
 
 @pytest.mark.parametrize("logs", [[], [math.nan], [0.0], [-3.2, -3.1], [-300.5, 2.0], [-0.5, 0.5], [-45, -1, math.inf]])

@@ -33,6 +33,14 @@ def test_a_line_goes_over_to_the_other_scale_and_back():
     assert sorted(set(values_of(back))) == pytest.approx([1.0, 10.0, 100.0])
 
 
+def test_tables_on_the_other_scale_have_other_names_by_which_their_layers_find_them():
+    linear = drawn([100.0, 10.0, 1.0], False)
+    _, other = other_scale(linear)
+    assert not {*linear["datasets"]} & {*other["datasets"]}
+    named = [(layer.get("data") or other["data"])["name"] for layer in other["layer"]]
+    assert {*named} == {*other["datasets"]}
+
+
 @pytest.mark.parametrize(("values", "percent"), [([1.0, 0.0], False), ([0.5, 0.6], True)])
 def test_what_reaches_zero_or_is_a_share_has_one_scale(values, percent):
     assert other_scale(drawn(values, False, percent)) is None
