@@ -89,8 +89,8 @@ def film_panel(run: core.Run) -> Scene:
         with column:
             page.chart(picture(film, epoch), name)
     st.caption(
-        "Each line is a weight. Were it a little larger, the loss would rise where it is orange, so it is turned down, and fall "
-        "where it is blue, so it is turned up: once an epoch. Drag the slider, or press Play."
+        "Each line is a weight. Were it larger, the loss would rise (orange: it is turned down) or fall (blue: it is turned up), "
+        "once an epoch. Drag the slider, or press Play."
     )
     return Scene(run, film, epoch, example, step)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -11,6 +11,9 @@ import streamlit as st
 import core
 from pages.widgets import garbage, job_panel, kept, page, take_away, turns
 from pages.widgets.take_away import MoreCharts
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 METRIC_LENGTH = 20  # of a headline's value: what is longer stands below as a sentence
 SHOWN_FINDINGS = 3
@@ -155,7 +158,12 @@ def result_panel(
         if result.measured:
             pictures = _pictures(kind, result.analysis, key, _chosen(kind))
             if alone and _whole(sweep) == 1:
-                _numbers(pictures, result, 0, len(pictures.headline))
+                left, right = st.columns([7, 3], gap="medium", vertical_alignment="center")
+                with left:
+                    _numbers(pictures, result, 0, len(pictures.headline))
+                with right:
+                    _verdict(result, whole=True)
+                _findings(result, right)
             take_away.take_away(kind, sweep, result.analysis, result.comparison, pictures.figures, more)
 
 
@@ -183,7 +191,7 @@ def _drawn(kind: core.Experiment, analysis: core.Analysis, chosen: Chosen) -> Pi
 
 
 def _answer(pictures: Pictures, result: Result, missing: int, aside: str | None) -> None:
-    """The first figure, whose title is the answer, with the headline numbers and the findings beside it."""
+    """The first figure, whose title is the answer, with the headline numbers beside it; several findings stand below."""
     name, first = next(iter(pictures.figures.items()))
     left, right = st.columns([7, 3], gap="medium")
     with left:
@@ -193,10 +201,12 @@ def _answer(pictures: Pictures, result: Result, missing: int, aside: str | None)
             st.markdown(f"**{core.plain(aside)}**")
         longest = max((len(value) for _, value, _ in pictures.headline if len(value) <= METRIC_LENGTH), default=0)
         _numbers(pictures, result, missing, 1 if longest > LONG_VALUE else 2)
+        _verdict(result, missing <= 0)
+    _findings(result, right)
 
 
 def _numbers(pictures: Pictures, result: Result, missing: int, across: int) -> None:
-    """The headline numbers, so many in a row, and the findings."""
+    """The headline numbers, so many in a row."""
     told = [entry for entry in pictures.headline if entry[1] != "–" or not result.measured]
     numbers = [entry for entry in told if len(entry[1]) <= METRIC_LENGTH]
     for start in range(0, len(numbers), across):
@@ -210,8 +220,6 @@ def _numbers(pictures: Pictures, result: Result, missing: int, across: int) -> N
         st.caption(f"These runs were {core.plain(result.made_by)}.")
     elif result.measured and missing > 0:
         st.caption(f"So far, {missing:,} runs missing: what stands here may change.")
-    if result.measured:
-        _findings(result, missing <= 0)
 
 
 def _charts(pictures: Pictures) -> None:
@@ -271,28 +279,34 @@ def _filter(kind: core.Experiment, frame: pd.DataFrame) -> None:
             )
 
 
-def _findings(result: Result, whole: bool) -> None:
-    if not result.findings:
-        if whole:
-            st.success("No fault found.")
-        else:
-            st.info("No fault found so far.")
-        return
-    if result.sound:  # first, so that what mends a fault stands above it
+def _verdict(result: Result, whole: bool) -> None:
+    """Whether there is a fault, and which settings have none."""
+    if result.findings and result.sound:
         st.success(f"No fault with {_few(result.sound)}.")
+    elif result.measured and not result.findings:
+        st.success("No fault found.") if whole else st.info("No fault found so far.")
+
+
+def _findings(result: Result, beside: DeltaGenerator) -> None:
+    """Each fault once for all settings that share it: a single one ``beside`` the chart, several in two columns below."""
     groups: dict[tuple[str, ...], list[core.Finding]] = {}
-    for (
-        finding
-    ) in result.findings:  # once for all settings that share it; a message begins with its setting, if with any
+    for finding in result.findings:  # a message begins with its setting, if with any
         alike = () if len(_setting(finding)) <= LONG_SETTING else (finding.message,)
         groups.setdefault((finding.code, finding.remedy, *alike), []).append(finding)
     shown = list(groups.values())
     first = SHOWN_FINDINGS if len(shown) <= MANY_FINDINGS else 1  # of many, each is a line of a chart too
-    for group in shown[:first]:
-        _draw_group(group, result.sweep)
-    if shown[first:]:
-        with st.expander(f"{len(shown) - first} more finding{'s' if len(shown) - first > 1 else ''}"):
-            for group in shown[first:100]:
+    if len(shown[:first]) < 2:
+        places = [beside]
+    else:
+        places = [column for _ in range(0, first, 2) for column in st.columns(2, gap="medium")]
+    for group, place in zip(shown[:first], places, strict=False):
+        with place:
+            _draw_group(group, result.sweep)
+    more = shown[first:]
+    if more:
+        label = f"{len(more)} more finding{'s' if len(more) > 1 else ''}"
+        with places[0] if len(places) == 1 else st.container(), st.expander(label):
+            for group in more[: 100 - first]:
                 _draw_group(group, result.sweep)
 
 

@@ -40,7 +40,7 @@ SHORT = {
     **{name: f"{name[-2]}, {name[-1]}" for name in PREDICTIONS},
 }
 NETWORK_HEIGHT = 290
-COURSE_HEIGHT = 150
+COURSE_HEIGHT = 130
 ROOM_FOR_NUMBERS, ROOM_FOR_NAMES = 32, 58  # pixels; the tooltip tells what finds no room
 STEEP = 1e-12  # below this a gradient is nothing
 
