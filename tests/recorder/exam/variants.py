@@ -408,7 +408,7 @@ X = torch.randn(384, 60, 1); y = (X[:, 0, 0] > 0).long()
 rnn, out = nn.LSTM(1, 24, batch_first=True), nn.Linear(24, 2)
 rnn.bias_hh_l0.data.chunk(4)[1].fill_(3.0) #+
 opt = torch.optim.Adam([*rnn.parameters(), *out.parameters()], lr=3e-3)
-for epoch in range(12):
+for epoch in range(30):
     for xb, yb in DataLoader(TensorDataset(X, y), batch_size=64, shuffle=True):
         opt.zero_grad(); loss = F.cross_entropy(out(rnn(xb)[0][:, -1]), yb); loss.backward(); opt.step()
 print(loss.item())
