@@ -10,7 +10,7 @@ import numpy as np
 from . import validation
 from .finding import Finding
 from .numbers import digits, ends, noise, percent, rank_correlation
-from .rules import CHANCE, NEAR_GUESS, STEPS
+from .rules import CHANCE, LEARNED, NEAR_GUESS, STEPS
 from .view import Training, View
 
 POINTS = 20  # losses from which a course can be told
@@ -19,9 +19,6 @@ FAINT = 1e-5  # update-to-weight ratio, a hundredth of a healthy one: too little
 BOLD = 0.1  # update-to-weight ratio from which a step forgets what the steps before it have learned; 1e-3 is healthy
 THROWN = 30.0  # times the loss of guessing: where a step has thrown the loss so far, the start was for nothing
 EARLY = 10  # steps that count as the start: a network that they have killed moves no more
-LEARNED = (
-    0.2  # of the loss of guessing: RMSprop's first steps, up to ten rates long by its own arithmetic, cost nothing then
-)
 TRIALS = 3  # different rates that make a search of a script
 SEARCHED = ("diverged", "learning_rate_too_high", "learning_rate_too_low", "stuck_at_chance", "no_progress")
 SOLVED = 1e-3  # of the first loss: below, nothing is left to gain

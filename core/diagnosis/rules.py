@@ -7,3 +7,4 @@ FEWEST_ROWS = 32  # below, whether a unit is dead says little: half the units of
 NEAR_GUESS = 0.98  # of the loss of guessing: what is above has learned nothing to speak of, or a few rows by heart
 CHANCE = 0.95  # of the loss of guessing: an untrained network comes as near by chance, as does a mean over a tenth of a course
 STEPS = 60  # updates before anything is expected to be learned
+LEARNED = 0.2  # of the loss of guessing: below, what happened on the way, or to some units, has cost little

@@ -8,7 +8,7 @@ import numpy as np
 
 from .finding import Finding
 from .numbers import digits, ends, percent
-from .rules import STEPS
+from .rules import LEARNED, STEPS
 from .view import Record, Training, View
 
 FAINT, LOST = 1 / 30, 1 / 1000  # gradient of the first layer over that of the last: worth a warning, an error
@@ -68,6 +68,13 @@ def stalls(view: View, training: Training) -> bool:
     if math.isnan(last):
         return True
     return last > 0.9 * first or (not math.isnan(chance) and last > 0.9 * chance)
+
+
+def learned(view: View) -> bool:
+    """Whether every training's loss ended far below that of guessing."""
+    return bool(view.trainings) and all(
+        len(training.loss) and ends(training.loss)[1] < LEARNED * view.chance(training) for training in view.trainings
+    )
 
 
 def ordered(view: View) -> list[Record]:
@@ -156,7 +163,7 @@ def units(view: View) -> list[Finding]:
         findings.append(
             Finding(
                 "dead_units",
-                "warning",
+                "info" if learned(view) else "warning",
                 f"{percent(dead[worst])} of the units behind {worst} are zero on whole batches: no gradient passes through them.",
                 {"shares": dead},
                 "Lower the learning rate, use He's initialization or LeakyReLU, and look at the scale of the inputs.",

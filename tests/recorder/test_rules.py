@@ -72,6 +72,15 @@ def test_a_layer_all_dead_is_the_cause_and_not_the_rate(kind, told):
     assert "learning_rate_too_low" not in codes
 
 
+def test_dead_units_of_a_network_that_learned_all_the_same_are_worth_knowing_alone(told):
+    torch.manual_seed(0)
+    first, second = nn.Linear(3, 32), nn.Linear(32, 2)
+    with torch.no_grad():
+        first.bias[8:] = -100.0  # three quarters of them
+    net = nn.Sequential(first, nn.ReLU(), second)
+    assert told(net.parameters(), classify(net), lr=1.0, steps=300)["dead_units"] == "info"
+
+
 @pytest.mark.parametrize("shuffled", [True, False])
 def test_what_holds_for_the_training_rows_alone_is_told(shuffled, told):
     """Labels that left their rows can be learned by heart, and are no use for others."""
