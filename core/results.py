@@ -42,13 +42,20 @@ def finished(sweep: Sweep, store: Store, by_anyone: bool = False) -> tuple[list[
 def pieces(sweep: Sweep, store: Store) -> Pieces:
     """The tidy table of the sweep's runs that the store holds, in row order, ``PIECE_RUNS`` of them at a time."""
     texts = (value for point in sweep.points for value in point.values().values() if isinstance(value, str))
-    return Pieces(_tables(sweep, store), needs_quotes(texts))
+    every = zip(sweep.runs(), sweep.run_ids(), strict=True)
+    return Pieces(_tables(sweep.experiment, every, store), needs_quotes(texts))
 
 
-def _tables(sweep: Sweep, store: Store) -> Iterator[pa.Table]:
-    kind, all_runs, empty = experiment(sweep.experiment), zip(sweep.runs(), sweep.run_ids(), strict=True), True
-    while some := list(islice(all_runs, PIECE_RUNS)):
-        frames = store.find([id for _, id in some]).frames
+def stored_pieces(name: str, rows: Sequence[tuple[Run, str]], store: Store) -> Pieces:
+    """The tidy table of an experiment's runs, by whoever made them, in this order, ``PIECE_RUNS`` of them at a time."""
+    texts = {value for run, _ in rows for _, value in run.settings if isinstance(value, str)}
+    return Pieces(_tables(name, iter(rows), store, by_anyone=True), needs_quotes(texts))
+
+
+def _tables(name: str, rows: Iterator[tuple[Run, str]], store: Store, by_anyone: bool = False) -> Iterator[pa.Table]:
+    kind, empty = experiment(name), True
+    while some := list(islice(rows, PIECE_RUNS)):
+        frames = store.find([id for _, id in some], by_anyone).frames
         there = [(run, frames[id], id) for run, id in some if id in frames]
         if there:
             empty = False
@@ -96,8 +103,8 @@ def _makers(sources: Sequence[str | None], maker: str) -> str:
     return " and ".join([imports] * bool(files) + [maker] * (None in sources))
 
 
-def stored_runs(name: str, store: Store, wanted: Mapping[str, str]) -> tuple[list[Run], list[bytes], list[str]]:
-    """An experiment's stored runs in order of settings and seed, with frames and ids: those ``wanted``, as a sweep is written.
+def stored_runs(name: str, store: Store, wanted: Mapping[str, str]) -> list[tuple[Run, str]]:
+    """An experiment's stored runs in order of settings and seed, with their ids: those ``wanted``, as a sweep is written.
 
     Of the same settings and seed made by several versions, the latest version's.
     """
@@ -111,9 +118,7 @@ def stored_runs(name: str, store: Store, wanted: Mapping[str, str]) -> tuple[lis
             key = _sort_key(run)
             if key not in latest or latest[key][0].version < run.version:
                 latest[key] = run, id
-    frames = store.find([id for _, id in latest.values()], by_anyone=True).frames
-    rows = [latest[key] for key in sorted(latest) if latest[key][1] in frames]
-    return [run for run, _ in rows], [frames[id] for _, id in rows], [id for _, id in rows]
+    return [latest[key] for key in sorted(latest)]
 
 
 def delete_sweeps(keys: set[str], store: Store) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -138,16 +139,29 @@ def _minute(created: float) -> str:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from core import files, results
+    from core import files
 
     kind = core.experiment(arguments.experiment)
     target = None if arguments.out == "-" else files.check_output(arguments.out)
     wanted = assignments(arguments.settings)
-    runs, frames, ids = _of_whole(lambda store: results.stored_runs(kind.name, store, wanted), arguments.store)
-    if not runs:
-        place = arguments.store or core.default_path()
-        raise ValueError(f"{place} holds no such runs of {kind.name}; see python -m core store list")
-    files.deliver(files.one_piece(kind.table(runs, frames, ids)), target)
+    with tempfile.TemporaryDirectory(prefix="gradient_lab_") as folder:
+        whole = target or Path(folder) / "runs.csv"  # before a line of it is printed
+        if not _of_whole(lambda store: _written(kind, store, wanted, whole), arguments.store):
+            place = arguments.store or core.default_path()
+            raise ValueError(f"{place} holds no such runs of {kind.name}; see python -m core store list")
+        if target is None:
+            with whole.open("rb") as file, files.whole_output() as sink:
+                shutil.copyfileobj(file, sink)
+
+
+def _written(kind: core.Experiment, store: core.Store, wanted: Mapping[str, str], target: Path) -> bool:
+    """Writes those stored runs into a file, if there are any; whether there are."""
+    from core import files, results
+
+    rows = results.stored_runs(kind.name, store, wanted)
+    if rows:
+        files.save(results.stored_pieces(kind.name, rows, store), target)
+    return bool(rows)
 
 
 def _import(arguments: argparse.Namespace) -> None:

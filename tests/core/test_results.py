@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
@@ -38,9 +39,19 @@ def test_runs_of_an_earlier_version_are_found_and_said_to_be_such(store):
     assert (kept.finished, kept.made_by) == (4, f"made by version {earlier.version}; Run computes it again")
     assert len(core.finished(kept.sweep, store, by_anyone=True)[0]) == 4
     assert store.count(sweep().ids) == 0
-    runs, frames, ids = results.stored_runs("vanishing", store, {"depth": "3"})
-    assert [run.settings.depth for run in runs] == [3, 3]
-    assert len(frames) == len(set(ids)) == 2
+    rows = results.stored_runs("vanishing", store, {"depth": "3"})
+    assert [run.settings.depth for run, _ in rows] == [3, 3]
+    (table,) = results.stored_pieces("vanishing", rows, store).tables
+    assert sorted(table["run"].unique().to_pylist()) == sorted(id for _, id in rows)
+
+
+def test_a_table_of_many_runs_is_put_together_in_pieces(store, monkeypatch):
+    compute(sweep(depth="2,3", seeds="3"), store)
+    rows = results.stored_runs("vanishing", store, {})
+    (whole,) = results.stored_pieces("vanishing", rows, store).tables
+    monkeypatch.setattr(results, "PIECE_RUNS", 4)
+    first, second = results.stored_pieces("vanishing", rows, store).tables
+    assert pa.concat_tables([first, second]).equals(whole)
 
 
 def test_todays_runs_hide_those_of_an_earlier_version(store):
