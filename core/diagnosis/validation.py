@@ -12,8 +12,7 @@ from .rules import CHANCE, NEAR_GUESS, STEPS
 from .view import Training, View
 
 GIVEN_BACK = 0.5  # of what was learned over guessing: a rise of validation's loss that costs less is worth knowing
-RISE = 1.5  # validation loss at the end over its least
-RISE_BY_HEART = 1.2  # the same where the training loss has fallen to a tenth since
+RISES = {0.5: 1.5, 0.1: 1.2, 0.01: 1.1}  # training loss since validation's least one -> validation loss over that one
 FEWEST = 5  # evaluations
 CLASSIFYING = ("cross_entropy", "nll", "bce", "bce_with_logits")  # other targets may spread wider in validation
 
@@ -35,7 +34,7 @@ def overfitting(view: View, training: Training) -> list[Finding]:
         return []
     then, last = float(np.median(before[-max(3, len(before) // 10) :])), ends(training.loss)[1]
     rise = float(val[-max(2, len(val) // 4) :].min()) / float(val[least]) if val[least] > 0 else 0.0
-    if not (rise > RISE and last < 0.5 * then) and not (rise > RISE_BY_HEART and last < 0.1 * then):
+    if not any(rise > least_rise and last < fallen * then for fallen, least_rise in RISES.items()):
         return []
     chance, best = view.chance(training), float(val[least])
     hardly = not math.isnan(chance) and end - best < GIVEN_BACK * (chance - best)
