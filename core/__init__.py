@@ -53,6 +53,7 @@ _EXPORTS = {
     "core.parts.baselines": ("lacking",),
     "core.plotting.figure": ("Figure", "Figures"),
     "core.plotting.scales": ("other_scale",),
+    "core.plotting.style": ("NIGHT",),
     "core.recorder.live": ("watch",),
     "core.reports": ("trace_report",),
     "core.recorder.recordings": ("Recording", "recordings_beside"),

@@ -58,6 +58,20 @@ def sources() -> dict[str, trace_panel.Source]:
     return uploads | {recording.name: trace_panel.recorded(recording, store) for recording in recordings}
 
 
+names = [recording.name for recording in core.recordings_beside(store)]
+for name in set(names) - set(st.session_state.get("recordings seen", names)):
+    st.toast(f"A new recording: {core.plain(name)}", icon=":material/sensors:")
+st.session_state["recordings seen"] = names
+
+
+@st.fragment(run_every=5)
+def arrivals() -> None:
+    """Draws the page again when a recording was begun or deleted elsewhere."""
+    if {recording.name for recording in core.recordings_beside(store)} != set(names):
+        st.rerun()
+
+
+arrivals()
 choices = sources()
 if not choices:
     with left:

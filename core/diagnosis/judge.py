@@ -100,8 +100,9 @@ def arranged(findings: list[Finding]) -> list[Finding]:
     cause = next((f for f in leading if f.code in EXPLAINING), None)
     folded: list[str] = []
     if cause is not None:
-        folded = [f.code for f in leading if f.code in SYMPTOMS]
-        leading = [f for f in leading if f.code not in SYMPTOMS]
+        explained = [f for f in leading if f.code in SYMPTOMS and not of_its_own(f)]
+        folded = [f.code for f in explained]
+        leading = [f for f in leading if f not in explained]
         infos = [f for f in infos if f.code not in SYMPTOMS]
     folded += [f.code for f in leading[MOST:]]
     leading = leading[:MOST]
@@ -109,6 +110,11 @@ def arranged(findings: list[Finding]) -> list[Finding]:
         first = leading[0]
         leading[0] = replace(first, evidence={**first.evidence, "symptoms": folded})
     return leading + infos
+
+
+def of_its_own(finding: Finding) -> bool:
+    """Whether it would stand were the cause before it mended: gradients that are lost from layer to layer."""
+    return finding.code == "vanishing_gradients" and finding.severity == "error"
 
 
 def cut_short(view: View) -> list[Finding]:
@@ -129,7 +135,9 @@ def nothing(view: View) -> list[Finding]:
         if steps or calls or view.facts.get("grad_calls"):
             return cut_short(view)
         message = "No optimizer step and no backward pass was seen: this script does not train."
-        if cut_short(view):
+        if view.facts.get("ended") == "under way":
+            message = "No optimizer step and no backward pass was seen yet."
+        elif cut_short(view):
             message = "The script ended before any optimizer step or backward pass: there is no training to judge."
         return [Finding("nothing_to_judge", "info", message, {"steps": 0, "backward_passes": 0})]
     if not np.isnan(view.per_step("train_loss")).all() or np.isfinite(view.per_step("val_loss")).any():

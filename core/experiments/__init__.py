@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -33,6 +34,7 @@ NAMES = (
     "schedulers",
     "mistakes",
 )
+FORMULA = re.compile(r"\$\$.*?\$\$", re.S)
 NEUTRAL = "core.experiments.neutral"
 FUNCTIONS = {  # what a room must have; ``Experiment`` says what each takes
     "plan": ("tasks", "cost"),
@@ -125,7 +127,10 @@ class Experiment:
     @property
     def explanation(self) -> str:
         """Markdown with LaTeX: the page's explanation."""
-        return self.doc.split("\n", 1)[1].strip()
+        text = self.doc.split("\n", 1)[1].strip()
+        return FORMULA.sub(
+            lambda formula: formula[0].replace("\n", " "), text
+        )  # Markdown reads one of several lines as text
 
     @property
     def columns(self) -> tuple[str, ...]:

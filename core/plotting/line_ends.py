@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.plotting.style import THEORY, shared_words
+from core.plotting.style import THEORY, ink, shared_words
 
 NAME = "ends"  # of the drawing's part that holds the names
 SPACING = 14  # pixels from a name to the next
@@ -37,11 +39,15 @@ def at_ends(
     names = last["label"].str[len(shared) :]
     if not 1 < len(last) <= MOST or not gap > 0 or names.str.len().max() > LONGEST:
         return []
+    together = last[x].nunique() == 1  # else each name stands at its own line's end, where there is room
     ends = last[y].to_numpy(float)
-    places = spread(ends, gap, *span)
+    places = spread(ends, gap, *span) if together else ends
     if np.abs(places - ends).max() > FARTHEST * gap:
         return []
-    together = last[x].nunique() == 1
+    colours = dict(zip(*(scale.to_dict()[name] for name in ("domain", "range")), strict=False))
+    inks = [
+        {"test": f"datum.label === {json.dumps(label)}", "value": ink(colour)} for label, colour in colours.items()
+    ]  # no scale: the lines' would take its place
     found = [
         alt.Chart(last[["label", x]].assign(name=names, drawn_end=places), name=NAME)
         .mark_text(align="left", baseline="middle", dx=6, fontSize=12, clip=False, cursor="pointer")
@@ -49,7 +55,7 @@ def at_ends(
             x=alt.XValue("width") if together else alt.X(f"{x}:Q"),  # at the edge it stays there when zoomed
             y=alt.Y("drawn_end:Q"),
             text="name:N",
-            color=alt.Color("label:N", scale=scale, legend=None),
+            color=alt.ColorValue(THEORY, condition=inks),
             tooltip=alt.TooltipValue(None),
         )
     ]

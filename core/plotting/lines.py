@@ -69,7 +69,8 @@ def courses(
         return Course([], y, logarithmic)
     labels = list(dict.fromkeys(drawn["label"]))
     values = drawn[[f"drawn_{name}" for name in names]].to_numpy(float)
-    span = float(np.nanmin(values)), float(np.nanmax(values))
+    domain = y["scale"].to_dict().get("domain")
+    span = tuple(domain) if isinstance(domain, list) else (float(np.nanmin(values)), float(np.nanmax(values)))
     place = str(x.to_dict()["field"])  # type: ignore[call-overload]
     ends = at_ends(drawn, place, f"drawn_{middle}", colours, span)
     clicked = {"on": f"@{NAME}_marks:click"} if ends else {"bind": "legend"}

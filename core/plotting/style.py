@@ -25,6 +25,7 @@ PALETTE = (
     "#DDCC77",
 )
 BLUE, ORANGE = PALETTE[:2]
+READABLE = 4.5  # contrast of text to its ground, WCAG 2 AA
 DEEP_BLUE, DEEP_ORANGE = "#004A75", "#A86500"  # the same on a ground of their own colour
 BURNT_ORANGE = "#C26A00"  # orange for text and thin lines
 PALE, BROWN = "#F4F1EA", "#8C2D04"  # the ends of a scale from none to all
@@ -43,6 +44,35 @@ def colours(names: Sequence[str], order: Sequence[str] = ()) -> alt.Scale:
     if len({index % len(PALETTE) for index in taken}) < len(taken):
         taken = list(range(len(names)))
     return alt.Scale(domain=list(names), range=[PALETTE[index % len(PALETTE)] for index in taken])
+
+
+def ink(colour: str) -> str:
+    """The colour as one can read it in text on white: darkened until its contrast is ``READABLE``."""
+    share = 1.0
+    while 1.05 / (_luminance(darker := _shaded(colour, share)) + 0.05) < READABLE:
+        share -= 0.02
+    return darker
+
+
+def _shaded(colour: str, share: float) -> str:
+    return "#" + "".join(f"{round(share * int(colour[at : at + 2], 16)):02X}" for at in (1, 3, 5))
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance of sRGB, as WCAG 2 has it."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+BRIGHT = {  # on a dark ground; two blues stay two
+    "#0072B2": "#4AA8E0",
+    "#56B4E9": "#B3E0FF",
+    "#332288": "#9A8CFF",
+    "#882255": "#D76FA0",
+    "#AA4499": "#D07CC4",
+}
+NIGHT = {ink(colour): BRIGHT.get(colour, colour) for colour in PALETTE} | BRIGHT  # lines, and their names
 
 
 def setting_labels(names: Sequence[str]) -> str:

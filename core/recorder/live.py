@@ -31,6 +31,7 @@ class Watch:
 
     def start(self) -> None:
         """Records from now on, in this process alone."""
+        self._writer.write("facts", {"ended": recordings.UNDER_WAY})  # until there is more to tell
         self._writer.flush()
         os.register_at_fork(before=self._before_fork, after_in_child=self._in_child)
         self._session.start()

@@ -19,7 +19,7 @@ from .modules import Modules
 from .optimizers import Optimizer, Optimizers
 from .parameters import Parameters
 from .patches import Patches
-from .recordings import Writer
+from .recordings import UNDER_WAY, Writer
 from .sampling import Stride, Windows
 from .schedules import Schedules
 from .sites import Sites, variables
@@ -222,7 +222,7 @@ class Session:
             self.writer.write("layers", block)
             self._layer_rows = []
         if with_facts:
-            self.writer.write("facts", self.facts("under way"))
+            self.writer.write("facts", self.facts(UNDER_WAY))
             self._last_facts, self._facts_gap = self._last_flush, min(60.0, self._facts_gap * 2)
         self.writer.flush()
 

@@ -22,9 +22,8 @@ from core.experiments import with_link
 from core.logs.command import verdict
 from core.logs.content import MOST_BYTES, Content
 from core.recorder import recordings
-from core.recorder.recordings import Recording
+from core.recorder.recordings import UNDER_WAY, Recording
 
-UNDER_WAY = "under way"  # as the recorder writes it
 KNOWN_AT_THE_END = ("still_improving", "schedule_unfinished")  # nothing wrong while a script still runs
 SILENT = 120.0  # seconds without a new line after which a script that never said its end counts as killed
 OURS = b'{"recording":'  # how a recording starts

@@ -317,7 +317,8 @@ def _update_chart(layers: pd.DataFrame, time: Time) -> Figure | None:
         guide.mark_rule(strokeDash=DASH, color=THEORY, strokeWidth=1.5).encode(y=alt.Y("healthy:Q", scale=scale)),
     )
     middle = float(data["update_ratio"].median())
-    place = "near" if 0.1 <= middle / HEALTHY <= 10 else "far above" if middle > HEALTHY else "far below"
+    way, times = ("above", middle / HEALTHY) if middle > HEALTHY else ("below", HEALTHY / middle)
+    place = "near" if times <= 3 else "within ten times" if times <= 10 else f"far {way}"
     count = data["layer"].nunique()
     note = f"Line: the middle of {count:,} layers; band: the least to the largest of them; dashed: 10⁻³, about healthy."
     zeros = int((layers["update_ratio"] == 0).sum())

@@ -33,7 +33,6 @@ STYLE = """
 .stVerticalBlock:has(> [class*="st-key-closer"]) > :first-child { padding-right: 1.75rem; }
 [class*="st-key-closer"] { position: absolute; top: 0.6rem; right: 0.75rem; width: auto; }
 """
-NIGHT = {"#0072B2": "#4AA8E0", "#332288": "#9A8CFF", "#882255": "#D76FA0", "#AA4499": "#D07CC4"}  # on a dark ground
 PAGES = Path(__file__).parents[1]
 ICONS = {
     "Diagnose": ":material/stethoscope:",
@@ -245,7 +244,7 @@ def _at_night(specification: Any) -> Any:
         return {name: _at_night(part) for name, part in specification.items()}
     if isinstance(specification, list):
         return [_at_night(part) for part in specification]
-    return NIGHT.get(specification, specification) if isinstance(specification, str) else specification
+    return core.NIGHT.get(specification, specification) if isinstance(specification, str) else specification
 
 
 def heading(title: str, question: str) -> None:
@@ -274,4 +273,5 @@ def sweep_words(kind: core.Experiment, link: Mapping[str, str]) -> str:
         told["dataset"] = ",".join(core.dataset_label(text) for text in core.split_values(told["dataset"]))
     values = {name: core.split_values(text) for name, text in told.items()}
     told |= {name: f"{len(several)} values" for name, several in values.items() if len(several) > MOST_VALUES}
-    return " ".join(f"{name}={text}" for name, text in told.items()) or "defaults"
+    compared = sorted(told, key=lambda name: len(values[name]) < 2)  # what the sweep varies stands first
+    return " ".join(f"{name}={told[name]}" for name in compared) or "defaults"

@@ -134,7 +134,7 @@ def _check_title(frame: pd.DataFrame) -> str:
         return f"The suggested rate {suggested:g} ends at a mean validation loss of {loss}; {others}"
     if suggested in found.equals:
         return (
-            f"{suggested:g} and {found.rate:g} tie after {last} epochs, at {loss} and "
+            f"{suggested:g} and {found.rate:g} tie after {last} epochs, at a mean loss of {loss} and "
             f"{three_digits(float(found.ends[found.rate]))}; {found.rate:g} gets there in {found.epochs[found.rate]:.0f}"
         )
     return (

@@ -44,4 +44,5 @@ EXPERIMENT = Experiment(
     goal="lowest",
     base="core.experiments.training",
     next="schedulers",
+    shows={"vanishing_gradients": {"remedy": "plain,relu_he,residual_blocks,batch_norm", "seeds": "5"}},
 )

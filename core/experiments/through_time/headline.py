@@ -37,9 +37,8 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
         (LABELS[0], span(known["mean"], "×"), f"Gradient per time step, towards the first; {spread}."),
         (
             LABELS[1],
-            three_digits(float(shares.min())) if len(shares) else "–",
-            "Gradient of the first time step's state over that of the last, geometric mean over seeds, of the setting "
-            f"that keeps least; the one that keeps most has {three_digits(float(shares.max()))}.",
+            span(shares),
+            "Gradient of the first time step's state over that of the last, geometric mean over seeds, of each setting.",
         ),
         (
             LABELS[2],

@@ -52,12 +52,6 @@ EXPERIMENT = Experiment(
     goal="nearest 1",
     next="remedies",
     shows={
-        "vanishing_gradients": {
-            "depth": "20",
-            "activation": "tanh",
-            "init": "torch_default,xavier_normal",
-            "seeds": "20",
-        },
         "bad_initialization": {"depth": "20", "activation": "relu", "init": "normal(std=1.0),he_normal", "seeds": "20"},
         "no_nonlinearity": {"depth": "10", "activation": "identity,tanh", "seeds": "20"},
         "saturated_units": {
