@@ -40,16 +40,17 @@ def layer_profile(frame: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
     numbers["grad_rms"] = numbers["grad_rms"].where(np.isfinite(numbers["grad_rms"]))
     data = pd.DataFrame({"point": number, "step": frame["step"], "layer": frame["layer"], **numbers})
     keys = ["point", "step", "layer"]
-    grouped = data.groupby(keys, sort=False)
+    cell = data.groupby(keys, sort=False).ngroup()  # one number for three keys, looked up once for all that follows
+    grouped = data.groupby(cell, sort=False)
     largest = grouped["grad_rms"].transform("max")
     data["square"] = (data["grad_rms"] / largest.where(largest > 0)) ** 2  # squares of 1e-200 would be 0
     result = grouped[["theory_grad_rms", *MEANS]].mean()
     result["n"] = grouped["grad_rms"].count()
-    result["grad_rms"] = np.sqrt(data.groupby(keys, sort=False)["square"].mean()) * grouped["grad_rms"].max()
+    result["grad_rms"] = np.sqrt(data["square"].groupby(cell, sort=False).mean()) * grouped["grad_rms"].max()
     for name, share in (("grad_low", 0.1), ("grad_high", 0.9)):
         result[name] = grouped["grad_rms"].quantile(share)
-    result = result.reset_index()
-    return result.join(table, on="point").drop(columns="point")
+    places = data.loc[~cell.duplicated(), keys].reset_index(drop=True)
+    return places.join(result).join(table, on="point").drop(columns="point")
 
 
 def decay_table(frame: pd.DataFrame, settings: Sequence[str], last: bool = False) -> pd.DataFrame:
@@ -58,18 +59,16 @@ def decay_table(frame: pd.DataFrame, settings: Sequence[str], last: bool = False
     The factor is exp(-slope) of log grad_rms over the hidden layers: what one layer more towards the input does to
     the gradient. NaN where fewer than two layers have a gradient to take the log of.
     """
-    rows = []
-    for point, block, gradients in _blocks(frame, settings, last):
-        layers = np.arange(1, gradients.shape[1] + 1)
-        theory = block["theory_grad_rms"].to_numpy(float).reshape(gradients.shape)
-        runs = block.drop_duplicates("run")[["run", *settings, "seed"]].copy()
-        runs["decay_factor"] = decay_factor(layers, gradients)
-        runs["decay_factor_theory"] = decay_factor(layers, theory)
-        runs["point"] = point
-        rows.append(runs)
-    if not rows:
+    number, _ = group_by_settings(frame, settings)
+    blocks = _blocks(frame, number, last)
+    if not blocks:
         return pd.DataFrame(columns=["run", *settings, "seed", "decay_factor", "decay_factor_theory", "point"])
-    return pd.concat(rows, ignore_index=True)
+    first = np.concatenate([rows[:, 0] for _, rows in blocks])
+    runs = frame[["run", *settings, "seed"]].iloc[first].reset_index(drop=True)
+    for name, measure in (("decay_factor", "grad_rms"), ("decay_factor_theory", "theory_grad_rms")):
+        values = frame[measure].to_numpy(float)
+        runs[name] = np.concatenate([decay_factor(np.arange(rows.shape[1]) + 1, values[rows]) for _, rows in blocks])
+    return runs.assign(point=number.to_numpy()[first])
 
 
 def pooled_decay(frame: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
@@ -80,26 +79,28 @@ def pooled_decay(frame: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
     slopes   what φ' brings: the backward signal's factor over that of the weights, from the second layer on; both
              NaN where a norm or a skip takes part as well
     """
-    _, table = group_by_settings(frame, settings)
+    number, table = group_by_settings(frame, settings)
+    measures = ("grad_rms", "theory_grad_rms", "weight_rms", "activation_rms")
+    columns = {name: frame[name].to_numpy(float) for name in measures}
+    plains = (table["norm"] == "none") & (table["residual"] == "none")
     rows = []
-    for point, block, gradients in _blocks(frame, settings, last=False):
+    for point, places in _blocks(frame, number, last=False):
+        gradients, expected, weight_rms, activations = (columns[name][places] for name in measures)
         seeds, depth = gradients.shape
         layers = np.arange(1, depth + 1)
-        theory = block["theory_grad_rms"].to_numpy(float).reshape(gradients.shape)[0]
         decay = float(decay_factor(layers, root_mean_square(gradients)))
         low, high = statistics.jackknife_interval(seeds, _resampled_decay(layers, gradients))
         row = {"point": point, "n": seeds, "decay": decay, "ci_low": low, "ci_high": high}
-        row["theory"] = float(decay_factor(layers, theory))
-        plain = depth > 1 and table.loc[point, "norm"] == "none" and table.loc[point, "residual"] == "none"
-        weight_rms = block["weight_rms"].to_numpy(float).reshape(gradients.shape)[:, 1:]
-        outputs = root_mean_square(block["activation_rms"].to_numpy(float).reshape(gradients.shape))
-        row["weights"] = math.sqrt(table.loc[point, "width"]) * float(weight_rms.mean()) if plain else math.nan
+        row["theory"] = float(decay_factor(layers, expected[0]))
+        plain = depth > 1 and plains[point]
+        outputs = root_mean_square(activations)
+        row["weights"] = math.sqrt(table["width"][point]) * float(weight_rms[:, 1:].mean()) if plain else math.nan
         with np.errstate(divide="ignore", invalid="ignore"):  # ∂L/∂W_l = δ_l h_{l-1}: without h it is the signal's size
             signal = float(decay_factor(layers[1:], root_mean_square(gradients)[1:] / outputs[:-1]))
         row["slopes"] = signal / row["weights"] if plain and row["weights"] > 0 else math.nan
         rows.append(row)
-    columns = ["point", "n", "decay", "ci_low", "ci_high", "theory", "weights", "slopes"]
-    decays = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], float))
+    names = ["point", "n", "decay", "ci_low", "ci_high", "theory", "weights", "slopes"]
+    decays = pd.DataFrame(rows, columns=names).astype(dict.fromkeys(names[2:], float))
     return decays.join(table, on="point")
 
 
@@ -115,24 +116,22 @@ def decay_factor(layers: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     return np.exp(-statistics.slope(layers, np.where(np.isfinite(logs), logs, math.nan)))
 
 
-def _blocks(frame: pd.DataFrame, settings: Sequence[str], last: bool) -> list[tuple[int, pd.DataFrame, np.ndarray]]:
-    """(point, rows of its hidden layers at one step, grad_rms as (seeds, layers)) for every point.
+def _blocks(frame: pd.DataFrame, number: pd.Series, last: bool) -> list[tuple[int, np.ndarray]]:
+    """(point, places in the frame of its hidden layers' rows at one step, as (seeds, layers)) for every point.
 
     Raises ValueError where a run's rows are not whole, as in a table that someone has filtered.
     """
-    number, _ = group_by_settings(frame, settings)
     steps = frame.groupby("run")["step"].transform("max") if last else 0
-    rows = (frame["step"] == steps) & (frame["layer"] <= frame["depth"])
-    data = frame[rows].assign(point=number[rows]).sort_values(["point", "seed", "layer"], kind="stable")
+    places = np.flatnonzero((frame["step"] == steps) & (frame["layer"] <= frame["depth"]))
+    points, seeds, layers, depths = (
+        column.to_numpy()[places] for column in (number, frame["seed"], frame["layer"], frame["depth"])
+    )
+    order = np.lexsort((layers, seeds, points))
     blocks = []
-    for point, block in data.groupby("point", sort=True):
-        depth = int(block["depth"].iloc[0])
-        gradients = block["grad_rms"].to_numpy(float)
-        whole = (
-            len(gradients) % depth == 0
-            and (block["layer"].to_numpy().reshape(-1, depth) == np.arange(1, depth + 1)).all()
-        )
+    for rows in np.split(order, np.flatnonzero(np.diff(points[order])) + 1) if len(order) else []:
+        depth = int(depths[rows[0]])
+        whole = len(rows) % depth == 0 and (layers[rows].reshape(-1, depth) == np.arange(1, depth + 1)).all()
         if not whole:
             raise ValueError("the table lacks rows of some runs: each run needs one row per layer at its first step")
-        blocks.append((int(point), block, gradients.reshape(-1, depth)))
+        blocks.append((int(points[rows[0]]), places[rows].reshape(-1, depth)))
     return blocks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from core.frames import COLUMNS
@@ -11,14 +12,14 @@ from core.frames import COLUMNS
 
 def group_by_settings(frame: pd.DataFrame, settings: Sequence[str]) -> tuple[pd.Series, pd.DataFrame]:
     """Each row's point, by number in order of appearance, and the points' settings with a ``label`` for people."""
-    names = varying_settings(
-        frame, settings
-    )  # the others tell nothing apart, and most settings are the same everywhere
-    number = pd.Series(0, index=frame.index)
-    if names:
-        number = frame.groupby(names, dropna=False, sort=False).ngroup()
-    first = ~number.duplicated()
-    table = frame.loc[first, list(settings)].set_axis(number[first]).sort_index()
+    names = varying_settings(frame, settings)  # the others tell nothing apart, and most are the same everywhere
+    codes = np.zeros(len(frame), dtype=int)
+    for name in names:
+        own, values = pd.factorize(frame[name], use_na_sentinel=False)
+        codes, _ = pd.factorize(codes * len(values) + own)
+    number = pd.Series(codes, index=frame.index)
+    first = np.unique(codes, return_index=True)[1]
+    table = frame.iloc[first][list(settings)].set_axis(np.arange(len(first)))
     cells = zip(*(table[name] for name in names), strict=True) if names else [()] * len(table)
     table["label"] = [
         " · ".join(_setting_label(name, value) for name, value in zip(names, row, strict=True)) or "all runs"

@@ -19,7 +19,11 @@ def standing(runs: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.Da
 
     Those whose runs all ended finite come first, the lowest mean before the others: survivors alone prove nothing.
     """
-    number, table = group_by_settings(runs, settings)
+    return _standing(runs, *group_by_settings(runs, settings), measure)
+
+
+def _standing(runs: pd.DataFrame, number: pd.Series, table: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """``standing`` of the points of ``group_by_settings``."""
     values = runs[measure].astype(float).where(np.isfinite(runs[measure].astype(float)))
     counts = values.groupby(number).agg(["count", "size", "mean"]).set_axis(["n", "runs", "mean"], axis="columns")
     return _in_order(counts.join(table).rename_axis("point").reset_index())
@@ -27,9 +31,9 @@ def standing(runs: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.Da
 
 def ranking(runs: pd.DataFrame, settings: Sequence[str], measure: str) -> pd.DataFrame:
     """``standing`` with the interval of each mean over seeds, ``ci_low ci_high``."""
-    number, _ = group_by_settings(runs, settings)
+    number, points = group_by_settings(runs, settings)
     ends = {point: statistics.drawn_over_seeds(measure, block) for point, block in runs.groupby(number)[measure]}
-    table = standing(runs, settings, measure)
+    table = _standing(runs, number, points, measure)
     return table.assign(**{name: [ends[point][name] for point in table["point"]] for name in ("ci_low", "ci_high")})
 
 

@@ -261,6 +261,13 @@ class Analysis:
         self.frame = frame
 
     @cached_property
+    def points(self) -> tuple[pd.Series, pd.DataFrame]:
+        """Each row's point, by number in order of appearance, and the points' settings with a ``label``."""
+        from core.analysis.points import group_by_settings
+
+        return group_by_settings(self.frame, self._kind.settings.names())
+
+    @cached_property
     def finite(self) -> pd.DataFrame:
         """The frame with infinities as NaN."""
         from core.analysis import curves

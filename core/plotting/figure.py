@@ -22,16 +22,24 @@ PICTURE_WIDTH = 820
 class Figure:
     """A chart and its words.
 
-    title  the finding, computed from the frame; empty where there is nothing to draw
-    note   what lines and bands are, n, and what is left out
-    chart  the drawing, without its title
-    flat   the title says it all: a page draws no chart
+    title    the finding, computed from the frame; empty where there is nothing to draw
+    note     what lines and bands are, n, and what is left out
+    drawing  without its title; several charts lie upon one another
+    height   of the drawing, in pixels
+    flat     the title says it all: a page draws no chart
     """
 
     title: str
     note: str
-    chart: alt.Chart
+    drawing: alt.Chart | Sequence[alt.Chart]
+    height: int
     flat: bool = False
+
+    @property
+    def chart(self) -> alt.Chart:
+        """The drawing as one chart of Altair's, as wide as its place."""
+        whole = alt.layer(*self.drawing) if isinstance(self.drawing, Sequence) else self.drawing
+        return whole.properties(height=self.height, width="container")  # type: ignore[return-value]
 
     @property
     def specification(self) -> dict[str, Any]:
@@ -41,9 +49,11 @@ class Figure:
 
     @cached_property
     def _specification(self) -> dict[str, Any]:
-        return vega_lite(self.chart) | {
-            "description": f"{self.title}. {self.note}".strip(" .")
-        }  # what a screen reader says
+        return vega_lite(self.drawing) | {
+            "height": self.height,
+            "width": "container",
+            "description": f"{self.title}. {self.note}".strip(" ."),  # what a screen reader says
+        }
 
     def titled(self) -> alt.Chart:
         """The chart with its words as title and subtitle, wrapped, to be looked at alone."""
@@ -67,12 +77,9 @@ class Figure:
         return vl_convert.vegalite_to_png(drawing, scale=2)
 
 
-def figure(
-    chart: alt.Chart | alt.LayerChart | alt.FacetChart, title: str, note: str = "", height: int = HEIGHT
-) -> Figure:
-    """The chart with its finding as title, and what lines and bands are as note."""
-    chart.height, chart.width = height, "container"  # it was made for this: its ``properties`` would copy it all
-    return Figure(title, note, chart)  # type: ignore[arg-type]
+def figure(drawing: alt.Chart | Sequence[alt.Chart], title: str, note: str = "", height: int = HEIGHT) -> Figure:
+    """The drawing with its finding as title, and what lines and bands are as note; several charts lie upon one another."""
+    return Figure(title, note, drawing, height)
 
 
 def empty(reason: str) -> Figure:

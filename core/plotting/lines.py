@@ -71,7 +71,7 @@ def courses(
     values = drawn[[f"drawn_{name}" for name in names]].to_numpy(float)
     domain = y["scale"].to_dict().get("domain")
     span = tuple(domain) if isinstance(domain, list) else (float(np.nanmin(values)), float(np.nanmax(values)))
-    place = str(x.to_dict()["field"])  # type: ignore[call-overload]
+    place = str(x.to_dict(validate=False)["field"])  # type: ignore[call-overload]
     ends = at_ends(drawn, place, f"drawn_{middle}", colours, span)
     clicked = {"on": f"@{NAME}_marks:click"} if ends else {"bind": "legend"}
     isolated = alt.selection_point(name="isolated", fields=["label"], **clicked)  # type: ignore[arg-type]

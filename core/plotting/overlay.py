@@ -28,4 +28,4 @@ def overlay(table: pd.DataFrame, place: str, measure: str, title: str) -> Figure
         return None
     note = "One seed." if not several else "Line: median over seeds; band: 10th to 90th percentile"
     note += f" (n = {count_text(shown['n'])})." if several else ""
-    return figure(alt.layer(*drawn.layers), title, f"{note} {left_out}".strip())
+    return figure(drawn.layers, title, f"{note} {left_out}".strip())

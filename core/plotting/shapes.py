@@ -56,4 +56,4 @@ def interval_chart(
         layers.insert(0, rule.encode(x=alt.X("zero:Q")))
     lost = len(table) - len(shown)
     left = f" {lost} setting{'s' if lost > 1 else ''} without a finite value left out." if lost else ""
-    return figure(alt.layer(*layers), title, note + left, height=max(120, 34 * len(shown)))
+    return figure(layers, title, note + left, height=max(120, 34 * len(shown)))

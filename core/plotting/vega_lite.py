@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from threading import RLock
 from typing import Any
 
@@ -18,19 +19,23 @@ KEPT_ASIDE = "kept aside"
 
 def _keep_aside(table: pd.DataFrame, tables: list[pd.DataFrame]) -> dict[str, str]:
     """The table's place among ``tables``, where a chart would hold its rows."""
-    tables.append(table)
-    return {"name": f"table {len(tables) - 1}"}
+    place = next((place for place, other in enumerate(tables) if other is table), len(tables))
+    tables[place:] = tables[place:] or [table]
+    return {"name": f"table {place}"}
 
 
 alt.data_transformers.register(KEPT_ASIDE, _keep_aside)
 
 
-def vega_lite(chart: alt.Chart) -> dict[str, Any]:
-    """The drawing, its rows in ``datasets`` by a name that changes with them, without the columns that nothing names."""
+def vega_lite(drawing: alt.Chart | Sequence[alt.Chart]) -> dict[str, Any]:
+    """The drawing, its rows in ``datasets`` by a name that changes with them, without the columns that nothing names.
+
+    Several charts lie upon one another.
+    """
     tables: list[pd.DataFrame] = []
     with ALTAIR, alt.theme.enable("none"), alt.data_transformers.enable(KEPT_ASIDE, tables=tables):
-        drawing = chart.to_dict(validate=False)  # our own shapes; Altair would check them at every drawing
-    text = json.dumps(drawing)
+        whole = _layered(drawing) if isinstance(drawing, Sequence) else drawing.to_dict(validate=False)
+    text = json.dumps(whole)
     words = set(re.findall(r"\w+", text))
     datasets = {}
     for place, table in enumerate(tables):
@@ -40,6 +45,20 @@ def vega_lite(chart: alt.Chart) -> dict[str, Any]:
         datasets[name] = rows
         text = text.replace(f'"table {place}"', f'"{name}"')
     return json.loads(text) | ({"datasets": datasets} if datasets else {})
+
+
+def _layered(charts: Sequence[alt.Chart]) -> dict[str, Any]:
+    """Charts upon one another as Altair's ``layer`` writes them, which copies and checks each of them several times.
+
+    A table that all share stands once, above them, and so do the parameters, each with the names of its layers.
+    """
+    layers = [chart.to_dict(validate=False, context={"top_level": False}) for chart in charts]  # our own shapes
+    whole: dict[str, Any] = {"$schema": alt.SCHEMA_URL, "layer": layers}
+    if layers and all(layer["data"] == layers[0]["data"] for layer in layers):
+        whole["data"] = layers[0]["data"]
+        layers[:] = [{name: part for name, part in layer.items() if name != "data"} for layer in layers]
+    params = [param | {"views": [layer["name"]]} for layer in layers for param in layer.pop("params", ())]
+    return whole | ({"params": params} if params else {})
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -155,7 +155,7 @@ def _lines(
     if few.any():
         points = base.properties(data=data[few])
         layers.append(points.mark_point(filled=True, size=36, opacity=1))
-    drawn = figure(alt.layer(*layers), title(steps), " ".join(notes), HEIGHT)
+    drawn = figure(layers, title(steps), " ".join(notes), HEIGHT)
     return replace(drawn, flat=heading == "learning rate" and data["value"].nunique() == 1)
 
 
@@ -307,7 +307,7 @@ def _update_chart(layers: pd.DataFrame, time: Time) -> Figure | None:
     base = alt.Chart(table).encode(x=time.axis)
     tooltip = [alt.Tooltip("step:Q"), alt.Tooltip("ratio:Q", title="middle layer", format=".3g")]
     guide = alt.Chart(pd.DataFrame({"healthy": [math.log10(HEALTHY)]}))
-    chart = alt.layer(
+    chart = [
         base.mark_area(opacity=0.18, color=PALETTE[0]).encode(
             y=alt.Y("low:Q", axis=axis, scale=scale), y2=alt.Y2("high:Q")
         ),
@@ -315,7 +315,7 @@ def _update_chart(layers: pd.DataFrame, time: Time) -> Figure | None:
             y=alt.Y("middle:Q", axis=axis, scale=scale), tooltip=tooltip
         ),
         guide.mark_rule(strokeDash=DASH, color=THEORY, strokeWidth=1.5).encode(y=alt.Y("healthy:Q", scale=scale)),
-    )
+    ]
     middle = float(data["update_ratio"].median())
     way, times = ("above", middle / HEALTHY) if middle > HEALTHY else ("below", HEALTHY / middle)
     place = "near" if times <= 3 else "within ten times" if times <= 10 else f"far {way}"

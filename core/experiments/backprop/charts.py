@@ -107,10 +107,10 @@ def success_chart(runs: pd.DataFrame) -> Figure:
             color=alt.Color("label:N", scale=series_scale(runs, Backprop.names(), labels), legend=None),
             tooltip=tooltip,
         )
-        drawn = alt.layer(
+        drawn = [
             base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", scale=scale, axis=format), x2=alt.X2("high:Q")),
             base.mark_point(filled=True, size=90, opacity=1).encode(x=alt.X("share:Q", scale=scale, axis=format)),
-        )
+        ]
         return figure(drawn, success_title(table), f"{note} {left_out}".strip(), max(120, 34 * len(shown)))
     number, names = group_by_settings(table, others) if others else (pd.Series(0, index=table.index), None)
     table = table.assign(series=number.map(names["label"]) if names is not None else "all runs")
@@ -130,13 +130,13 @@ def success_chart(runs: pd.DataFrame) -> Figure:
         ),
         tooltip=tooltip,
     )
-    drawn = alt.layer(
+    drawn = [
         base.mark_rule(strokeWidth=3, opacity=0.6).encode(
             y=alt.Y("low:Q", scale=scale, axis=format), y2=alt.Y2("high:Q")
         ),
         base.mark_line().encode(y=alt.Y("share:Q", scale=scale, axis=format)),
         base.mark_point(filled=True, size=80, opacity=1).encode(y=alt.Y("share:Q", scale=scale, axis=format)),
-    )
+    ]
     return figure(drawn, success_title(table), f"{note} {left_out}".strip())
 
 
@@ -205,7 +205,7 @@ def _course(frame: pd.DataFrame, measure: str, title: str, heading: str) -> Figu
     note = "One seed."
     if several:
         note = f"Line: median over seeds, n = {count_text(data['n'])}; band: 10th to 90th percentile of the seeds."
-    return figure(alt.layer(*drawn.layers), title, f"{note} {left_out}".strip())
+    return figure(drawn.layers, title, f"{note} {left_out}".strip())
 
 
 def _epochs(name: str) -> alt.X:
@@ -239,9 +239,7 @@ def gradients_chart(frame: pd.DataFrame) -> Figure:
         title = f"At first the hidden layer's weights get {three_digits(ratio)} of the gradient of the output's"
     lost = len(table) - len(shown)
     note = "Median over seeds." if shown["n"].max() > 1 else "One seed."
-    return figure(
-        alt.layer(*drawn.layers), title, note + (f" {lost} points of a zero gradient are left out." if lost else "")
-    )
+    return figure(drawn.layers, title, note + (f" {lost} points of a zero gradient are left out." if lost else ""))
 
 
 def predictions_chart(frame: pd.DataFrame) -> Figure:
@@ -264,9 +262,7 @@ def predictions_chart(frame: pd.DataFrame) -> Figure:
     ends = data[data["step"] == data["step"].max()].set_index("label")["median"]
     title = "Predictions end at " + ", ".join(three_digits(ends.get(name, np.nan)) for name in names)
     note = "Line: median over seeds; band: 10th to 90th percentile." if data["n"].max() > 1 else "One seed."
-    return figure(
-        alt.layer(half, *drawn.layers), title, f"{note} Above the dotted line the network says 1, below it 0."
-    )
+    return figure([half, *drawn.layers], title, f"{note} Above the dotted line the network says 1, below it 0.")
 
 
 def ends_chart(runs: pd.DataFrame) -> Figure:

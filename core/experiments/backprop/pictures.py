@@ -133,7 +133,7 @@ def network_chart(step: Step) -> Figure:
     texts = alt.Chart(nodes[room >= ROOM_FOR_NUMBERS]).encode(x=x, y=y).mark_text(fontSize=11, color=INK)
     names = alt.Chart(nodes[room >= ROOM_FOR_NAMES]).encode(x=x, y=y)
     names = names.mark_text(fontSize=11, dy=25, color=FAINT_INK).encode(text=alt.Text("name:N"))
-    drawn = alt.layer(lines, circles.encode(tooltip=tooltip), names, texts.encode(text=alt.Text("text:N")))
+    drawn = [lines, circles.encode(tooltip=tooltip), names, texts.encode(text=alt.Text("text:N"))]
     notes = [
         "Width: size of the weight; dashed: negative. In the circles: activations"
         + (", means over the examples." if len(step.y) > 1 else ".")
@@ -248,7 +248,7 @@ def boundary_chart(film: Film, epoch: int) -> Figure:
     note = "Colour: what the network would predict there. Dots: the examples, blue for answer 0, orange for answer 1."
     left = f" {POINTS:,} of {len(film.X):,} examples are drawn." if len(film.X) > POINTS else ""
     title = f"At epoch {epoch:,}, {right:,} of {len(film.X):,} examples are right"
-    return figure(alt.layer(heat, dots), title, note + left, height=NETWORK_HEIGHT - 20)
+    return figure([heat, dots], title, note + left, height=NETWORK_HEIGHT - 20)
 
 
 def course(film: Film, measures: tuple[str, ...]) -> pd.DataFrame:
@@ -284,7 +284,7 @@ def loss_course(film: Film, epoch: int) -> Figure:
         y=alt.Y("value:Q", title="loss"),
         tooltip=[alt.Tooltip("epoch:Q"), alt.Tooltip("value:Q", format=".4g")],
     )
-    return figure(alt.layer(drawn, _here(epoch)), f"The loss is {three_digits(here)} here", "", height=COURSE_HEIGHT)
+    return figure([drawn, _here(epoch)], f"The loss is {three_digits(here)} here", "", height=COURSE_HEIGHT)
 
 
 def gradients_course(film: Film, epoch: int) -> Figure:
@@ -308,7 +308,7 @@ def gradients_course(film: Film, epoch: int) -> Figure:
     title = "Gradients per layer"
     if second > 0 and np.isfinite(first / second):
         title = f"W₁ gets {three_digits(first / second)}× the gradient of W₂"
-    return figure(alt.layer(drawn, *ends, _here(epoch)), title, "", height=COURSE_HEIGHT)
+    return figure([drawn, *ends, _here(epoch)], title, "", height=COURSE_HEIGHT)
 
 
 def predictions_course(film: Film, epoch: int) -> Figure:
@@ -331,7 +331,7 @@ def predictions_course(film: Film, epoch: int) -> Figure:
         color=alt.Color("label:N", scale=colours(names), sort=names, legend=key),
         tooltip=[alt.Tooltip("label:N"), alt.Tooltip("epoch:Q"), alt.Tooltip("value:Q", format=".3f")],
     )
-    return figure(alt.layer(drawn, *ends, _here(epoch)), title, "", height=COURSE_HEIGHT)
+    return figure([drawn, *ends, _here(epoch)], title, "", height=COURSE_HEIGHT)
 
 
 def losses_chart(film: Film) -> Figure:

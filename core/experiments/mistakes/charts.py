@@ -70,7 +70,7 @@ def price_chart(table: pd.DataFrame, several: bool = False) -> Figure:
         zero_line=True,
     )
     height = max(60, ROW * len(table))
-    return replace(drawn, chart=drawn.chart.properties(height=height), flat=several and len(table) == 1)
+    return replace(drawn, height=height, flat=several and len(table) == 1)
 
 
 def _what(table: pd.DataFrame) -> str:

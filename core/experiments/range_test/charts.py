@@ -106,7 +106,7 @@ def _curve_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) 
     if cut:
         note.append(f"What is above {three_digits(ceiling)} is drawn there.")
     return figure(
-        alt.layer(*layers),
+        layers,
         _curve_title(runs, single),
         " ".join([*note, left_out]).strip(),
     )
@@ -164,7 +164,7 @@ def _rules_chart(runs: pd.DataFrame, several: int) -> Figure:
     span = alt.Chart(ends).mark_rule(strokeWidth=3, color=BLUE)
     middle = alt.Chart(ends).mark_point(filled=True, size=90, opacity=1, color=BLUE)
     x = alt.X("drawn_lr:Q", axis=axis, scale=scale)
-    drawn = alt.layer(
+    drawn = [
         each.encode(
             x=x,
             y=y,
@@ -180,7 +180,7 @@ def _rules_chart(runs: pd.DataFrame, several: int) -> Figure:
             y=y,
             tooltip=[alt.Tooltip("rule:N"), alt.Tooltip("median:Q", format=".3g"), alt.Tooltip("n:Q")],
         ),
-    )
+    ]
     rules = table[table["rule"] != "stability limit"]["median"]
     title = f"The rules disagree by a factor of {three_digits(float(rules.max() / rules.min()))}"
     if usable_share(runs) <= 0.5:
@@ -215,10 +215,10 @@ def _settings_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str
         color=alt.Color("label:N", scale=series_scale(frame, names, labels), legend=None),
         tooltip=[alt.Tooltip("label:N"), alt.Tooltip("median:Q", format=".3g"), alt.Tooltip("n:Q")],
     )
-    drawn = alt.layer(
+    drawn = [
         base.mark_rule(strokeWidth=3).encode(x=alt.X("drawn_low:Q", axis=axis, scale=scale), x2=alt.X2("drawn_high:Q")),
         base.mark_point(filled=True, size=90, opacity=1).encode(x=alt.X("drawn_median:Q", axis=axis, scale=scale)),
-    )
+    ]
     low, high = table.loc[table["median"].idxmin()], table.loc[table["median"].idxmax()]
     title = (
         f"{high['label']} takes {three_digits(float(high['median'] / low['median']))} times the rate of {low['label']}"

@@ -53,14 +53,14 @@ def edge_chart(sharpness: np.ndarray, lr: float, limit: float) -> Figure:
     highest, last = float(data["sharpness"].max()), float(data["sharpness"].iloc[-1])
     line = alt.Chart(data).mark_line(point=True, color=BLUE)
     rule = alt.Chart(pd.DataFrame({"limit": [limit]})).mark_rule(color=THEORY, strokeDash=list(DASH), strokeWidth=2)
-    drawn = alt.layer(
+    drawn = [
         rule.encode(y=alt.Y("limit:Q", title="largest curvature λ")),
         line.encode(
             x=alt.X("step:Q", title="update, on all training rows at once"),
             y=alt.Y("sharpness:Q", title="largest curvature λ", scale=alt.Scale(domainMin=0)),
             tooltip=[alt.Tooltip("step:Q"), alt.Tooltip("sharpness:Q", format=".4g")],
         ),
-    )
+    ]
     first = float(data["sharpness"].iloc[0])
     where = "starts above" if first > limit else "reaches" if highest > 0.9 * limit else "stays below"
     title = f"At a rate of {three_digits(lr)} the curvature {where} the limit of {three_digits(limit)} and ends at {three_digits(last)}"

@@ -128,9 +128,7 @@ def _depth_chart(whole: pd.DataFrame, runs: pd.DataFrame, measure: str) -> Figur
     best = deepest.iloc[0]
     shown = f"{best['mean']:.1%}" if measure.endswith("accuracy") else three_digits(float(best["mean"]))
     title = f"At {int(best['depth'])} layers {best['remedy']} has the best mean: {shown}"
-    return figure(
-        alt.layer(*drawn.layers), title, f"Mean over seeds, n = {int(table['n'].max())}, with its 95 % interval."
-    )
+    return figure(drawn.layers, title, f"Mean over seeds, n = {int(table['n'].max())}, with its 95 % interval.")
 
 
 def gradient_map(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,7 +50,7 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
         found += (
             _lost(own, settings)
             or _gradients(own, rows[rows["step"] == 0], first, settings, learning)
-            or at_guessing(ends, settings, *_learn(settings, learning, "; else another rate, or more epochs"))
+            or at_guessing(ends, settings, partial(_learn, settings, learning, "; else another rate, or more epochs"))
         )
     return found
 

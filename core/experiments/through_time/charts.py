@@ -97,7 +97,7 @@ def gradient_chart(frame: pd.DataFrame, title: str) -> Figure:
     lost = int((~(np.isfinite(norms) & (norms > 0))).sum())
     if lost:
         notes.append(f"{lost:,} gradients that are zero or not finite are left out.")
-    return figure(alt.layer(*layers), title, " ".join([*notes, left_out]).strip())
+    return figure(layers, title, " ".join([*notes, left_out]).strip())
 
 
 def bound_lines(frame: pd.DataFrame, labels: list[str], domain: list[float]) -> pd.DataFrame:
@@ -130,7 +130,7 @@ def states_chart(frame: pd.DataFrame) -> Figure:
     if several:
         note = f"Line: mean over seeds, {_seeds(data)}; band: 10th to 90th percentile of the seeds."
     near_one = "Near 1, tanh is flat, and shrinks the gradient."
-    return figure(alt.layer(*drawn.layers), states_title(frame), f"{note} {near_one} {left_out}".strip())
+    return figure(drawn.layers, states_title(frame), f"{note} {near_one} {left_out}".strip())
 
 
 def _legend(names: list[str]) -> alt.Legend:
@@ -192,7 +192,7 @@ def dots_chart(decays: pd.DataFrame, varying: list[str]) -> Figure:
         color=alt.Color("label:N", scale=series_scale(decays, varying, labels), legend=None),
         tooltip=_decay_tooltip(),
     )
-    drawn = alt.layer(
+    drawn = [
         _one().mark_rule(strokeDash=[2, 3], color=THEORY).encode(x=alt.X("one:Q", axis=axis, scale=scale)),
         base.mark_rule(strokeWidth=3).encode(
             x=alt.X("ci_low:Q", title=FACTOR, axis=axis, scale=scale), x2=alt.X2("ci_high:Q")
@@ -200,7 +200,7 @@ def dots_chart(decays: pd.DataFrame, varying: list[str]) -> Figure:
         base.mark_point(filled=True, size=90, opacity=1).encode(
             x=alt.X("mean:Q", title=FACTOR, axis=axis, scale=scale)
         ),
-    )
+    ]
     note = f"{INTERVAL.format(_seeds(shown))} {left_out}".strip()
     return figure(drawn, decay_title(decays), note, height=max(120, 34 * len(shown)))
 
@@ -232,10 +232,10 @@ def gain_chart(decays: pd.DataFrame, varying: list[str]) -> Figure:
         tooltip=_decay_tooltip(),
     )
     y = alt.Y("mean:Q", title=FACTOR, scale=scale)
-    drawn = alt.layer(
+    drawn = [
         _one().mark_rule(strokeDash=[2, 3], color=THEORY).encode(y=alt.Y("one:Q", scale=scale)),
         base.mark_rule(strokeWidth=3).encode(y=alt.Y("ci_low:Q", title=FACTOR, scale=scale), y2=alt.Y2("ci_high:Q")),
         base.mark_line().encode(y=y),
         base.mark_point(filled=True, size=60, opacity=1).encode(y=y),
-    )
+    ]
     return figure(drawn, decay_title(decays), f"{INTERVAL.format(_seeds(shown))} {left_out}".strip())

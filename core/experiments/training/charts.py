@@ -63,7 +63,7 @@ def curve_chart(
     lost, runs = curves.diverged(frame)
     ends = f"{lost} of {runs} runs diverged; a line ends where half of its runs have." if lost else ""
     return figure(
-        alt.layer(*drawn.layers, *_bars(others, drawn)),
+        [*drawn.layers, *_bars(others, drawn)],
         title,
         " ".join(part for part in (f"{band}{seeds}.", note, _bars_note(others), cut, ends, left_out) if part),
     )
@@ -214,7 +214,7 @@ def share_map(runs: pd.DataFrame, name: str, measure: str) -> Figure:
         )
     )
     counts = f"Each cell: {count_text(table['size'])} runs."
-    return figure(alt.layer(cells, words), title, counts, height=max(140, 34 * table[name].nunique()))
+    return figure([cells, words], title, counts, height=max(140, 34 * table[name].nunique()))
 
 
 def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measure: str) -> Figure:
@@ -254,7 +254,7 @@ def sensitivity_chart(frame: pd.DataFrame, runs: pd.DataFrame, name: str, measur
         f" {lost} settings where no run ended finite are left out." if lost else ""
     )
     note += lost_note(runs)
-    return figure(alt.layer(*drawn.layers), title, note)
+    return figure(drawn.layers, title, note)
 
 
 def _named(values: pd.Series, count: int) -> str:

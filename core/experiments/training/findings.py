@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from core.analysis.baseline import guess_loss
-from core.analysis.points import alike, group_by_settings
+from core.analysis.points import alike
 from core.diagnosis import rates
 from core.diagnosis.columns import check_numbers
 from core.diagnosis.finding import Finding
@@ -47,12 +48,14 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
     frame = analysis.finite
     settings = experiment.settings.names()
     found = leaking_columns(frame["dataset"].unique())
-    number, table = group_by_settings(frame, settings)
+    number, table = analysis.points
+    run, _ = pd.factorize(frame["run"], sort=True)  # the texts of settings and runs take long to be copied
+    measured = frame.drop(columns=list(settings)).assign(run=run)
     for point, row in table.iterrows():
-        rows = frame[number == point]
+        rows = measured[number == point]
         found += schedule_faults(rows, row, _right_schedule(row))
         rate = _lost(rows, row, analysis.runs) or _rate(rows, row, analysis.runs)
-        found += rate or at_guessing(rows, row, *_learn(row, analysis.runs))
+        found += rate or at_guessing(rows, row, partial(_learn, row, analysis.runs))
         found += [] if {finding.code for finding in rate} & LOST else _clipping(rows, row)
     return found + unequal_peaks(frame)
 
@@ -75,7 +78,9 @@ def _per_run(rows: pd.DataFrame) -> pd.DataFrame:
 def _lost(rows: pd.DataFrame, settings: pd.Series, all_runs: pd.DataFrame) -> list[Finding]:
     """Runs whose numbers left the number format."""
     diverged = rows["diverged"].astype(bool)
-    step = int(rows.loc[diverged, "step"].min()) if diverged.any() else 0
+    if not diverged.any():
+        return []
+    step = int(rows.loc[diverged, "step"].min())
     runs, lost = rows["run"].nunique(), rows.loc[diverged, "run"].nunique()
     base_lr = float(settings["base_lr"])
     remedy = _lower_lr(settings, all_runs)
@@ -87,14 +92,13 @@ def _rate(rows: pd.DataFrame, settings: pd.Series, all_runs: pd.DataFrame) -> li
     runs = _per_run(rows)
     bar = runs["first"].clip(lower=np.nan_to_num(guess_loss(settings["dataset"]), nan=0.0))
     failed = float((~(runs["end"] < bar)).mean())
-    falling = _falling(rows)
     progress = float((1.0 - runs["last"] / runs["first"]).median())
     evidence = {"runs": len(runs), "failed": failed, "progress": progress, "base_lr": float(settings["base_lr"])}
     rose = float((runs["worst"] > 2.0 * runs["first"]).mean())
     if failed >= MOST_RUNS and rose >= MOST_RUNS:
         remedy = _lower_lr(settings, all_runs)
         return [rates.loss_rose(f"{settings['label']}: ", failed, {**evidence, "rose": rose}, remedy)]
-    if progress < STALLED and falling >= STEADY:
+    if progress < STALLED and (falling := _falling(rows)) >= STEADY:
         return [
             Finding(
                 "learning_rate_too_low",

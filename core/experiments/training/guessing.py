@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pandas as pd
 
@@ -13,11 +14,12 @@ from core.parts.datasets import shape_of
 from core.words import three_digits
 
 
-def at_guessing(rows: pd.DataFrame, settings: pd.Series, remedy: str, link: str) -> list[Finding]:
+def at_guessing(rows: pd.DataFrame, settings: pd.Series, remedy: Callable[[], tuple[str, str]]) -> list[Finding]:
     """A training that does no better than guessing: always answering the largest class, or the mean.
 
     rows      of one setting, with ``run val_loss val_accuracy``, a run's in the order of its steps
     settings  the setting, with its ``label`` and ``dataset``
+    remedy    works out what to change, and the link that shows it
     """
     try:
         data = shape_of(str(settings["dataset"]))
@@ -42,8 +44,8 @@ def at_guessing(rows: pd.DataFrame, settings: pd.Series, remedy: str, link: str)
             f"{label}: {accuracy:.1%} of the validation rows are right, and always answering the largest class gets "
             f"{largest:.1%}: " + ("it learns nothing." if stuck else "its loss is lower, its answers are no better.")
         )
-        return [Finding("stuck_at_chance", "error" if stuck else "warning", message, evidence, remedy, link)]
+        return [Finding("stuck_at_chance", "error" if stuck else "warning", message, evidence, *remedy())]
     if not loss > NEAR_GUESS * guess:
         return []
     message = f"{label}: the validation loss ends at {three_digits(loss)}, and guessing the mean gets {three_digits(guess)}: at the end it is no better."
-    return [Finding("stuck_at_chance", "error", message, evidence, remedy, link)]
+    return [Finding("stuck_at_chance", "error", message, evidence, *remedy())]

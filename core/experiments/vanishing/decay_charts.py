@@ -80,7 +80,7 @@ def _decay_points(decays: pd.DataFrame) -> Figure:
         f"Point: fit to the root mean square over seeds, n = {count_text(data['n'])}. Bar: 95 % interval (jackknife)."
     )
     subtitle += " Grey tick: theory." if len(expected) else ""
-    return figure(alt.layer(*layers), title, f"{subtitle} {left_out}".strip(), max(120, 44 * len(data)))
+    return figure(layers, title, f"{subtitle} {left_out}".strip(), max(120, 44 * len(data)))
 
 
 def _decay_heatmap(decays: pd.DataFrame, across: str, down: str) -> Figure:
@@ -119,7 +119,7 @@ def _decay_heatmap(decays: pd.DataFrame, across: str, down: str) -> Figure:
         f"worst with {worst['label']} ({worst['text']}×)"
     )
     subtitle = f"Decay factor per layer towards the input, fitted to the root mean square over seeds, n = {count_text(data['n'])}."
-    return figure(alt.layer(*layers), title, subtitle, max(120, 34 * len(y_order)))
+    return figure(layers, title, subtitle, max(120, 34 * len(y_order)))
 
 
 def _value_text(value: object) -> str:

@@ -13,7 +13,6 @@ import pandas as pd
 
 from core.analysis.baseline import guess_loss
 from core.analysis.layers import decay_factor, decay_table
-from core.analysis.points import group_by_settings
 from core.diagnosis import rates
 from core.diagnosis.columns import check_numbers
 from core.diagnosis.decay import geometric_change, sure_change
@@ -45,7 +44,9 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
     found = []
     decays = decay_table(frame, names)
     pooled = analysis.settings.set_index("point")
-    number, table = group_by_settings(frame, names)
+    number, table = analysis.points
+    run, _ = pd.factorize(frame["run"], sort=True)  # the texts of settings and runs take long to be copied
+    frame = frame[["step", "layer", "depth", "underflow", *NUMBERS]].assign(run=run)
     first = frame["step"] == 0
     for point, settings in table.iterrows():
         label = settings["label"]

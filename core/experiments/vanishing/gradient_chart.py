@@ -82,7 +82,7 @@ def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> Figure:
     if lost:
         notes.append(f"{lost} layers with a zero or non-finite gradient are left out.")
     title = gradient_title(decays)
-    return figure(alt.layer(*layers), title, " ".join([*notes, left_out]).strip(), HEIGHT + 40)
+    return figure(layers, title, " ".join([*notes, left_out]).strip(), HEIGHT + 40)
 
 
 def _nothing_to_draw(data: pd.DataFrame) -> str:

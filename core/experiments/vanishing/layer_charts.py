@@ -58,7 +58,7 @@ def share_chart(frame: pd.DataFrame, name: str) -> Figure:
     elif worst[name] > 0:
         title = f"Up to {worst[name]:.0%} of a layer's {meaning[0]} ({worst['label']}, layer {int(worst['layer'])})"
     note = f"Mean over seeds, n = {count_text(data['n'])}. {meaning[1]} {left_out}".strip()
-    return replace(figure(alt.layer(*drawn.layers), title, note, 220), flat=bool(worst[name] < FLAT))
+    return replace(figure(drawn.layers, title, note, 220), flat=bool(worst[name] < FLAT))
 
 
 def steps_chart(frame: pd.DataFrame) -> Figure:

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import altair as alt
 import pandas as pd
+import pytest
 
 from core.plotting.vega_lite import vega_lite
 
@@ -50,6 +51,13 @@ def test_layers_find_their_own_tables_and_share_one():
     first, second, third = (layer.get("data", drawing.get("data"))["name"] for layer in drawing["layer"])
     assert first == third != second
     assert [row["loss"] for row in drawing["datasets"][second]] == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("other", [TABLE, TABLE.assign(loss=2.0)])
+def test_charts_upon_one_another_are_written_as_altairs_layer_writes_them(other):
+    picked = alt.selection_point(name="picked", fields=["a label"])
+    charts = [chart(TABLE).properties(name="lines").add_params(picked), chart(other), chart(TABLE).mark_point()]
+    assert vega_lite(charts) == vega_lite(alt.layer(*charts))
 
 
 def test_a_drawing_is_the_same_every_time_and_another_with_other_rows():
