@@ -1,4 +1,4 @@
-"""Sits the exam: python -m tests.recorder.exam [--part learn|aside|all] [--seed N] [--plain] [NAME …].
+"""Sits the exam: python -m tests.recorder.exam [--part learn|aside|all] [--seed N] [--plain] [--steps N] [NAME …].
 
 Scripts run in forks of one process that has loaded torch, each through the launcher as a user would.
 """
@@ -9,12 +9,14 @@ import argparse
 import atexit
 import hashlib
 import importlib
+import itertools
 import json
 import os
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
@@ -43,7 +45,7 @@ def text(source: str, faulty: bool, seed: int) -> str:
     return PRELUDES[head].replace("SEED", str(seed)) + "\n".join(lines) + "\n"
 
 
-def run(script: str, watched: bool, folder: Path, seconds: int = SECONDS) -> dict[str, object]:
+def run(script: str, watched: bool, folder: Path, seconds: int = SECONDS, steps: int = 0) -> dict[str, object]:
     """Runs it in a fork: exit code, standard output, and when watched its findings."""
     (folder / "train.py").write_text(script, encoding="utf-8")
     findings = folder / "findings.json"
@@ -51,7 +53,7 @@ def run(script: str, watched: bool, folder: Path, seconds: int = SECONDS) -> dic
     started = time.perf_counter()
     child = os.fork()
     if child == 0:
-        _child(watched, folder, seconds)
+        _child(watched, folder, seconds, steps)
     _, status = os.waitpid(child, 0)
     found = json.loads(findings.read_text(encoding="utf-8")) if findings.exists() else None
     return {
@@ -63,7 +65,7 @@ def run(script: str, watched: bool, folder: Path, seconds: int = SECONDS) -> dic
     }
 
 
-def _child(watched: bool, folder: Path, seconds: int) -> None:
+def _child(watched: bool, folder: Path, seconds: int, steps: int) -> None:
     os.chdir(folder)
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
@@ -73,6 +75,8 @@ def _child(watched: bool, folder: Path, seconds: int) -> None:
     import signal
 
     signal.alarm(seconds)
+    if steps:
+        _end_after(steps)
     code = 1
     try:
         if watched:
@@ -91,6 +95,19 @@ def _child(watched: bool, folder: Path, seconds: int) -> None:
         os._exit(code & 0xFF)
 
 
+def _end_after(steps: int) -> None:
+    """Ends the script when its optimizers have stepped so often: what is told by then?"""
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+
+    done = itertools.count(1)
+
+    def count(*_: object) -> None:
+        if next(done) >= steps:
+            sys.exit(0)
+
+    register_optimizer_step_post_hook(count)
+
+
 def verdict(result: dict[str, object]) -> list[str]:
     """The codes that lead."""
     found = result["found"]
@@ -98,7 +115,7 @@ def verdict(result: dict[str, object]) -> list[str]:
     return [finding["code"] for finding in found if finding["severity"] != "info"]
 
 
-def sit(names: list[str], seed: int, plain: bool, show: bool) -> list[dict[str, object]]:
+def sit(names: list[str], seed: int, plain: bool, steps: int = 0) -> list[dict[str, Any]]:
     """One row per script: name, part, what it is, accepted codes, codes told, whether right, whether bit-equal."""
     rows = []
     with tempfile.TemporaryDirectory() as made:
@@ -107,14 +124,15 @@ def sit(names: list[str], seed: int, plain: bool, show: bool) -> list[dict[str, 
             accepted, source = PAIRS[name] if name in PAIRS else ("", SOUND[name])
             for faulty in (True, False) if name in PAIRS else (False,):
                 script = text(source, faulty, seed)
-                result = run(script, True, folder)
+                result = run(script, True, folder, steps=steps)
                 told = verdict(result)
                 right = bool(set(told) & set(accepted.split())) if faulty else not told
-                row: dict[str, object] = {
+                row: dict[str, Any] = {
                     "name": name,
                     "faulty": faulty,
                     "aside": aside(name),
                     "told": told,
+                    "accepted": len(set(told) & set(accepted.split())),
                     "right": right and len(told) <= 3,
                 }
                 row["mishap"] = "Traceback" in str(result["err"]) and not (faulty and name in CRASHING)
@@ -123,7 +141,7 @@ def sit(names: list[str], seed: int, plain: bool, show: bool) -> list[dict[str, 
                     row["equal"] = other["out"] == result["out"] and other["code"] == result["code"]
                 row["seconds"] = result["seconds"]
                 rows.append(row)
-                if show and (not row["right"] or row["mishap"] or row.get("equal") is False):
+                if not steps and (not row["right"] or row["mishap"] or row.get("equal") is False):
                     kind = "faulty" if faulty else "sound"
                     print(
                         f"{name} ({kind}{', aside' if row['aside'] else ''}): told {told}, accepted {accepted or 'none'}; code {result['code']}"
@@ -133,7 +151,7 @@ def sit(names: list[str], seed: int, plain: bool, show: bool) -> list[dict[str, 
     return rows
 
 
-def tally(rows: list[dict[str, object]]) -> str:
+def tally(rows: list[dict[str, Any]]) -> str:
     """Right and false alarms of each part."""
     lines = []
     for part, of in (("two thirds", False), ("third kept aside", True)):
@@ -141,7 +159,8 @@ def tally(rows: list[dict[str, object]]) -> str:
         fine = [row for row in rows if not row["faulty"] and row["aside"] is of]
         lines.append(
             f"{part}: {sum(bool(row['right']) for row in faulty)} of {len(faulty)} faulty right, "
-            f"{sum(not row['right'] for row in fine)} false alarms on {len(fine)} sound"
+            f"{sum(not row['right'] for row in fine)} false alarms on {len(fine)} sound; of {sum(len(row['told']) for row in faulty)} "
+            f"codes told of faulty ones {sum(row['accepted'] for row in faulty)} are accepted"
         )
     equal = [row for row in rows if "equal" in row]
     if equal:
@@ -157,11 +176,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plain", action="store_true")
     parser.add_argument("--json", default="")
+    parser.add_argument("--steps", type=int, default=0, help="end every script after so many optimizer steps")
     given = parser.parse_args()
     names = given.names or [n for n in (*PAIRS, *SOUND) if given.part == "all" or aside(n) == (given.part == "aside")]
     for heavy in ("torch", "torch._dynamo", "torch.utils.data", "torch.optim"):
         importlib.import_module(heavy)
-    rows = sit(names, given.seed, given.plain, True)
+    rows = sit(names, given.seed, given.plain, given.steps)
     print(tally(rows))
     if given.json:
         Path(given.json).write_text(json.dumps(rows), encoding="utf-8")
