@@ -84,7 +84,7 @@ def problem(part: Part[Scheduler], base_lr: float, epochs: int, steps_per_epoch:
         if value is None:
             continue
         if argument in PEAKS and value < base_lr:
-            return f"{name}: {argument} must be base_lr ({base_lr}) or more, but got {value}; raise it or lower base_lr"
+            return f"{name}: {argument} must be base_lr ({base_lr}) or more, but got {value}; raise it, or write {name} alone: it peaks at ten times base_lr"
         if argument in FLOORS and value > base_lr:
             return f"{name}: {argument} must be at most base_lr ({base_lr}), but got {value}; lower it or raise base_lr"
         if argument in PLACES and (value[-1] if isinstance(value, tuple) else value) >= length:

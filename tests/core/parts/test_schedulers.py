@@ -134,9 +134,12 @@ def test_defaults_work_in_every_training_of_four_batches_or_more(entry, epochs, 
 PROBLEMS = [
     (
         "one_cycle(max_lr=0.01)",
-        "one_cycle: max_lr must be base_lr (0.02) or more, but got 0.01; raise it or lower base_lr",
+        "one_cycle: max_lr must be base_lr (0.02) or more, but got 0.01; raise it, or write one_cycle alone: it peaks at ten times base_lr",
     ),
-    ("cyclic(max_lr=0.01)", "cyclic: max_lr must be base_lr (0.02) or more, but got 0.01; raise it or lower base_lr"),
+    (
+        "cyclic(max_lr=0.01)",
+        "cyclic: max_lr must be base_lr (0.02) or more, but got 0.01; raise it, or write cyclic alone: it peaks at ten times base_lr",
+    ),
     ("cosine(eta_min=0.1)", "cosine: eta_min must be at most base_lr (0.02), but got 0.1; lower it or raise base_lr"),
     ("plateau(min_lr=0.1)", "plateau: min_lr must be at most base_lr (0.02), but got 0.1; lower it or raise base_lr"),
     (
