@@ -58,7 +58,8 @@ def sources() -> dict[str, trace_panel.Source]:
     return uploads | {recording.name: trace_panel.recorded(recording, store) for recording in recordings}
 
 
-names = [recording.name for recording in core.recordings_beside(store)]
+choices = sources()
+names = [name for name, source in choices.items() if source.recording is not None]
 for name in set(names) - set(st.session_state.get("recordings seen", names)):
     st.toast(f"A new recording: {core.plain(name)}", icon=":material/sensors:")
 st.session_state["recordings seen"] = names
@@ -72,7 +73,6 @@ def arrivals() -> None:
 
 
 arrivals()
-choices = sources()
 if not choices:
     with left:
         st.info("Nothing is recorded yet. Drop a log into the field for logs, or record a script as described below.")

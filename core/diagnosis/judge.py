@@ -8,7 +8,7 @@ import numpy as np
 
 from . import course, logged, logged_rates, modes, order, outputs, signals, wiring
 from .finding import Finding, worst_first
-from .trace import Trace
+from .trace import UNDER_WAY, Trace
 from .view import View
 
 MOST = 3  # findings that lead
@@ -100,9 +100,8 @@ def arranged(findings: list[Finding]) -> list[Finding]:
     cause = next((f for f in leading if f.code in EXPLAINING), None)
     folded: list[str] = []
     if cause is not None:
-        explained = [f for f in leading if f.code in SYMPTOMS and not of_its_own(f)]
-        folded = [f.code for f in explained]
-        leading = [f for f in leading if f not in explained]
+        folded = [f.code for f in leading if f.code in SYMPTOMS and not of_its_own(f)]
+        leading = [f for f in leading if f.code not in folded]
         infos = [f for f in infos if f.code not in SYMPTOMS]
     folded += [f.code for f in leading[MOST:]]
     leading = leading[:MOST]
@@ -135,7 +134,7 @@ def nothing(view: View) -> list[Finding]:
         if steps or calls or view.facts.get("grad_calls"):
             return cut_short(view)
         message = "No optimizer step and no backward pass was seen: this script does not train."
-        if view.facts.get("ended") == "under way":
+        if view.facts.get("ended") == UNDER_WAY:
             message = "No optimizer step and no backward pass was seen yet."
         elif cut_short(view):
             message = "The script ended before any optimizer step or backward pass: there is no training to judge."

@@ -8,14 +8,12 @@ import numpy as np
 
 from .finding import Finding
 from .numbers import digits, ends, percent
-from .rules import LEARNED, STEPS
+from .rules import ERROR_RATIO, FEWEST_ROWS, LEARNED, STEPS, WARN_RATIO
 from .view import Record, Training, View
 
-FAINT, LOST = 1 / 30, 1 / 1000  # gradient of the first layer over that of the last: worth a warning, an error
 LAYERS = 4  # fewer tell no course from layer to layer
 EARLY = 10  # steps that count as the start
 DEAD, SATURATED = 0.7, 0.6  # shares of units
-FEWEST_ROWS = 32  # below, whether a unit is dead says little
 FEWEST_ROWS_OF_ALL = 8  # whether all units of a layer are: by chance one of two is zero on them once in 2⁸, many never
 LARGE = 5.0  # times 1/√fan_in: He's is 1.41, and at 5 a tanh layer is four fifths saturated
 SMALL = 0.15  # two such layers let through a fiftieth of a signal
@@ -44,7 +42,7 @@ def through_time(view: View) -> list[Finding]:
         return []
     for module in view.modules:
         decay = module["over_time"]  # the earlier half of the steps lost
-        if decay and 0 <= decay["factor"] < LOST**2 and decay.get("early", 0.0) < 0.5:
+        if decay and 0 <= decay["factor"] < ERROR_RATIO**2 and decay.get("early", 0.0) < 0.5:
             per_step = decay["factor"] ** (1 / decay["steps"])
             return [
                 Finding(
@@ -119,21 +117,21 @@ def depth(view: View, training: Training) -> list[Finding]:
     factor = math.exp(-slope)
     evidence = {"first_over_last": float(values[0] / values[-1]), "factor_per_layer": factor, "layers": len(logs)}
     ends_at = f"from {pairs[-1][0]['name']} ({digits(values[-1])}) to {pairs[0][0]['name']} ({digits(values[0])})"
-    if ratio < FAINT and clear and stuck:
+    if ratio < WARN_RATIO and clear and stuck:
         return [
             Finding(
                 "vanishing_gradients",
-                "error" if ratio < LOST else "warning",
+                "error" if ratio < ERROR_RATIO else "warning",
                 f"Gradients shrink {digits(factor)}× a layer towards the input, {ends_at}, and the loss stays where it was.",
                 evidence,
                 "Use ReLU with He's initialization, a norm in every layer, or residual connections.",
             )
         ]
-    if ratio > 1 / FAINT and clear and stuck:
+    if ratio > 1 / WARN_RATIO and clear and stuck:
         return [
             Finding(
                 "exploding_gradients",
-                "error" if ratio > 1 / LOST else "warning",
+                "error" if ratio > 1 / ERROR_RATIO else "warning",
                 f"Gradients grow {digits(factor)}× a layer towards the input, {ends_at}.",
                 evidence,
                 "Use smaller initial weights (He's or Xavier's), a norm in every layer, or clip the gradient's norm.",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 Table = Mapping[str, np.ndarray]  # column -> (rows,), all of one length; a number that was not logged is NaN
+UNDER_WAY = "under way"  # the fact ``ended`` of a recording whose script still runs, or was killed
 
 
 @dataclass(frozen=True)

@@ -318,8 +318,8 @@ def experiment(name: str) -> Experiment:
 
 def with_link(finding: Finding) -> Finding:
     """The finding with the address of the page that shows its remedy at work, where one does and it has none."""
-    fitting = [kind for kind in map(experiment, NAMES) if finding.code in kind.shows]
-    if finding.link or not fitting:
+    fitting = [] if finding.link else [kind for kind in map(experiment, NAMES) if finding.code in kind.shows]
+    if not fitting:
         return finding
     over_time = "time_steps" in finding.evidence  # a gradient fades over layers, or over time steps
     kind = min(fitting, key=lambda kind: ("time" in kind.index) != over_time)

@@ -44,7 +44,7 @@ def at_ends(
     places = spread(ends, gap, *span) if together else ends
     if np.abs(places - ends).max() > FARTHEST * gap:
         return []
-    colours = dict(zip(*(scale.to_dict()[name] for name in ("domain", "range")), strict=False))
+    colours = dict(zip(*(scale.to_dict(validate=False)[name] for name in ("domain", "range")), strict=False))
     inks = [
         {"test": f"datum.label === {json.dumps(label)}", "value": ink(colour)} for label, colour in colours.items()
     ]  # no scale: the lines' would take its place

@@ -69,7 +69,7 @@ def courses(
         return Course([], y, logarithmic)
     labels = list(dict.fromkeys(drawn["label"]))
     values = drawn[[f"drawn_{name}" for name in names]].to_numpy(float)
-    domain = y["scale"].to_dict().get("domain")
+    domain = y["scale"].to_dict(validate=False).get("domain")
     span = tuple(domain) if isinstance(domain, list) else (float(np.nanmin(values)), float(np.nanmax(values)))
     place = str(x.to_dict(validate=False)["field"])  # type: ignore[call-overload]
     ends = at_ends(drawn, place, f"drawn_{middle}", colours, span)
@@ -90,9 +90,8 @@ def courses(
             )
         )
     line = base.encode(y=alt.Y(f"drawn_{middle}:Q", **y), opacity=shown)
-    layers.append(
-        line.mark_line(tooltip=None).properties(name="lines").add_params(isolated)
-    )  # a name, else one of its rows
+    lines = line.mark_line(tooltip=None).properties(name="lines")  # else Altair names it by its rows
+    layers.append(lines.add_params(isolated))
     if points:
         layers.append(line.mark_point(filled=True, size=32, tooltip=None))
     layers.append(crosshair(drawn, x, names, percent))

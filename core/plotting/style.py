@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
+from functools import cache
 
 import altair as alt
 
@@ -33,6 +35,12 @@ THEORY = "#888888"
 INK, FAINT_INK = "#1F2933", "#7A858F"  # words on a drawing
 NODE, NODE_EDGE, EDGE = "#E8ECF0", "#5B6770", "#B8B8B8"  # a network, drawn
 DASH = [6, 4]
+COLUMNS_OF = (
+    (4, 6),
+    (9, 3),
+    (16, 2),
+    (math.inf, 1),
+)  # characters of a label -> columns that a phone, 390 px wide, shows whole
 alt.data_transformers.disable_max_rows()  # our charts aggregate first; altair would refuse above 5,000 rows
 HEIGHT = 320
 TICKS = 5  # asked of a linear axis: Vega then draws eight at most
@@ -46,6 +54,7 @@ def colours(names: Sequence[str], order: Sequence[str] = ()) -> alt.Scale:
     return alt.Scale(domain=list(names), range=[PALETTE[index % len(PALETTE)] for index in taken])
 
 
+@cache
 def ink(colour: str) -> str:
     """The colour as one can read it in text on white: darkened until its contrast is ``READABLE``."""
     share = 1.0
@@ -91,13 +100,7 @@ def legend(title: str, labels: Sequence[str] = ()) -> alt.Legend:
         title=title or shared.strip() or None,
         orient="top",
         direction="horizontal",
-        columns=6
-        if longest <= 4
-        else 3
-        if longest <= 9
-        else 2
-        if longest <= 16
-        else 1,  # a phone, 390 px wide, shows them whole
+        columns=next(columns for length, columns in COLUMNS_OF if longest <= length),
         labelLimit=300,
         labelExpr=f"slice(datum.label, {len(shared)})" if shared else "datum.label",
         symbolType="stroke",

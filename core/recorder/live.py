@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..diagnosis.finding import Finding
-from ..diagnosis.trace import Trace
+from ..diagnosis.trace import UNDER_WAY, Trace
 from . import recordings
 from .session import Session
 
@@ -31,7 +31,7 @@ class Watch:
 
     def start(self) -> None:
         """Records from now on, in this process alone."""
-        self._writer.write("facts", {"ended": recordings.UNDER_WAY})  # until there is more to tell
+        self._writer.write("facts", {"ended": UNDER_WAY})  # until there is more to tell
         self._writer.flush()
         os.register_at_fork(before=self._before_fork, after_in_child=self._in_child)
         self._session.start()

@@ -23,7 +23,6 @@ from ..diagnosis.trace import Trace
 FORMAT = 1
 MOST_KEPT = 2000  # lines of a recording without a file
 SUFFIX = ".recording"
-UNDER_WAY = "under way"  # how a script has ended that has not
 LARGEST = 64 * 1024 * 1024  # bytes; an hour's run stays far below
 TABLES = ("steps", "layers", "events")
 

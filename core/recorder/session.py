@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from ..diagnosis.trace import UNDER_WAY
 from .backwards import Backwards
 from .clips import Clips
 from .functional import Functional
@@ -19,7 +20,7 @@ from .modules import Modules
 from .optimizers import Optimizer, Optimizers
 from .parameters import Parameters
 from .patches import Patches
-from .recordings import UNDER_WAY, Writer
+from .recordings import Writer
 from .sampling import Stride, Windows
 from .schedules import Schedules
 from .sites import Sites, variables

@@ -12,7 +12,7 @@ Recurrent = nn.RNN | nn.LSTM | nn.GRU
 ROWS = 32  # sequences that are looked at
 
 
-def look(record: dict[str, Any], module: nn.Module, inputs: torch.Tensor, output: torch.Tensor) -> None:
+def look(record: dict[str, Any], module: Recurrent, inputs: torch.Tensor, output: torch.Tensor) -> None:
     """Notes by which factor a gradient at the last state arrives before the first step, and what the loss reads.
 
     inputs  (B, T, D) with batch_first, else (T, B, D)
@@ -22,7 +22,7 @@ def look(record: dict[str, Any], module: nn.Module, inputs: torch.Tensor, output
     step, for an LSTM h and c together: the product of T Jacobians (Pascanu 2013, arXiv:1211.5063). The layer is computed
     once more for it, without dropout, by autograd.
     """
-    if not isinstance(module, Recurrent) or output.dim() != 3 or module.bidirectional:
+    if output.dim() != 3 or module.bidirectional:
         return
     steps = output.shape[1 if module.batch_first else 0]
     if steps < 2:

@@ -17,12 +17,12 @@ from pathlib import Path
 from core import logs
 from core.diagnosis.finding import Finding
 from core.diagnosis.judge import judge
-from core.diagnosis.trace import Trace
+from core.diagnosis.trace import UNDER_WAY, Trace
 from core.experiments import with_link
 from core.logs.command import verdict
 from core.logs.content import MOST_BYTES, Content
 from core.recorder import recordings
-from core.recorder.recordings import UNDER_WAY, Recording
+from core.recorder.recordings import Recording
 
 KNOWN_AT_THE_END = ("still_improving", "schedule_unfinished")  # nothing wrong while a script still runs
 SILENT = 120.0  # seconds without a new line after which a script that never said its end counts as killed

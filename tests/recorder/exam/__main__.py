@@ -126,13 +126,14 @@ def sit(names: list[str], seed: int, plain: bool, steps: int = 0) -> list[dict[s
                 script = text(source, faulty, seed)
                 result = run(script, True, folder, steps=steps)
                 told = verdict(result)
-                right = bool(set(told) & set(accepted.split())) if faulty else not told
+                hits = len(set(told) & set(accepted.split()))
+                right = hits > 0 if faulty else not told
                 row: dict[str, Any] = {
                     "name": name,
                     "faulty": faulty,
                     "aside": aside(name),
                     "told": told,
-                    "accepted": len(set(told) & set(accepted.split())),
+                    "accepted": hits,
                     "right": right and len(told) <= 3,
                 }
                 row["mishap"] = "Traceback" in str(result["err"]) and not (faulty and name in CRASHING)
