@@ -6,13 +6,12 @@ Works on any frame that has rows per layer: the settings' columns, ``seed step l
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from core.analysis import statistics
-from core.analysis.points import group_by_settings
+from core.analysis.points import Points
 
 MEANS = ("saturated", "dead", "underflow", "weight_rms", "activation_rms", "train_loss", "update_ratio")
 
@@ -28,13 +27,13 @@ def root_mean_square(values: np.ndarray, axis: int = 0) -> np.ndarray:
         return np.where(count > 0, np.squeeze(largest, axis) * np.sqrt(total / count), math.nan)
 
 
-def layer_profile(frame: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
-    """One row per point, step and layer: what the seeds have in common.
+def layer_profile(frame: pd.DataFrame, points: Points) -> pd.DataFrame:
+    """One row per point, step and layer: what the seeds have in common; ``frame`` may be part of that of ``points``.
 
     Columns: the settings, ``label step layer n``, ``grad_rms`` (root mean square over seeds, as theory predicts it),
     ``grad_low grad_high`` (10th and 90th percentile over seeds), ``theory_grad_rms``, and the means of ``MEANS``.
     """
-    number, table = group_by_settings(frame, settings)
+    number, table = points[0].loc[frame.index], points[1]
     measures = ("grad_rms", "theory_grad_rms", *MEANS)
     numbers = {name: pd.to_numeric(frame[name], errors="coerce").astype(float) for name in measures}
     numbers["grad_rms"] = numbers["grad_rms"].where(np.isfinite(numbers["grad_rms"]))
@@ -53,13 +52,14 @@ def layer_profile(frame: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
     return places.join(result).join(table, on="point").drop(columns="point")
 
 
-def decay_table(frame: pd.DataFrame, settings: Sequence[str], last: bool = False) -> pd.DataFrame:
+def decay_table(frame: pd.DataFrame, points: Points, last: bool = False) -> pd.DataFrame:
     """One row per run: settings, seed and ``decay_factor decay_factor_theory``, at the first or the last step.
 
     The factor is exp(-slope) of log grad_rms over the hidden layers: what one layer more towards the input does to
     the gradient. NaN where fewer than two layers have a gradient to take the log of.
     """
-    number, _ = group_by_settings(frame, settings)
+    number, table = points
+    settings = [name for name in table.columns if name != "label"]
     blocks = _blocks(frame, number, last)
     if not blocks:
         return pd.DataFrame(columns=["run", *settings, "seed", "decay_factor", "decay_factor_theory", "point"])
@@ -71,7 +71,7 @@ def decay_table(frame: pd.DataFrame, settings: Sequence[str], last: bool = False
     return runs.assign(point=number.to_numpy()[first])
 
 
-def pooled_decay(frame: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
+def pooled_decay(frame: pd.DataFrame, points: Points) -> pd.DataFrame:
     """One row per point: ``label n decay ci_low ci_high theory weights slopes``, at the first step.
 
     decay    fitted to the root mean square over seeds, with its jackknife interval over seeds
@@ -79,7 +79,7 @@ def pooled_decay(frame: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
     slopes   what φ' brings: the backward signal's factor over that of the weights, from the second layer on; both
              NaN where a norm or a skip takes part as well
     """
-    number, table = group_by_settings(frame, settings)
+    number, table = points
     measures = ("grad_rms", "theory_grad_rms", "weight_rms", "activation_rms")
     columns = {name: frame[name].to_numpy(float) for name in measures}
     plains = (table["norm"] == "none") & (table["residual"] == "none")

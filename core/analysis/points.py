@@ -9,8 +9,10 @@ import pandas as pd
 
 from core.frames import COLUMNS
 
+Points = tuple[pd.Series, pd.DataFrame]  # each row's point; the points' settings, with a ``label``
 
-def group_by_settings(frame: pd.DataFrame, settings: Sequence[str]) -> tuple[pd.Series, pd.DataFrame]:
+
+def group_by_settings(frame: pd.DataFrame, settings: Sequence[str]) -> Points:
     """Each row's point, by number in order of appearance, and the points' settings with a ``label`` for people."""
     names = varying_settings(frame, settings)  # the others tell nothing apart, and most are the same everywhere
     codes = np.zeros(len(frame), dtype=int)

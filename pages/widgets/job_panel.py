@@ -11,7 +11,7 @@ from pages.widgets import page, turns
 
 SMALL_SECONDS = 6.0  # of computing: a sweep so small starts by itself
 FIRST_VIEW_SECONDS = 30.0  # what a page shows to who has changed nothing starts by itself too
-AT_ONCE = 0.5  # seconds that a page waits for a sweep that it has started
+AT_ONCE = 1.0  # seconds: a sweep that takes less is waited for, and drawn once, when it is whole
 
 
 class Panel(NamedTuple):
@@ -35,12 +35,14 @@ def job_panel(sweep: core.Sweep) -> Panel:
     stored = page.stored_count(sweep)
     wanted = st.session_state.pop(f"{sweep.experiment}:start", False)
     idle = job is None or (wanted and not running)
-    if stored < cost.runs and idle and _starts_by_itself(sweep, cost.computing(stored)):
+    computing = cost.computing(stored)
+    if stored < cost.runs and idle and _starts_by_itself(sweep, computing):
         started = page.start(sweep)
         if started is not None:
             job = started
-            with turns.given_away():
-                job.wait(AT_ONCE)  # what is done so soon is drawn at once, and needs no clock
+            if computing <= AT_ONCE:
+                with turns.given_away():
+                    job.wait(AT_ONCE)
             running = job.running
             stored = page.stored_count(sweep)
     return Panel(job, running, stored)

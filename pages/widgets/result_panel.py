@@ -122,7 +122,8 @@ def result_panel(
         garbage.set_aside()
         if page.jobs().find(sweep, store) is not job:  # Run was pressed: the clock must be wound
             st.rerun()
-        ended = running and job is not None and not job.running  # before drawing, so that all of it is drawn then
+        if running and job is not None and not job.running:  # the whole page draws what it came to, and stops the clock
+            st.rerun()
         job_panel.status_line(sweep, job)
         finished = stored
         if job is not None and job.running:  # large frames are put together at every twentieth only
@@ -136,7 +137,7 @@ def result_panel(
         single = alone and _whole(sweep) == 1
         if result.analysis.frame.empty:
             begun = "The first runs are under way; their charts stand here as soon as they end."
-            st.info(begun if running and not ended else "Nothing has been computed yet: press Run.")
+            st.info(begun if running else "Nothing has been computed yet: press Run.")
         if not single:
             _answer(pictures, result, _whole(sweep) - finished, aside(result.analysis))
             if between is not None:
@@ -147,8 +148,6 @@ def result_panel(
             _comparison(kind, result)
         if middle is None and result.measured:
             take_away.take_away(kind, sweep, result.analysis, result.comparison, pictures.figures, more)
-        if ended:
-            st.rerun()
 
     renewed()
     if middle is not None:

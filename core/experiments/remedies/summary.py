@@ -9,6 +9,7 @@ import pandas as pd
 from core.analysis import ranking
 from core.analysis.baseline import per_run
 from core.analysis.layers import decay_table
+from core.analysis.points import group_by_settings
 from core.experiments.remedies.settings import Remedies
 from core.experiments.training.summary import failures, setting_table, summary
 from core.parts.baselines import NAMES as BASELINES
@@ -43,8 +44,9 @@ def run_summary(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
     at = runs["run"].map
     diverged = last["train_loss"].isna()
     failed, exploded = failures(table, diverged)
-    decay = decay_table(frame, Remedies.names()).set_index("run")["decay_factor"]
-    decay_last = decay_table(frame, Remedies.names(), last=True).set_index("run")["decay_factor"]
+    points = group_by_settings(frame, Remedies.names())
+    decay = decay_table(frame, points).set_index("run")["decay_factor"]
+    decay_last = decay_table(frame, points, last=True).set_index("run")["decay_factor"]
     return runs.assign(
         final_train_loss=at(last["train_loss"].mask(exploded)),
         final_val_loss=at(last["val_loss"].mask(exploded)),

@@ -24,12 +24,12 @@ def charts(experiment: Experiment, analysis: Analysis) -> Figures:
     """Every chart that the frame has something for."""
     frame = analysis.frame
     drawings = {
-        "gradient": lambda: gradient_chart(frame, analysis.settings),
+        "gradient": lambda: gradient_chart(frame, analysis.points, analysis.settings),
         "decay": lambda: decay_chart(analysis.settings),
         "split": lambda: split_chart(analysis.settings),
-        "saturated": lambda: share_chart(frame, "saturated"),
-        "dead": lambda: share_chart(frame, "dead"),
+        "saturated": lambda: share_chart(frame, analysis.points, "saturated"),
+        "dead": lambda: share_chart(frame, analysis.points, "dead"),
     }
     if len(frame) and frame["steps"].max() > 0:
-        drawings["steps"] = lambda: steps_chart(frame)
+        drawings["steps"] = lambda: steps_chart(frame, analysis.points)
     return Figures(drawings, GROUPS)

@@ -18,7 +18,6 @@ from core.diagnosis.columns import check_numbers
 from core.diagnosis.decay import geometric_change, sure_change
 from core.diagnosis.finding import Finding
 from core.diagnosis.rules import ERROR_SHARE, FEWEST_ROWS, MOST_RUNS, NEAR_GUESS, WARN_SHARE
-from core.experiments.vanishing.settings import Vanishing
 from core.parts.activations import ACTIVATIONS
 from core.sweeps import query
 from core.words import three_digits
@@ -40,11 +39,10 @@ def findings(experiment: Experiment, analysis: Analysis) -> list[Finding]:
     if frame.empty:
         return []
     check_numbers(frame, NUMBERS, WHOLE)
-    names = Vanishing.names()
     found = []
-    decays = decay_table(frame, names)
-    pooled = analysis.settings.set_index("point")
     number, table = analysis.points
+    decays = decay_table(frame, analysis.points)
+    pooled = analysis.settings.set_index("point")
     run, _ = pd.factorize(frame["run"], sort=True)  # the texts of settings and runs take long to be copied
     frame = frame[["step", "layer", "depth", "underflow", *NUMBERS]].assign(run=run)
     first = frame["step"] == 0

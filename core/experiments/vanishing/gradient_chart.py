@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core.analysis.layers import layer_profile
+from core.analysis.points import Points
 from core.experiments.vanishing.settings import Vanishing
 from core.plotting.axes import log10
 from core.plotting.figure import Figure, empty, figure
@@ -28,19 +29,20 @@ def theory_lines(profile: pd.DataFrame) -> pd.DataFrame:
     """
     theory = profile["theory_grad_rms"].copy()
     grows = (profile["norm"] == "batch") & (profile["activation"] == "relu") & (profile["residual"] == "none")
-    for _, block in profile[grows & (profile["layer"] <= profile["depth"])].groupby(["label", "step"]):
+    growing = profile[grows & (profile["layer"] <= profile["depth"])]
+    for _, block in growing.groupby(["label", "step"]) if len(growing) else ():
         last = block.loc[block["layer"] == block["depth"], "grad_rms"]
         if len(last):
             theory[block.index] = last.iloc[0] * BATCHNORM_RELU_GROWTH ** (block["depth"] - block["layer"])
     return profile.assign(theory=theory)
 
 
-def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> Figure:
+def gradient_chart(frame: pd.DataFrame, points: Points, decays: pd.DataFrame) -> Figure:
     """Gradient per layer, a line per setting, with a band over seeds and theory dashed; ``decays`` for the title."""
     start = frame[frame["step"] == 0]
     if start.empty:
         return empty("No run has finished yet.")
-    profile = theory_lines(layer_profile(start, Vanishing.names()))
+    profile = theory_lines(layer_profile(start, points))
     labels, left_out = drawn_series(profile)
     data = profile[profile["label"].isin(labels)].copy()
     for name in ("grad_rms", "theory"):
@@ -53,7 +55,7 @@ def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> Figure:
         data,
         x,
         "gradient of the layer's weights (RMS of ∂L/∂W)",
-        series_scale(start, Vanishing.names(), labels),
+        series_scale(points[1], Vanishing.names(), labels),
         middle="grad_rms",
         band=("grad_low", "grad_high"),
         logarithmic=True,

@@ -9,6 +9,7 @@ import altair as alt
 import pandas as pd
 
 from core.analysis.layers import layer_profile
+from core.analysis.points import Points
 from core.experiments.vanishing.settings import Vanishing
 from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, empty, figure
@@ -20,10 +21,10 @@ FLAT = 0.0095  # a share that would be written as 0 %
 LAYER_TITLE = "layer, counted from the input"
 
 
-def share_chart(frame: pd.DataFrame, name: str) -> Figure:
+def share_chart(frame: pd.DataFrame, points: Points, name: str) -> Figure:
     """The share of saturated outputs, or of dead units, layer by layer, mean over seeds."""
     start = frame[(frame["step"] == 0) & (frame["layer"] <= frame["depth"])]
-    profile = layer_profile(start, Vanishing.names()) if len(start) else pd.DataFrame(columns=[name, "n"])
+    profile = layer_profile(start, points) if len(start) else pd.DataFrame(columns=[name, "n"])
     profile = profile[profile[name].notna()]
     if not len(profile):
         return empty(f"No run has measured its {name} units yet.")
@@ -44,7 +45,7 @@ def share_chart(frame: pd.DataFrame, name: str) -> Figure:
         data,
         alt.X("layer:Q", title=LAYER_TITLE, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False)),
         f"share {name}",
-        series_scale(start, Vanishing.names(), labels),
+        series_scale(points[1], Vanishing.names(), labels),
         middle=name,
         band=None,
         logarithmic=False,
@@ -61,12 +62,12 @@ def share_chart(frame: pd.DataFrame, name: str) -> Figure:
     return replace(figure(drawn.layers, title, note, 220), flat=bool(worst[name] < FLAT))
 
 
-def steps_chart(frame: pd.DataFrame) -> Figure:
+def steps_chart(frame: pd.DataFrame, points: Points) -> Figure:
     """Gradient × layer × training step, one setting: the first that trains."""
     trained = frame[frame["steps"] > 0]
     if trained.empty:
         return empty("Nothing was trained: set steps above 0.")
-    profile = layer_profile(trained, Vanishing.names())
+    profile = layer_profile(trained, points)
     labels = list(dict.fromkeys(profile["label"]))
     data = profile[profile["label"] == labels[0]].assign(log_grad=lambda table: log10(table["grad_rms"]))
     data = data[data["log_grad"].notna()]

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 def run_summary(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
     """A row per run: its decay factor beside theory's, and where it trained, the last loss and decay factor."""
     names = Vanishing.names()
-    table = decay_table(frame, names).drop(columns="point")
+    points = group_by_settings(frame, names)
+    table = decay_table(frame, points).drop(columns="point")
     if len(frame) and frame["steps"].max() > 0:
-        last = decay_table(frame, names, last=True).set_index("run")["decay_factor"]
+        last = decay_table(frame, points, last=True).set_index("run")["decay_factor"]
         ends = (
             frame.sort_values("step", kind="stable").drop_duplicates("run", keep="last").set_index("run")["train_loss"]
         )
@@ -30,7 +31,7 @@ def run_summary(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
 
 def setting_table(experiment: Experiment, analysis: Analysis) -> pd.DataFrame:
     """A row per setting: ``pooled_decay`` at the first step."""
-    return pooled_decay(analysis.frame[analysis.frame["step"] == 0], Vanishing.names())
+    return pooled_decay(analysis.frame, analysis.points)
 
 
 def summary(experiment: Experiment, analysis: Analysis) -> pd.DataFrame:

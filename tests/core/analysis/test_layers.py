@@ -73,7 +73,7 @@ def test_root_mean_square_runs_over_the_axis_asked_for():
 
 def test_a_layer_profile_folds_seeds_by_root_mean_square():
     frame = frame_of(run_rows([3e-200, 3.0], seed=0), run_rows([4e-200, 4.0], seed=1))
-    profile = layer_profile(frame, SETTINGS)
+    profile = layer_profile(frame, group_by_settings(frame, SETTINGS))
     assert profile["layer"].tolist() == [1, 2]
     assert profile["n"].tolist() == [2, 2]
     np.testing.assert_allclose(profile["grad_rms"], [math.sqrt(12.5) * 1e-200, math.sqrt(12.5)])
@@ -85,7 +85,7 @@ def test_a_layer_profile_folds_seeds_by_root_mean_square():
 
 def test_a_layer_profile_counts_finite_gradients_alone():
     frame = frame_of(run_rows([1.0, 0.0], seed=0), run_rows([math.inf, 0.0], seed=1))
-    profile = layer_profile(frame, SETTINGS)
+    profile = layer_profile(frame, group_by_settings(frame, SETTINGS))
     assert profile["n"].tolist() == [1, 2]
     assert profile["underflow"].tolist() == [0.0, 1.0]
     np.testing.assert_allclose(profile["grad_rms"].fillna(0.0), [1.0, 0.0])
@@ -111,7 +111,7 @@ def test_an_empty_setting_and_none_are_worded():
 
 def test_a_decay_table_has_a_row_per_run_with_theory_beside_it():
     frame = frame_of(run_rows(geometric(0.7), seed=0), run_rows(geometric(0.8), seed=1))
-    table = decay_table(frame, SETTINGS)
+    table = decay_table(frame, group_by_settings(frame, SETTINGS))
     assert table["seed"].tolist() == [0, 1]
     np.testing.assert_allclose(table["decay_factor"], [0.7, 0.8])
     np.testing.assert_allclose(table["decay_factor_theory"], 0.5)
@@ -120,28 +120,31 @@ def test_a_decay_table_has_a_row_per_run_with_theory_beside_it():
 def test_a_decay_table_does_not_depend_on_the_order_of_rows():
     frame = frame_of(run_rows(geometric(0.7), seed=0), run_rows(geometric(0.8), seed=1))
     shuffled = frame.sample(frac=1, random_state=0)
-    found = decay_table(shuffled, SETTINGS).sort_values("seed")
+    found = decay_table(shuffled, group_by_settings(shuffled, SETTINGS)).sort_values("seed")
     np.testing.assert_allclose(found["decay_factor"], [0.7, 0.8])
 
 
 def test_a_decay_table_takes_the_first_step_or_the_last():
     frame = frame_of(run_rows(geometric(0.5)), run_rows(geometric(0.6), step=1), run_rows(geometric(0.9), step=2))
-    assert decay_table(frame, SETTINGS)["decay_factor"].tolist() == pytest.approx([0.5])
-    assert decay_table(frame, SETTINGS, last=True)["decay_factor"].tolist() == pytest.approx([0.9])
+    assert decay_table(frame, group_by_settings(frame, SETTINGS))["decay_factor"].tolist() == pytest.approx([0.5])
+    assert decay_table(frame, group_by_settings(frame, SETTINGS), last=True)["decay_factor"].tolist() == pytest.approx(
+        [0.9]
+    )
 
 
 def test_a_trained_readout_takes_no_part_in_the_decay():
     rows = run_rows([*geometric(0.5, depth=4), 1000.0])
     for row in rows:
         row["depth"] = 4
-    assert decay_table(frame_of(rows), SETTINGS)["decay_factor"].tolist() == pytest.approx([0.5])
+    frame = frame_of(rows)
+    assert decay_table(frame, group_by_settings(frame, SETTINGS))["decay_factor"].tolist() == pytest.approx([0.5])
 
 
 def test_the_pooled_decay_is_that_of_the_root_mean_square():
     frame = frame_of(
         *(run_rows([scale * g for g in geometric(0.6)], seed=seed) for seed, scale in enumerate((1, 2, 9)))
     )
-    (row,) = pooled_decay(frame, SETTINGS).to_dict("records")
+    (row,) = pooled_decay(frame, group_by_settings(frame, SETTINGS)).to_dict("records")
     assert row["n"] == 3
     assert row["decay"] == pytest.approx(0.6)
     assert row["ci_low"] == pytest.approx(0.6)
@@ -150,22 +153,23 @@ def test_the_pooled_decay_is_that_of_the_root_mean_square():
 
 
 def test_weights_and_slopes_multiply_to_the_decay():
-    (row,) = pooled_decay(frame_of(run_rows(geometric(0.3)), run_rows(geometric(0.3), seed=1)), SETTINGS).to_dict(
-        "records"
-    )
+    frame = frame_of(run_rows(geometric(0.3)), run_rows(geometric(0.3), seed=1))
+    (row,) = pooled_decay(frame, group_by_settings(frame, SETTINGS)).to_dict("records")
     assert row["weights"] == pytest.approx(math.sqrt(4) * 0.25)  # √width · RMS weight
     assert row["weights"] * row["slopes"] == pytest.approx(row["decay"])
 
 
 @pytest.mark.parametrize("changes", [{"norm": "batch"}, {"residual": "identity"}])
 def test_weights_and_slopes_are_empty_where_a_norm_or_a_skip_takes_part(changes):
-    (row,) = pooled_decay(frame_of(run_rows(geometric(0.3), **changes)), SETTINGS).to_dict("records")
+    frame = frame_of(run_rows(geometric(0.3), **changes))
+    (row,) = pooled_decay(frame, group_by_settings(frame, SETTINGS)).to_dict("records")
     assert math.isnan(row["weights"])
     assert math.isnan(row["slopes"])
 
 
 def test_one_seed_has_no_interval():
-    (row,) = pooled_decay(frame_of(run_rows(geometric(0.3))), SETTINGS).to_dict("records")
+    frame = frame_of(run_rows(geometric(0.3)))
+    (row,) = pooled_decay(frame, group_by_settings(frame, SETTINGS)).to_dict("records")
     assert row["decay"] == pytest.approx(0.3)
     assert math.isnan(row["ci_low"])
     assert math.isnan(row["ci_high"])
@@ -174,13 +178,13 @@ def test_one_seed_has_no_interval():
 def test_a_table_that_lacks_rows_of_a_run_is_refused_in_a_sentence():
     frame = frame_of(run_rows(geometric(0.5)), run_rows(geometric(0.5), seed=1)).drop(index=3)
     with pytest.raises(ValueError, match="the table lacks rows of some runs"):
-        decay_table(frame, SETTINGS)
+        decay_table(frame, group_by_settings(frame, SETTINGS))
     with pytest.raises(ValueError, match="the table lacks rows of some runs"):
-        pooled_decay(frame, SETTINGS)
+        pooled_decay(frame, group_by_settings(frame, SETTINGS))
 
 
 def test_an_empty_frame_has_empty_profiles():
     empty = frame_of(run_rows([1.0])).iloc[:0]
-    assert len(decay_table(empty, SETTINGS)) == 0
-    assert len(pooled_decay(empty, SETTINGS)) == 0
-    assert len(layer_profile(empty, SETTINGS)) == 0
+    assert len(decay_table(empty, group_by_settings(empty, SETTINGS))) == 0
+    assert len(pooled_decay(empty, group_by_settings(empty, SETTINGS))) == 0
+    assert len(layer_profile(empty, group_by_settings(empty, SETTINGS))) == 0

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from core import files, tables
-from core.analysis.layers import pooled_decay
 from core.diagnosis.finding import Finding
 from core.experiments import experiment
 from core.experiments.vanishing.decay_charts import split_title
@@ -150,7 +149,8 @@ def test_summaries_survive_a_file(tmp_path):
 
 
 def test_the_lessons_tanh_shrinks_as_theory_says_and_its_weights_cost_one_over_root_three():
-    (row,) = pooled_decay(frame_of(depth="20", width="64", loss="projection", seeds="20"), NAMES).to_dict("records")
+    frame = frame_of(depth="20", width="64", loss="projection", seeds="20")
+    (row,) = KIND.analysis(frame).settings.to_dict("records")
     assert row["weights"] == pytest.approx(1 / math.sqrt(3), rel=0.01)
     assert row["theory"] < 0.65
     assert row["decay"] == pytest.approx(row["theory"], rel=0.03)
