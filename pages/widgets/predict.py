@@ -11,8 +11,12 @@ from pages.widgets import form, page
 def questions(kind: core.Experiment) -> None:
     """The experiment's questions, each with its choices, its run and, after it, its answer."""
     others = [pair for pair in enumerate(kind.questions()) if pair[0] != asked_first(kind)]
-    if others:
-        with st.expander(f"Predict, then run: {len(others)} question{'s' if len(others) > 1 else ''}"):
+    if not others:
+        return
+    label = f"Predict, then run: {len(others)} question{'s' if len(others) > 1 else ''}"
+    unfolded = st.expander(label, key="predictions", on_change="rerun")
+    if unfolded.open:
+        with unfolded:
             for number, question in others:
                 _ask(kind, number, question)
 
@@ -42,11 +46,16 @@ def _ask(kind: core.Experiment, number: int, question: core.Question) -> None:
 
     @st.fragment(run_every=1.0 if clock else None)
     def renewed() -> None:
-        asked = bool(st.session_state.get(f"{key} asked"))
-        guess = st.radio(question.ask, question.choices, index=None, key=f"{key} guess", disabled=asked)
-        if not asked:
+        guess = st.session_state.get(f"{key} asked")
+        place = None if guess is None else question.choices.index(guess)
+        chosen = st.radio(question.ask, question.choices, index=place, key=f"{key} guess", disabled=guess is not None)
+        if guess is None:
             st.button(
-                "Run it and see", key=f"{key} run", disabled=guess is None, on_click=_run, args=(key, sweep, store)
+                "Run it and see",
+                key=f"{key} run",
+                disabled=chosen is None,
+                on_click=_run,
+                args=(key, chosen, sweep, store),
             )
             return
         if not drawn or _running(sweep, store) != clock:  # what waited for the prediction is shown; the clock is set
@@ -58,7 +67,7 @@ def _ask(kind: core.Experiment, number: int, question: core.Question) -> None:
         answer = _answer(kind, question, sweep, store, sweep.key, str(store.path), page.stored_count(sweep))
         if answer is None:
             st.caption("The run was stopped before its end; press Run it and see once more.")
-            st.session_state[f"{key} asked"] = False
+            del st.session_state[f"{key} asked"]
         else:
             _judge(kind, question, guess, answer)
 
@@ -71,8 +80,9 @@ def _running(sweep: core.Sweep, store: core.Store) -> bool:
     return job is not None and job.running
 
 
-def _run(key: str, sweep: core.Sweep, store: core.Store) -> None:
-    st.session_state[f"{key} asked"] = True
+def _run(key: str, guess: str, sweep: core.Sweep, store: core.Store) -> None:
+    """Starts the question's sweep; what was guessed is kept, since Streamlit forgets a field that is folded away."""
+    st.session_state[f"{key} asked"] = guess
     page.start(sweep)
 
 
@@ -93,15 +103,14 @@ def _answer(
     return _question.answer(_kind.analysis(frame))
 
 
-def _judge(kind: core.Experiment, question: core.Question, guess: str | None, answer: core.Answer) -> None:
+def _judge(kind: core.Experiment, question: core.Question, guess: str, answer: core.Answer) -> None:
     """What was predicted beside what came out."""
     choice, words = answer
     measured = question.choices[choice]
     if guess == measured:
         st.success(f"As you said: {measured}. {core.plain(words)}")
     else:
-        said = f"You said “{guess}”; it came out" if guess else "It came out"
-        st.info(f"{said} “{measured}”. {core.plain(words)}")
+        st.info(f"You said “{guess}”; it came out “{measured}”. {core.plain(words)}")
     st.page_link(
         page.page_of(kind), label="Open this run", icon=":material/open_in_new:", query_params=question.settings
     )

@@ -274,12 +274,19 @@ def test_backprop_walks_on_by_a_step_and_looks_at_another_epoch_weight_and_examp
 )
 def test_a_prediction_is_compared_with_what_a_run_gives(guess, verdict):
     app = settled(opened(BACKPROP, epochs="10"))
+    assert not any(radio.key == "predict backprop 1 guess" for radio in app.radio)  # folded
+    app.session_state["predictions"] = True
+    app.run()
     assert app.button(key="predict backprop 1 run").disabled
     app.radio(key="predict backprop 1 guess").set_value(guess).run()
     app.button(key="predict backprop 1 run").click().run()
     app = settled(app)
     assert not app.exception
     assert verdict in text_of(app)
+    for unfolded in (False, True):
+        app.session_state["predictions"] = unfolded
+        app.run()
+        assert (verdict in text_of(app)) == unfolded
 
 
 def test_zeros_are_named_and_shown_beside_what_works():
