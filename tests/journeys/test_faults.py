@@ -23,10 +23,12 @@ import psutil
 import pytest
 
 from core.store import Store, is_whole
-from tests.journeys.test_command_line import PATIENCE, ROOT, Lab
+from tests.journeys.test_command_line import INLINE, PATIENCE, ROOT, Lab
 
 SWEEP = {"depth": "12", "width": "48", "batch_size": "100:140", "seeds": "3"}  # 40 tasks
-WORDS = ["run", "vanishing", *(f"{name}={text}" for name, text in SWEEP.items()), "--workers", "2"]
+ASKED = ["run", "vanishing", *(f"{name}={text}" for name, text in SWEEP.items())]
+WORDS = [*ASKED, "--workers", "2"]
+LINK = "&".join(f"{name}={text}" for name, text in SWEEP.items())
 RUNS = 120
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 LAST_WORDS = "interrupted; finished runs are kept, the same command goes on from there\n"
@@ -237,7 +239,7 @@ def server_round(faults: Faults) -> None:
     server = Server(faults.lab)
     try:
         if faults.draw.random() < 0.8:
-            server.open("Vanishing_gradients", "&".join(f"{name}={text}" for name, text in SWEEP.items()))
+            server.open("Vanishing_gradients", LINK)
             wanted, deadline = len(faults.there) + faults.draw.randint(0, 30), time.monotonic() + PATIENCE
             while faults.lab.rows() < min(wanted, RUNS):
                 assert time.monotonic() < deadline
@@ -275,3 +277,29 @@ def test_hundreds_of_kills_lose_nothing_and_leave_nothing(tmp_path, undisturbed,
         with capsys.disabled():
             print(f"\n{faults.kills} kills, processes gone after {faults.slowest:.1f} s at most:")
             print(json.dumps(dict(sorted(faults.counts.items())), indent=1))
+
+
+@pytest.mark.slow
+def test_two_servers_and_three_command_lines_share_a_store(tmp_path, undisturbed):
+    frames, csv = undisturbed
+    lab = Lab(tmp_path)
+    servers = [Server(lab) for _ in range(2)]
+    try:
+        commands = [lab.start(*ASKED, *INLINE, "--out", f"{number}.csv") for number in range(3)]
+        for server in servers:
+            server.open("Vanishing_gradients", LINK)
+        for command in commands:
+            _, err = command.communicate(timeout=PATIENCE)
+            assert command.returncode == 0, err
+        deadline = time.monotonic() + PATIENCE
+        while lab.rows() < RUNS:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        for server in servers:
+            server.end(signal.SIGTERM)
+    assert {name: data == csv for name, data in lab.files().items()} == {f"{number}.csv": True for number in range(3)}
+    with closing(Store(lab.store)) as store:
+        store.check()
+        assert dict(store.select("SELECT id, frame FROM runs")) == frames
+        assert len(store.sweeps()) == 1
