@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import PurePath
 from typing import Any
 
@@ -105,15 +106,28 @@ def show(source: Source, run: int, side: str, alone: bool) -> bool:
     st.caption(f"**{core.plain(source.name)}** · {says}")
     if alive:
         st.info("The script is under way; what follows is renewed as it goes on.", icon=":material/sensors:")
-    _findings(trace, findings, alive)
-    for order in core.typical_steps(trace):
-        st.markdown(f"**A typical step** · {core.plain(order)}")
     named = {f"{side} {name}": chart for name, chart in charts.items()}
-    if alone and "left loss" in named:
-        page.chart(named.pop("left loss"), "left loss")
-    if alone:
+    if alone:  # what is wrong, beside the loss that shows it
+        loss = named.pop("left loss", None)
+        left, right = st.columns([5, 7], gap="medium") if loss else (st.container(), None)
+        with left:
+            _verdict(trace, findings, alive)
+            for finding in findings[:1]:
+                _finding(finding)
+            _typical_steps(trace)
+        if loss and right:
+            with right:
+                page.chart(loss, "left loss", alone=True)
+        others = findings[1:]
+        for column, finding in zip(cycle(st.columns(2, gap="medium")) if others else (), others, strict=False):
+            with column:
+                _finding(finding)
         page.charts(named)
     else:  # the two trainings stand side by side, chart beside chart
+        _verdict(trace, findings, alive)
+        for finding in findings:
+            _finding(finding)
+        _typical_steps(trace)
         for name, chart in named.items():
             page.chart(chart, name, alone=True)
     if not charts:
@@ -121,21 +135,30 @@ def show(source: Source, run: int, side: str, alone: bool) -> bool:
     return alive
 
 
-def _findings(trace: core.Trace, findings: list[core.Finding], alive: bool) -> None:
-    """Each finding with its place, its remedy and its numbers; or that there is none."""
+def _verdict(trace: core.Trace, findings: list[core.Finding], alive: bool) -> None:
+    """That there is no fault, where there is none."""
     verdict = core.verdict_of(trace, findings)
     if verdict and alive:
         st.info(core.plain(verdict.replace("No fault found", "No fault found so far", 1)))
     elif verdict:
         st.success(core.plain(verdict))
-    for finding in findings:
-        with st.container(border=finding.severity != "info"):
-            st.markdown(_finding_text(finding))
-            if finding.link:
-                page.see_it_work(finding.link)
-            numbers = _evidence(finding.evidence)
-            if numbers:
-                st.caption(f"Evidence: {numbers}")
+
+
+def _finding(finding: core.Finding) -> None:
+    """A finding with its place, its remedy and its numbers."""
+    with st.container(border=finding.severity != "info"):
+        st.markdown(_finding_text(finding))
+        if finding.link:
+            page.see_it_work(finding.link)
+        numbers = _evidence(finding.evidence)
+        if numbers:
+            st.caption(f"Evidence: {numbers}")
+
+
+def _typical_steps(trace: core.Trace) -> None:
+    """In which order the script calls what a step is made of."""
+    for order in core.typical_steps(trace):
+        st.markdown(f"**A typical step** · {core.plain(order)}")
 
 
 def _finding_text(finding: core.Finding) -> str:
