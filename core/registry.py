@@ -75,7 +75,7 @@ class Limits:
     def _offender(self, raw: object) -> str:
         text = brief(raw).strip() or "nothing"
         near = difflib.get_close_matches(text.lower(), self.choices, n=1, cutoff=0.5)
-        return text + (f"; did you mean {near[0]!r}?" if near else "")
+        return text + (f"; did you mean {brief(near[0])!r}?" if near else "")
 
     def _read(self, raw: Any) -> Value:
         if self.kind is str:
@@ -273,7 +273,7 @@ def unknown(kind: str, name: str, choices: list[str]) -> str:
     """The sentence for a name that is not among ``choices``, with the nearest one suggested."""
     name = brief(name)
     near = difflib.get_close_matches(name.lower(), choices, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
+    hint = f"; did you mean {brief(near[0])!r}?" if near else "."
     return f"unknown {kind} {name!r}{hint} Known: {', '.join(choices)}"
 
 

@@ -20,6 +20,7 @@ from core.parts.gaps import none_is_a_word, without_gaps
 from core.parts.headers import missing_header, names_rows, numbered
 from core.parts.openings import COMMENT, SEPARATOR_LINE, comment_rows_below, comments, is_header, title_rows
 from core.parts.separators import BLANK, lines_of, separator_of
+from core.registry import brief
 from core.words import counted
 
 MAXIMUM_BYTES = 50 * 2**20
@@ -123,7 +124,7 @@ def parsed(path: str, content: bytes, header: str = "auto") -> Cells:
     notes += _square(rows)
     if len(rows[0]) == 1:
         raise ValueError(
-            f"csv: {path} has one column, {' '.join(rows[0][0].split())!r}, and it takes two at least: "
+            f"csv: {path} has one column, {brief(' '.join(rows[0][0].split()))!r}, and it takes two at least: "
             "separate cells by commas, semicolons, tabs, pipes or blanks"
         )
     _check_shape(path, starts, lines, rows, delimiter)
@@ -167,7 +168,7 @@ def _present(columns: list[tuple[str, ...]]) -> tuple[tuple[int, ...], list[tupl
 def _doubled(written: list[str], names: list[str]) -> list[str]:
     """The sentence on columns of one name."""
     renamed = [
-        f"the other {' '.join(cell.split())!r} is {name}"
+        f"the other {brief(' '.join(cell.split()))!r} is {brief(name)}"
         for cell, name in zip(written, names, strict=True)
         if cell and name != " ".join(cell.split())
     ]

@@ -338,4 +338,4 @@ def encoder(sheet: Sheet) -> Any:
 def names_in_words(header: list[str]) -> str:
     """The columns' names as a sentence lists them."""
     more = f" and {len(header) - SHOWN_NAMES:,} more" if len(header) > SHOWN_NAMES else ""
-    return ", ".join(header[:SHOWN_NAMES]) + more
+    return ", ".join(map(brief, header[:SHOWN_NAMES])) + more

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from core.parts.own_data import Sheet
 from core.parts.splits import Guess
+from core.registry import brief
 from core.words import counted, three_digits
 
 SHOWN_COLUMNS = 30  # of a kind
@@ -46,14 +47,16 @@ def story_of(name: str, sheet: Sheet, guess: Guess, validation_counts: Sequence[
     columns_used = f"{used} of {counted(len(sheet.columns) - 1, 'column')} used"
     sentences = [Sentence(name, f"{counted(sheet.rows, 'row')}{dropped}; {columns_used}.")]
     (target,) = (column for column in sheet.columns if column.kind == "target")
-    class_names = ", ".join(sheet.classes[:SHOWN_CLASSES]) + (" …" if len(sheet.classes) > SHOWN_CLASSES else "")
+    class_names = ", ".join(map(brief, sheet.classes[:SHOWN_CLASSES])) + (
+        " …" if len(sheet.classes) > SHOWN_CLASSES else ""
+    )
     classes = f" ({class_names})" if sheet.classes else ""
     what, _, more = target.note.partition("; ")
-    sentences.append(Sentence("Predicts", f"{target.name}, {what}{classes}{f'; {more}' if more else ''}."))
+    sentences.append(Sentence("Predicts", f"{brief(target.name)}, {what}{classes}{f'; {more}' if more else ''}."))
     sentences += [Sentence("Note", note) for note in (*sheet.notes, *_unvalidated(sheet, validation_counts))]
     for label, kind in KINDS:
         columns = [column for column in sheet.columns if column.kind == kind]
-        names = [column.name + (f" ({column.note})" if column.note else "") for column in columns]
+        names = [brief(column.name) + (f" ({column.note})" if column.note else "") for column in columns]
         rest = f" and {len(columns) - SHOWN_COLUMNS:,} more" if len(columns) > SHOWN_COLUMNS else ""
         if columns:
             sentences.append(Sentence(label, f"{', '.join(names[:SHOWN_COLUMNS])}{rest}."))
@@ -80,6 +83,6 @@ def _unvalidated(sheet: Sheet, validation_counts: Sequence[int]) -> list[str]:
     absent = [(name, rows) for name, rows, validating in counts if not validating] if sheet.classes else []
     if not absent:
         return []
-    first = ", ".join(f"{name} has {counted(rows, 'row')}" for name, rows in absent[:SHOWN_CLASSES])
+    first = ", ".join(f"{brief(name)} has {counted(rows, 'row')}" for name, rows in absent[:SHOWN_CLASSES])
     more = f" and {len(absent) - SHOWN_CLASSES:,} more likewise" if len(absent) > SHOWN_CLASSES else ""
     return [f"{first}{more}, none of them in the validation part: what is learned of that is not measured."]

@@ -96,7 +96,7 @@ def _unsolved(rows: pd.DataFrame, runs: pd.DataFrame, settings: pd.Series) -> li
     words = f"{_label_prefix(settings)}{len(failed)} of {n} runs end with a wrong answer, at a loss of about {three_digits(evidence['final_train_loss'])}"
     start = rows[rows["epoch"] == rows["epoch"].min()]
     ratio = float((start["grad_norm_w1"] / start["grad_norm_w2"].where(start["grad_norm_w2"] > 0)).median())
-    if waiting.mean() > MOST_RUNS and ratio < WARN_RATIO:
+    if waiting.sum() > MOST_RUNS * len(waiting) and ratio < WARN_RATIO:
         more = max(4, hidden)
         return [
             Finding(

@@ -301,8 +301,9 @@ def _units(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]
     if not len(by_layer):
         return []
     runs = int(rows["run"].nunique())
-    worst, share = by_layer["dead"].idxmax(), float(by_layer["dead"].max())
+    share = float(by_layer["dead"].max())
     if settings["batch_size"] >= FEWEST_ROWS and share > WARN_SHARE:
+        worst = by_layer["dead"].idxmax()
         found.append(
             Finding(
                 "dead_units",
@@ -314,8 +315,9 @@ def _units(rows: pd.DataFrame, settings: pd.Series, label: str) -> list[Finding]
             )
         )
     bounded = ACTIVATIONS.parse(str(settings["activation"])).entry.bounded
-    worst, share = by_layer["saturated"].idxmax(), float(by_layer["saturated"].max())
+    share = float(by_layer["saturated"].max())
     if bounded and share > WARN_SHARE:
+        worst = by_layer["saturated"].idxmax()
         found.append(
             Finding(
                 "saturated_units",

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import core
 from core import files, tables
 from core.diagnosis.finding import Finding
 from core.experiments import experiment
@@ -227,3 +228,9 @@ def test_the_split_names_its_cause_setting_by_setting():
     assert split_title(table) == (
         "φ' does most of the shrinking in 2 of 4 settings, the weights in 1; in 1 nothing shrinks"
     )
+
+
+@pytest.mark.parametrize("name", ["dead", "saturated"])
+def test_a_frame_whose_units_were_not_measured_is_judged_all_the_same(name):
+    frame = frame_of(depth="20", seeds="3").assign(**{name: math.nan})
+    assert "vanishing_gradients" in {finding.code for finding in core.findings(frame)}

@@ -623,3 +623,20 @@ def test_long_columns_of_dates_text_and_numbers_are_read_in_every_cell_though_sa
     assert np.isnan(read_dates[odd].astype(float)).all() and "60 odd cells" in note(own, "day")
     plain = np.arange(rows) % 40 != 0
     np.testing.assert_array_equal(values(own, 0)[plain], np.arange(rows)[plain] / 8)
+
+
+@pytest.mark.parametrize(
+    ("header", "target"),
+    [("{}", "{}"), ("{},b", "zz"), ("{},b", "{}"), ("{},b,y", "y"), ("{0},{0},y", "y"), ("a,b,{}", "{}")],
+)
+def test_names_of_any_length_are_not_repeated_at_length(header, target, tmp_path):
+    long = "x" * 5_000
+    header, target = header.format(long), target.format(long)
+    rows = [",".join(str(n * (3 + place) % (7 + place)) for place in range(header.count(",") + 1)) for n in range(60)]
+    (tmp_path / "made.csv").write_text("\n".join([header, *rows]))
+    try:
+        said = core.table(str(tmp_path / "made.csv"), target)
+    except ValueError as error:
+        said = str(error)
+    assert "characters)" in said
+    assert len(said) < 1_500
