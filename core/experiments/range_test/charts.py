@@ -33,8 +33,7 @@ LABELS = {
     "minimum_tenth": "a tenth of the minimum's",
 }
 NEAR = 0.015  # of the axis: marks that are closer are one
-LATE = 0.6  # of the axis: marks behind it are named to their left
-ROW = 15  # pixels from a mark's name to the next
+ROW = 15  # pixels from a line of a mark's name to the next
 CHECKED = PALETTE[6]
 CEILING = 3.0  # the curve is drawn up to so many times its first loss: behind the edge there is nothing to read
 
@@ -118,7 +117,7 @@ def _curve_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], 
     note = ["Line: median over seeds; band: 10th to 90th percentile" + f" (n = {int(table['n'].max())})."]
     if single:
         marked = marks(suggestion_table(runs), checked, tuple(scale.domain))
-        layers += [layer for row, mark in enumerate(marked) for layer in _flag(mark, row, len(marked), x, scale.domain)]
+        layers += _flags(marked, x)
         note += ["Upright: each suggestion's median over seeds."] * bool(marked)
     else:
         dots = suggested_points(data, runs, names)
@@ -154,7 +153,7 @@ def marks(table: pd.DataFrame, checked: float, domain: tuple[float, float]) -> l
             groups.append([name])
     found = []
     for group in groups:
-        rules = " ≈ ".join(name for name in group if name != use)
+        rules = " ≈\n".join(name for name in group if name != use)
         name = rules if use not in group else f"{rules}: {use}" if rules else use
         first = use if use in group else group[0]
         words = " and ".join(dict.fromkeys(three_digits(rates[name]) for name in group))
@@ -163,22 +162,23 @@ def marks(table: pd.DataFrame, checked: float, domain: tuple[float, float]) -> l
     return found
 
 
-def _flag(mark: Mark, row: int, rows: int, x: alt.X, domain: Sequence[float]) -> list[alt.Chart]:
-    """A rule over the drawing's whole height and above it, where its name stands; the leftmost is the tallest.
+def _flags(marked: Sequence[Mark], x: alt.X) -> list[alt.Chart]:
+    """A rule for each mark, over the drawing's whole height and above it, where its name stands to its right.
 
-    So no name crosses another's rule. Those at the right edge are named to their left, and as tall the farther right.
+    The farther left a rule, the taller it is: so no name crosses another's rule.
     """
-    late = mark.place > domain[0] + LATE * (domain[1] - domain[0])
-    top = -ROW * (row + 1 if late else rows - row)
-    data = pd.DataFrame({"drawn_lr": [mark.place], "mark": [mark.name], "rates": [mark.rates]})
-    tooltip = [alt.Tooltip("mark:N", title="suggested by"), alt.Tooltip("rates:N", title="median over seeds")]
-    base = alt.Chart(data).encode(x=x, y=alt.YValue(top), tooltip=tooltip)
-    dash = list(DASH) if mark.colour == THEORY else [1, 0]
-    rule = base.mark_rule(color=mark.colour, strokeWidth=2.5, strokeDash=dash).encode(y2=alt.Y2Value("height"))
-    align = {"align": "right", "dx": -5} if late else {"align": "left", "dx": 5}
-    weight = "bold" if mark.use else "normal"
-    name = base.mark_text(**align, baseline="top", fontSize=12, fontWeight=weight, color=ink(mark.colour))  # type: ignore[arg-type]
-    return [rule, name.encode(text="mark:N")]
+    layers, top = [], 0
+    for mark in reversed(marked):
+        top -= ROW * len(mark.name.split("\n"))
+        data = pd.DataFrame({"drawn_lr": [mark.place], "mark": [mark.name], "rates": [mark.rates]})
+        tooltip = [alt.Tooltip("mark:N", title="suggested by"), alt.Tooltip("rates:N", title="median over seeds")]
+        base = alt.Chart(data).encode(x=x, y=alt.YValue(top), tooltip=tooltip)
+        dash = list(DASH) if mark.colour == THEORY else [1, 0]
+        rule = base.mark_rule(color=mark.colour, strokeWidth=2.5, strokeDash=dash, clip=False)
+        words = {"fontWeight": "bold" if mark.use else "normal", "color": ink(mark.colour), "clip": False}
+        name = base.mark_text(align="left", dx=5, baseline="top", fontSize=12, lineBreak="\n", **words)  # type: ignore[arg-type]
+        layers += [rule.encode(y2=alt.Y2Value("height")), name.encode(text="mark:N")]
+    return layers
 
 
 def suggested_points(data: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

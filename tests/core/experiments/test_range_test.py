@@ -41,7 +41,7 @@ def marked(rates, checked=math.nan):
 
 def test_rules_that_suggest_the_same_rate_share_a_mark_that_names_both():
     names = marked({"valley": 0.002, "steepest": 0.0085, "a tenth of the minimum's": 0.0086})
-    assert list(names) == ["valley", "steepest ≈ a tenth of the minimum's"]
+    assert list(names) == ["valley", "steepest ≈\na tenth of the minimum's"]
     assert len({*names.values()}) == 2
 
 
