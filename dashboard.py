@@ -90,8 +90,8 @@ ways = (
     (
         "Research",
         of_shares,
-        "Hundreds of networks at once, computed when you open it, over many seeds: an interval beside every share and every "
-        "mean, one table to take away.",
+        "Hundreds of networks in some seconds, over many seeds: an interval beside every share and every mean, one table to "
+        "take away.",
         "Two to eight hidden units, a hundred seeds",
         backprop,
         "2 to 8 hidden units, 100 seeds",

@@ -14,7 +14,7 @@ from core.plotting.style import THEORY, ink, shared_words
 
 NAME = "ends"  # of the drawing's part that holds the names
 SPACING = 14  # pixels from a name to the next
-LOWEST = 170  # pixels of a drawing: names stand apart in a higher one too
+LOWEST = 140  # pixels of a drawing: names stand apart in a higher one too
 FARTHEST = 1.0  # spacings from a name to the end of its line
 LONGEST = 16  # characters: more of them would take a phone's width
 MOST = 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
@@ -206,6 +207,8 @@ def _answer(pictures: Pictures, result: Result, missing: int, aside: str | None,
     """The first figure, whose title is the answer, with the headline numbers beside it; several findings stand below."""
     name = next(iter(pictures.figures))
     first = lead or pictures.figures[name]
+    if missing > 0 and result.measured and first.title:
+        first = replace(first, title=f"{_so_far(result)}: {first.title}")
     left, right = st.columns([7, 3], gap="medium")
     with left:
         page.chart(first, name, LEAD_HEIGHT, alone=True)
@@ -216,6 +219,19 @@ def _answer(pictures: Pictures, result: Result, missing: int, aside: str | None,
         _numbers(pictures, result, missing, 1 if longest > LONG_VALUE else 2)
         _verdict(result, missing <= 0)
     _findings(result, right)
+
+
+def _so_far(result: Result) -> str:
+    """How many of the runs are there, and of which settings where some have none yet: ``So far, with 100 of 400 runs (hidden=8)``."""
+    frame = result.analysis.frame
+    there = {name: list(frame[name].unique()) for name, values in result.sweep.axes.items() if len(values) > 1}
+    some = [
+        f"{name}={','.join(map(str, values))}"
+        for name, values in there.items()
+        if len(values) < len(result.sweep.axes[name])
+    ]
+    of = f" ({' '.join(some)})" if some else ""
+    return f"So far, with {frame['run'].nunique():,} of {_whole(result.sweep):,} runs{of}"
 
 
 def _numbers(pictures: Pictures, result: Result, missing: int, across: int) -> None:

@@ -376,3 +376,13 @@ def test_a_page_without_a_run_says_what_it_waits_for():
     assert "How does a two-layer network learn XOR?" in text_of(app)
     assert "Nothing has been trained yet" not in text_of(app)
     assert not app.exception
+
+
+def test_what_is_there_so_far_is_named_where_some_settings_have_no_run():
+    from pages.widgets.result_panel import Result, _so_far
+
+    kind = core.experiment("backprop")
+    analysis = kind.analysis(core.run("backprop", executor="inline", hidden="8", seeds="2", epochs="3"))
+    asked = [kind.sweep({"hidden": hidden, "seeds": "3", "epochs": "3"}) for hidden in ("2,8", "8")]
+    words = [_so_far(Result(sweep, analysis, [], [], True)) for sweep in asked]
+    assert words == ["So far, with 2 of 6 runs (hidden=8)", "So far, with 2 of 3 runs"]

@@ -67,8 +67,8 @@ def gradient_chart(frame: pd.DataFrame, decays: pd.DataFrame) -> Figure:
         base = alt.Chart(expected).encode(x=x, y=alt.Y("log_theory:Q", **drawn.y))
         layers.insert(0, base.mark_line(color=THEORY, strokeDash=DASH).encode(detail=alt.Detail("label:N")))
         if not len(measured) and len(labels) > 1:
-            span = (float(expected["log_theory"].min()), float(expected["log_theory"].max()))
-            layers += at_ends(expected, "layer", "log_theory", alt.Scale(domain=[], range=[]), span)
+            low, high = drawn.y["scale"].domain
+            layers += at_ends(expected, "layer", "log_theory", alt.Scale(domain=[], range=[]), (low, high))
     notes = [
         f"Line: root mean square over seeds, n = {count_text(data['n'])}; the factor in the title is fitted to it.",
         "Band: 10th to 90th percentile of the seeds.",

@@ -231,7 +231,7 @@ def test_the_schedulers_headline_is_of_one_point(run):
         value for _, value, _ in KINDS["schedulers"].headline(KINDS["schedulers"].analysis(frame))
     )
     assert name == best[0]
-    assert beside.startswith("accuracy beats guessing")
+    assert beside.startswith(f"the accuracy of learning rate 0.03 · {name} beats guessing")
     assert loss == three_digits(means.loc[best, "final_val_loss"])
     assert accuracy == f"{means.loc[best, 'final_val_accuracy']:.1%}"
     assert [own[0] for own in KINDS["schedulers"].headline(KINDS["schedulers"].analysis(frame))] == [
