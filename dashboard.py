@@ -26,6 +26,11 @@ SHOWN = {
     "Repair": "Gradient, layer by layer",
     "Research": "Share that learns XOR",
 }
+AWAITED = {
+    "Understand": "Twenty networks are being trained …",
+    "Repair": "Twenty layers are being measured …",
+    "Research": "Networks of two to eight hidden units are being trained …",
+}  # until a way's picture is there
 
 
 SICK_AND_MENDED = "Default or Xavier's init, on tanh"
@@ -85,7 +90,8 @@ ways = (
     (
         "Research",
         of_shares,
-        "Hundreds of networks at once, over many seeds: an interval beside every share and every mean, one table to take away.",
+        "Hundreds of networks in some seconds, over many seeds: an interval beside every share and every mean, one table to "
+        "take away.",
         "Two to eight hidden units, a hundred seeds",
         backprop,
         "2 to 8 hidden units, 100 seeds",
@@ -102,7 +108,9 @@ for column, (name, picture, words, label, kind, preset) in zip(st.columns(3, gap
             icon=":material/arrow_forward:",
             query_params=kind.preset(preset).settings,
         )
-        pictures.append((st.container(height=CHART_HEIGHT + 90, border=False).empty(), picture, name))
+        place = st.container(height=CHART_HEIGHT + 90, border=False).empty()
+        place.markdown(f"**{SHOWN[name]}.** {AWAITED[name]}")
+        pictures.append((place, picture, name))
 
 with st.container(border=True):
     st.page_link("pages/9_Diagnose.py", label="**Diagnose your own training**", icon=page.ICONS["Diagnose"])

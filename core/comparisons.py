@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from core.analysis import arms as beside
 from core.analysis.arms import Arm
-from core.analysis.outcomes import NONE, Outcome, outcome
+from core.analysis.outcomes import NONE, Outcome
 from core.experiments import experiment
 from core.results import Kept, finished
 from core.settings import Run
@@ -98,10 +98,10 @@ def compared(sides: SideBySide, baseline: str) -> Comparison:
 def outcome_of(kept: Kept, store: Store) -> Outcome:
     """What came out of a stored sweep; none where nothing is finished or it is too large to be read for one number."""
     kind = experiment(kept.sweep.experiment)
-    if not kept.finished or not kind.outcome:
+    if not kept.finished:
         return NONE
     runs, frames, ids = finished(kept.sweep, store, by_anyone=bool(kept.made_by))
     if not runs or sum(map(len, frames)) > MOST_OUTCOME_BYTES:
         return NONE
     analysis = kind.analysis(to_frame(kind.table(runs, frames, ids)))
-    return outcome(analysis.runs, kind.settings.names(), kind.outcome, kind.goal)
+    return kind.room("outcome").outcome(kind, analysis)

@@ -32,6 +32,7 @@ fitting = stored_sweeps.fitting(rows, wanted, order)
 if not fitting:
     st.caption(f"No sweep holds {core.plain(repr(wanted))}. Clear the filter to see all {len(rows):,}.")
     st.stop()
+st.caption(stored_sweeps.count_words(len(fitting), order))
 chosen = stored_sweeps.table(fitting)
 with st.container():
     if chosen:

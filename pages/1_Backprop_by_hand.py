@@ -11,6 +11,8 @@ from pages.widgets.experiment_page import experiment_page
 
 def closely(of: core.Sweep) -> None:
     """One run of the sweep: its film, and one of its steps."""
+    if len(of.points) * len(of.seeds) > 1:
+        st.subheader("One of these networks, closely")
     run = film.chosen_run(of)
 
     clock = film.playing()

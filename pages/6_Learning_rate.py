@@ -12,7 +12,8 @@ def result(kind: core.Experiment, sweep: core.Sweep) -> None:
     check = partial(check_rate.check_rate, kind, sweep)
     charts = partial(check_rate.check_charts, kind, sweep)
     advice = partial(check_rate.advice, kind, sweep)
-    result_panel.result_panel(kind, sweep, check, charts, aside=advice)
+    curve = partial(check_rate.curve, kind, sweep)
+    result_panel.result_panel(kind, sweep, check, charts, aside=advice, lead=curve)
     edge.edge(kind, sweep)
 
 

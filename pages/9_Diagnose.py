@@ -3,7 +3,7 @@
 import streamlit as st
 
 import core
-from pages.widgets import page, trace_panel
+from pages.widgets import chosen_trainings, page, trace_panel
 
 page.begin("Diagnose")
 store = str(page.store().path)
@@ -82,12 +82,17 @@ if not choices:
 
 ids, labels = list(choices), {id: source.label for id, source in choices.items()}
 hand = " ".join(id for id, source in choices.items() if source.recording is None)  # new files are shown at once
+field = f"training {hand}"
+if not hand and (wished := chosen_trainings.wished(names, field)):
+    st.session_state[field] = wished["training"]
+    st.session_state[f"second {hand} {wished['training']}"] = wished.get("second")
 with left:
-    first = st.selectbox("Training", ids, format_func=labels.__getitem__, key=f"training {hand}")
+    training, comparison = st.columns(2)
+    first = training.selectbox("Training", ids, format_func=labels.__getitem__, key=field)
     others = [id for id in ids if id != first]
     second = None
     if others:
-        second = st.selectbox(
+        second = comparison.selectbox(
             "Compare with",
             others,
             index=0 if len(files) > 1 and first == ids[0] else None,
@@ -95,6 +100,7 @@ with left:
             placeholder="nothing",
             key=f"second {hand} {first}",
         )
+chosen_trainings.keep(first, second, names)
 
 shown = [(side, id) for side, id in (("left", first), ("right", second)) if id is not None]
 runs: dict[str, int | None] = {}

@@ -47,6 +47,7 @@ ROOMS = {  # what a room's own imports may load of the heavy packages
     "theory": set(),
     "summary": {"pandas", "scipy"},
     "headline": {"pandas", "scipy"},
+    "outcome": {"pandas", "scipy"},
     "findings": {"pandas", "scipy"},
     "charts": {"pandas", "scipy", "altair"},
 }

@@ -45,6 +45,7 @@ FUNCTIONS = {  # what a room must have; ``Experiment`` says what each takes
     "headline": ("headline",),
     "findings": ("findings",),
     "script": ("script",),
+    "outcome": ("outcome",),
 }
 
 
@@ -94,6 +95,7 @@ class Experiment:
         findings   findings(experiment, analysis)
         script     script(experiment, run)
         questions  QUESTIONS
+        outcome    outcome(experiment, analysis)
     """
 
     module: str

@@ -1,8 +1,10 @@
-"""Names of lines at their right ends, in the lines' colours, where they fit: no legend to look up."""
+"""Names of lines at their right ends, in the lines' colours, where they fit: no legend to look up. Level bars get theirs there too."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import altair as alt
 import numpy as np
@@ -12,7 +14,7 @@ from core.plotting.style import THEORY, ink, shared_words
 
 NAME = "ends"  # of the drawing's part that holds the names
 SPACING = 14  # pixels from a name to the next
-LOWEST = 170  # pixels of a drawing: names stand apart in a higher one too
+LOWEST = 140  # pixels of a drawing: names stand apart in a higher one too
 FARTHEST = 1.0  # spacings from a name to the end of its line
 LONGEST = 16  # characters: more of them would take a phone's width
 MOST = 8
@@ -25,11 +27,13 @@ def at_ends(
     scale: alt.Scale,
     span: tuple[float, float],
     height: float = LOWEST,
+    bars: Mapping[str, float] = MappingProxyType({}),
 ) -> list[alt.Chart]:
     """A name for each ``label`` of ``lines``, at its last value; what all names begin with stands once, above them.
 
     span    lowest and highest value of the axis
     height  of the drawing, in pixels
+    bars    level lines by name, which stand among the others in grey
 
     Nothing where there is one line, or many, where names are long, or would have to stand far from their lines.
     """
@@ -40,16 +44,17 @@ def at_ends(
     if not 1 < len(last) <= MOST or not gap > 0 or names.str.len().max() > LONGEST:
         return []
     together = last[x].nunique() == 1  # else each name stands at its own line's end, where there is room
-    ends = last[y].to_numpy(float)
-    places = spread(ends, gap, *span) if together else ends
-    if np.abs(places - ends).max() > FARTHEST * gap:
+    ends = pd.concat([last[y] if together else last[y][:0], pd.Series(bars, dtype=float)]).sort_values()
+    edge = pd.Series(spread(ends.to_numpy(float), gap, *span), index=ends.index)
+    if (edge - ends).abs().max() > FARTHEST * gap:
         return []
+    places = edge[last.index] if together else last[y]
     colours = dict(zip(*(scale.to_dict(validate=False)[name] for name in ("domain", "range")), strict=False))
     inks = [
         {"test": f"datum.label === {json.dumps(label)}", "value": ink(colour)} for label, colour in colours.items()
     ]  # no scale: the lines' would take its place
     found = [
-        alt.Chart(last[["label", x]].assign(name=names, drawn_end=places), name=NAME)
+        alt.Chart(last[["label", x]].assign(name=names, drawn_end=places.to_numpy(float)), name=NAME)
         .mark_text(align="left", baseline="middle", dx=6, fontSize=12, clip=False, cursor="pointer")
         .encode(
             x=alt.XValue("width") if together else alt.X(f"{x}:Q"),  # at the edge it stays there when zoomed
@@ -63,7 +68,19 @@ def at_ends(
         word = alt.Chart(pd.DataFrame({"shared": [shared.strip()]}))
         word = word.mark_text(align="right", baseline="bottom", dy=-6, fontSize=12, clip=False, color=THEORY)
         found.append(word.encode(x=alt.XValue("width"), y=alt.YValue(0), text="shared:N"))
-    return found
+    return found + (_named_bars(edge[list(bars)]) if bars else [])
+
+
+def at_edge(bars: Mapping[str, float], span: tuple[float, float], height: float = LOWEST) -> list[alt.Chart]:
+    """The names of level lines at the right edge, apart from one another; ``span`` and ``height`` as for ``at_ends``."""
+    ends = pd.Series(bars, dtype=float).sort_values()
+    return _named_bars(pd.Series(spread(ends.to_numpy(), SPACING * (span[1] - span[0]) / height, *span), ends.index))
+
+
+def _named_bars(places: pd.Series) -> list[alt.Chart]:
+    base = alt.Chart(pd.DataFrame({"bar": places.index, "drawn_end": places.to_numpy(float)}))
+    words = base.mark_text(align="left", baseline="middle", dx=6, fontSize=12, clip=False, color=THEORY)
+    return [words.encode(x=alt.XValue("width"), y=alt.Y("drawn_end:Q"), text="bar:N", tooltip=alt.TooltipValue(None))]
 
 
 def spread(places: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
@@ -71,6 +88,8 @@ def spread(places: np.ndarray, gap: float, low: float, high: float) -> np.ndarra
 
     The least squares of all such moves: what is monotone after i·gap is taken away, by pooling neighbours that violate it.
     """
+    if not len(places):
+        return places
     steps = gap * np.arange(len(places))
     blocks: list[tuple[float, int]] = []  # mean, how many
     for value in places - steps:

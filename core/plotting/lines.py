@@ -6,7 +6,8 @@ tooltip tells all lines where the pointer stands.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import altair as alt
@@ -14,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from core.plotting.axes import log10, power_axis
-from core.plotting.line_ends import NAME, at_ends
+from core.plotting.line_ends import NAME, at_edge, at_ends
 from core.plotting.shapes import spans_decades
-from core.plotting.style import THEORY, legend
+from core.plotting.style import DASH, THEORY, legend
 from core.words import three_digits
 
 FAINT, FAINT_NAME = 0.06, 0.5  # of a line beside the one that is isolated, of its name
@@ -39,6 +40,7 @@ def courses(
     band: tuple[str, str] | None = ("low", "high"),
     logarithmic: bool | None = None,
     beside: Sequence[float] = (),
+    bars: Mapping[str, float] = MappingProxyType({}),
     scale: alt.Scale | None = None,
     points: bool = False,
     percent: bool = False,
@@ -49,6 +51,7 @@ def courses(
     middle       the column of the line; ``band`` are those of its ends, None for no band
     logarithmic  None: where the line's values span decades, and are no shares
     beside       values that the axis must hold as well
+    bars         levels to compare with, by name: a dashed line each, named at the right edge
     scale        of a linear axis
     percent      the values are shares
     """
@@ -62,17 +65,20 @@ def courses(
     if logarithmic:
         values = [
             *drawn[[f"drawn_{name}" for name in names]].to_numpy(float).ravel(),
-            *log10(pd.Series(beside, dtype=float)),
+            *log10(pd.Series([*beside, *bars.values()], dtype=float)),
         ]
         y["axis"], y["scale"] = power_axis(heading, values)
     if drawn.empty:
         return Course([], y, logarithmic)
     labels = list(dict.fromkeys(drawn["label"]))
-    values = drawn[[f"drawn_{name}" for name in names]].to_numpy(float)
+    levels = pd.Series(bars, dtype=float)
+    levels = (log10(levels) if logarithmic else levels).dropna()
+    reach = np.append(drawn[[f"drawn_{name}" for name in names]].to_numpy(float), levels)
     domain = y["scale"].to_dict(validate=False).get("domain")
-    span = tuple(domain) if isinstance(domain, list) else (float(np.nanmin(values)), float(np.nanmax(values)))
+    span = tuple(domain) if isinstance(domain, list) else (float(np.nanmin(reach)), float(np.nanmax(reach)))
     place = str(x.to_dict(validate=False)["field"])  # type: ignore[call-overload]
-    ends = at_ends(drawn, place, f"drawn_{middle}", colours, span)
+    ends = at_ends(drawn, place, f"drawn_{middle}", colours, span, bars=levels.to_dict())
+    named = ends or (at_edge(levels.to_dict(), span) if len(levels) else [])
     clicked = {"on": f"@{NAME}_marks:click"} if ends else {"bind": "legend"}
     isolated = alt.selection_point(name="isolated", fields=["label"], **clicked)  # type: ignore[arg-type]
     shown = alt.OpacityValue(**alt.condition(isolated, alt.value(1.0), alt.value(FAINT)))
@@ -96,8 +102,17 @@ def courses(
         layers.append(line.mark_point(filled=True, size=32, tooltip=None))
     layers.append(crosshair(drawn, x, names, percent))
     legible = alt.OpacityValue(**alt.condition(isolated, alt.value(1.0), alt.value(FAINT_NAME)))
-    layers += [end.encode(opacity=legible) for end in ends[:1]] + ends[1:]
+    layers += [end.encode(opacity=legible) for end in ends[:1]] + named[len(ends[:1]) :]
+    layers += [_level_lines(bars, levels, y)] if len(levels) else []
     return Course(layers, y, logarithmic)
+
+
+def _level_lines(bars: Mapping[str, float], levels: pd.Series, y: dict[str, Any]) -> alt.Chart:
+    """A dashed line at each of ``levels``, as they are drawn."""
+    table = pd.DataFrame({"other": levels.index, "gets": [bars[name] for name in levels.index], "drawn_level": levels})
+    base = alt.Chart(table).encode(y=alt.Y("drawn_level:Q", **y))
+    base = base.encode(tooltip=[alt.Tooltip("other:N"), alt.Tooltip("gets:Q", format=".4g")])
+    return base.mark_rule(strokeDash=list(DASH), color=THEORY, strokeWidth=1.5)
 
 
 def crosshair(drawn: pd.DataFrame, x: alt.X, names: Sequence[str], percent: bool = False) -> alt.Chart:

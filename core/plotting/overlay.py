@@ -9,7 +9,9 @@ from core.frames import COLUMNS
 from core.plotting.figure import Figure, figure
 from core.plotting.lines import courses
 from core.plotting.series import count_text, drawn_series
-from core.plotting.style import colours
+from core.plotting.style import HEIGHT, colours
+
+ROW = 20  # pixels more for each line, since their names may stand above the drawing
 
 
 def overlay(table: pd.DataFrame, place: str, measure: str, title: str) -> Figure | None:
@@ -28,4 +30,4 @@ def overlay(table: pd.DataFrame, place: str, measure: str, title: str) -> Figure
         return None
     note = "One seed." if not several else "Line: median over seeds; band: 10th to 90th percentile"
     note += f" (n = {count_text(shown['n'])})." if several else ""
-    return figure(drawn.layers, title, f"{note} {left_out}".strip())
+    return figure(drawn.layers, title, f"{note} {left_out}".strip(), HEIGHT + ROW * len(labels))

@@ -41,30 +41,46 @@ def check_rate(kind: core.Experiment, sweep: core.Sweep) -> None:
 
     renewed()
     fields, rate = check.link(), _outcome(kind, check).rate
-    rate = fields["base_lr"].split(",")[1] if rate is None else rate
-    st.download_button(
-        "CSV of these trainings",
-        lambda: core.csv_bytes(core.stored_table(check, store)),
-        f"check_{check.key[:8]}.csv",
-        "text/csv",
-        on_click="ignore",
-        key="check csv",
-    )
-    st.page_link(
-        page.page_of(core.experiment(kind.next)),
-        label=f"Compare schedules at {rate}",
-        icon=":material/arrow_forward:",
-        query_params=fields | {"base_lr": rate, "scheduler": SCHEDULES},
-    )
+    rate = rate or fields["base_lr"].split(",")[1]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(
+            "CSV of these trainings",
+            lambda: core.csv_bytes(core.stored_table(check, store)),
+            f"check_{check.key[:8]}.csv",
+            "text/csv",
+            on_click="ignore",
+            key="check csv",
+        )
+        st.page_link(
+            page.page_of(core.experiment(kind.next)),
+            label=f"Compare schedules at {rate}",
+            icon=":material/arrow_forward:",
+            query_params=fields | {"base_lr": rate, "scheduler": SCHEDULES},
+        )
 
 
 def advice(kind: core.Experiment, sweep: core.Sweep, analysis: core.Analysis) -> str | None:
     """What the trainings speak for, once all are there."""
+    outcome = _whole_outcome(kind, sweep)
+    return outcome and f"Use {outcome.rate}. Trained to check: {next(iter(outcome.charts.values())).title}."
+
+
+def curve(kind: core.Experiment, sweep: core.Sweep, analysis: core.Analysis) -> core.Figure | None:
+    """The curve with the rate marked that the trainings speak for, once all are there."""
+    outcome = _whole_outcome(kind, sweep)
+    return outcome and _curve(kind, analysis, sweep.key, str(page.store().path), outcome.rate)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _curve(_kind: core.Experiment, _analysis: core.Analysis, key: str, path: str, rate: str) -> core.Figure:
+    return _kind.room("charts").checked_chart(_kind, _analysis, float(rate))
+
+
+def _whole_outcome(kind: core.Experiment, sweep: core.Sweep) -> Outcome | None:
+    """What all trainings of the check say; None while some are missing."""
     check = _check(kind, sweep)
     outcome = None if check is None else _outcome(kind, check)
-    if outcome is None or outcome.rate is None:
-        return None
-    return f"Use {outcome.rate}. Trained to check: {next(iter(outcome.charts.values())).title}."
+    return outcome if outcome is not None and outcome.rate else None
 
 
 def check_charts(kind: core.Experiment, sweep: core.Sweep) -> dict[str, core.Figure]:
@@ -89,10 +105,10 @@ def _check_of(_kind: core.Experiment, _sweep: core.Sweep, key: str, path: str) -
 
 
 class Outcome(NamedTuple):
-    """What the trainings say so far: charts by name, and the rate that they speak for once all are there."""
+    """What the trainings say so far: charts by name, and the rate that they speak for, empty until all are there."""
 
     charts: dict[str, core.Figure]
-    rate: str | None
+    rate: str
 
 
 def _outcome(kind: core.Experiment, check: core.Sweep) -> Outcome:
@@ -105,8 +121,8 @@ def _outcome(kind: core.Experiment, check: core.Sweep) -> Outcome:
 def _outcome_of(_kind: core.Experiment, _check: core.Sweep, key: str, path: str, runs: int, lacking: int) -> Outcome:
     """The outcome of so many runs, worked out once however often the page is renewed, and again with its baselines."""
     if not runs:
-        return Outcome({}, None)
+        return Outcome({}, "")
     frame = core.to_frame(core.stored_table(_check, page.store()))
     whole = runs == len(_check.points) * len(_check.seeds)
     check = _kind.room("check")
-    return Outcome(check.check_charts(frame), f"{check.checked_rate(frame):g}" if whole else None)
+    return Outcome(check.check_charts(frame), f"{check.checked_rate(frame):g}" if whole else "")

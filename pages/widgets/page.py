@@ -34,6 +34,7 @@ STYLE = """
 .stVerticalBlock:has(> [class*="st-key-closer"]) { position: relative; }
 .stVerticalBlock:has(> [class*="st-key-closer"]) > :first-child { padding-right: 1.75rem; }
 [class*="st-key-closer"] { position: absolute; top: 0.6rem; right: 0.75rem; width: auto; }
+[data-testid="stFullScreenFrame"]:has([data-testid="stVegaLiteChart"]) [data-testid="stElementToolbar"] { top: auto; bottom: 0; }
 """
 PAGES = Path(__file__).parents[1]
 ICONS = {

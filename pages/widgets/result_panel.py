@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
@@ -104,6 +105,7 @@ def result_panel(
     alone: bool = False,
     aside: Callable[[core.Analysis], str | None] = lambda analysis: None,
     between: Callable[[core.Analysis], None] | None = None,
+    lead: Callable[[core.Analysis], core.Figure | None] = lambda analysis: None,
 ) -> None:
     """The answer with the chart that proves it, then all else that was found so far, renewed while the job runs.
 
@@ -112,6 +114,7 @@ def result_panel(
     aside   a sentence that stands before the headline numbers
     more    the charts of that which belong into the report
     between  draws what stands between the answer and the other charts
+    lead    what stands for the first chart, once the page knows more than its frame
     """
     store = page.store()
     job, running, stored = job_panel.job_panel(sweep)
@@ -136,12 +139,11 @@ def result_panel(
         pictures = _pictures(kind, result.analysis, key, _chosen(kind))
         single = alone and _whole(sweep) == 1
         if result.analysis.frame.empty:
-            begun = "The first runs are under way; their charts stand here as soon as they end."
-            st.info(begun if running else "Nothing has been computed yet: press Run.")
-        if not single:
-            _answer(pictures, result, _whole(sweep) - finished, aside(result.analysis))
-            if between is not None:
-                between(result.analysis)
+            _awaited(kind, sweep, running, single)
+        elif not single:
+            _answer(pictures, result, _whole(sweep) - finished, aside(result.analysis), lead(result.analysis))
+        if between is not None:
+            between(result.analysis)
         if not result.analysis.frame.empty and not single:
             _filter(kind, result.analysis.frame)
             _charts(pictures)
@@ -189,9 +191,23 @@ def _drawn(kind: core.Experiment, analysis: core.Analysis, chosen: Chosen) -> Pi
     return Pictures(analysis, kind.headline(analysis), kind.figures(analysis))
 
 
-def _answer(pictures: Pictures, result: Result, missing: int, aside: str | None) -> None:
+def _awaited(kind: core.Experiment, sweep: core.Sweep, under_way: bool, alone: bool) -> None:
+    """In the answer's place, before the first runs are there: what is computed, and what will stand here."""
+    asked = f"{_whole(sweep):,} run{'s' if _whole(sweep) > 1 else ''} ({page.sweep_words(kind, sweep.link())})"
+    with st.container() if alone else st.container(border=True, height=LEAD_HEIGHT + page.CHART_MARGIN):
+        st.markdown(f"**{core.plain(kind.question)}**")
+        if under_way:
+            st.info(f"Under way: {core.plain(asked)}. The answer stands here as soon as the first of them end.")
+        else:
+            st.info(f"Nothing has been computed yet of {core.plain(asked)}: press Run.")
+
+
+def _answer(pictures: Pictures, result: Result, missing: int, aside: str | None, lead: core.Figure | None) -> None:
     """The first figure, whose title is the answer, with the headline numbers beside it; several findings stand below."""
-    name, first = next(iter(pictures.figures.items()))
+    name = next(iter(pictures.figures))
+    first = lead or pictures.figures[name]
+    if missing > 0 and result.measured and first.title:
+        first = replace(first, title=f"{_so_far(result)}: {first.title}")
     left, right = st.columns([7, 3], gap="medium")
     with left:
         page.chart(first, name, LEAD_HEIGHT, alone=True)
@@ -202,6 +218,19 @@ def _answer(pictures: Pictures, result: Result, missing: int, aside: str | None)
         _numbers(pictures, result, missing, 1 if longest > LONG_VALUE else 2)
         _verdict(result, missing <= 0)
     _findings(result, right)
+
+
+def _so_far(result: Result) -> str:
+    """How many of the runs are there, and of which settings where some have none yet: ``So far, with 100 of 400 runs (hidden=8)``."""
+    frame = result.analysis.frame
+    there = {name: list(frame[name].unique()) for name, values in result.sweep.axes.items() if len(values) > 1}
+    some = [
+        f"{name}={','.join(map(str, values))}"
+        for name, values in there.items()
+        if len(values) < len(result.sweep.axes[name])
+    ]
+    of = f" ({' '.join(some)})" if some else ""
+    return f"So far, with {frame['run'].nunique():,} of {_whole(result.sweep):,} runs{of}"
 
 
 def _numbers(pictures: Pictures, result: Result, missing: int, across: int) -> None:

@@ -93,6 +93,16 @@ def fitting(found: Sequence[StoredRow], wanted: str, order: str) -> list[StoredR
     return shown
 
 
+def count_words(count: int, order: str) -> str:
+    """How many sweeps the table holds and in which order, and that it scrolls where not all are seen: ``30 sweeps, latest first``."""
+    words = f"{count:,} sweep{'s' if count > 1 else ''}, {order}"
+    return (
+        f"{words}: {TABLE_ROWS} are seen at once, scroll in the table for the others."
+        if count > TABLE_ROWS
+        else f"{words}."
+    )
+
+
 def _searched(row: StoredRow) -> str:
     title = core.experiment(row.stored.experiment).title
     return " ".join([row.label.name, row.label.note, title, row.kept.sweep.text()]).lower()

@@ -136,6 +136,42 @@ def test_a_spoiled_log_gets_one_sentence(data):
         core.read_log("log.csv", data)
 
 
+def chosen(app):
+    """What the fields say, and the address."""
+    return [box.value for box in app.selectbox], {name: str(app.query_params[name]) for name in app.query_params}
+
+
+def at(app, **link: str):
+    """The page at this address."""
+    app.query_params.clear()
+    app.query_params.update(link)
+    return app.run()
+
+
+def test_the_chosen_trainings_stand_in_the_address_and_nothing_foreign_does():
+    for name in ("first", "other", "third"):
+        record(name)
+    app = opened(DIAGNOSE, depth="4", training="nowhere")
+    assert chosen(app) == (["third", None], {"training": "third"})
+    app.selectbox[0].select("first").run()
+    app.selectbox[1].select("other").run()
+    assert chosen(app) == (["first", "other"], {"training": "first", "second": "other"})
+    assert chosen(at(app, training="other", second="other")) == (["other", None], {"training": "other"})
+    assert chosen(at(app, training="third", second="first"))[0] == ["third", "first"]
+    assert not app.exception
+
+
+def test_who_comes_back_to_diagnose_finds_the_trainings_that_were_chosen():
+    for name in ("first", "other"):
+        record(name)
+    app = opened(DIAGNOSE, training="first", second="other")
+    assert chosen(app)[0] == ["first", "other"]
+    app.switch_page("pages/10_Results.py").run()
+    app.query_params.clear()
+    app.switch_page(DIAGNOSE).run()
+    assert chosen(app) == (["first", "other"], {"training": "first", "second": "other"})
+
+
 def test_only_a_name_in_the_list_is_opened_or_deleted(tmp_path):
     record("sound")
     secret = tmp_path / "secret.recording"

@@ -375,3 +375,21 @@ def test_a_wrong_line_stands_beside_the_right_one_with_its_price():
     assert "-         loss = F.mse_loss(output, y)" in lines
     assert "+         loss = F.mse_loss(output.squeeze(1), y)" in lines
     assert "shapes_broadcast" in app.code[1].value
+
+
+def test_a_page_without_a_run_says_what_it_waits_for():
+    app = opened(BACKPROP, hidden="2,3", seeds="3000", epochs="5000")
+    assert "Nothing has been computed yet of 6,000 runs (hidden=2,3 " in text_of(app)
+    assert "How does a two-layer network learn XOR?" in text_of(app)
+    assert "Nothing has been trained yet" not in text_of(app)
+    assert not app.exception
+
+
+def test_what_is_there_so_far_is_named_where_some_settings_have_no_run():
+    from pages.widgets.result_panel import Result, _so_far
+
+    kind = core.experiment("backprop")
+    analysis = kind.analysis(core.run("backprop", executor="inline", hidden="8", seeds="2", epochs="3"))
+    asked = [kind.sweep({"hidden": hidden, "seeds": "3", "epochs": "3"}) for hidden in ("2,8", "8")]
+    words = [_so_far(Result(sweep, analysis, [], [], True)) for sweep in asked]
+    assert words == ["So far, with 2 of 6 runs (hidden=8)", "So far, with 2 of 3 runs"]

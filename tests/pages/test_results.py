@@ -53,6 +53,13 @@ def results() -> AppTest:
     return app
 
 
+def test_the_list_says_how_many_sweeps_there_are_and_that_it_scrolls():
+    from pages.widgets.stored_sweeps import LATEST, TABLE_ROWS, count_words
+
+    assert count_words(1, LATEST) == "1 sweep, latest first."
+    assert count_words(TABLE_ROWS + 1, LATEST).startswith("9 sweeps, latest first: 8 are seen at once")
+
+
 def test_a_sweep_is_named_noted_and_starred_and_found_by_its_name(store, ticked):
     ticked.append(2)
     app = results()

@@ -79,7 +79,7 @@ def success_title(table: pd.DataFrame) -> str:
     ordered = table.sort_values("share", kind="stable")
     low, high = ordered.iloc[0], ordered.iloc[-1]
     if low["share"] == high["share"]:
-        return f"Every setting solves it in {low['share']:.0%} of its runs"
+        return f"Each of the {len(table)} settings solves it in {low['share']:.0%} of its runs"
     return f"{low['label']}: solved in {low['share']:.0%} of the runs; {high['label']}: in {high['share']:.0%}"
 
 

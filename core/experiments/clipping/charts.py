@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core.analysis import ranking
+from core.experiments.clipping.headline import FAILED
 from core.experiments.clipping.settings import Clipping
 from core.experiments.clipping.thresholds import suggested_threshold, with_factor
 from core.experiments.training.charts import NOTHING, curve_chart, ending_title, loss_ceiling, ranking_chart, share_map
@@ -36,7 +37,7 @@ def charts(experiment: Experiment, analysis: Analysis) -> Figures:
     if frame.empty:
         return Figures({"failed": lambda: empty(NOTHING)}, GROUPS)
     drawings = {
-        "failed": lambda: share_map(runs, "clipper", "failed"),
+        "failed": lambda: _failed_map(runs),
         "diverged": lambda: _diverged_map(runs),
         "loss": lambda: _loss_chart(frame, runs),
         "before": lambda: _norm_chart(frame, "grad_norm", _before_title(analysis)),
@@ -66,6 +67,12 @@ def _clipped_chart(frame: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     live = frame["clipped"].astype(float).where(~frame["diverged"].astype(bool))
     shares = frame.assign(clipped_share=live)
     return curve_chart(shares, Clipping.names(), "clipped_share", "epoch", _clipped_title(runs))
+
+
+def _failed_map(runs: pd.DataFrame) -> Figure:
+    """Which runs failed to train, with what that means."""
+    drawn = share_map(runs, "clipper", "failed")
+    return replace(drawn, note=f"{drawn.note} {FAILED}")
 
 
 def _diverged_map(runs: pd.DataFrame) -> Figure:

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from core.experiments import Analysis, Experiment
 
 
-LABELS = ("Diverged", "Failed", "Steps clipped", "Suggested threshold", BESIDE)
+FAILED = (
+    "Failed: diverged, or the mean training loss of the last epoch is neither below that of guessing nor below that of the first "
+    "ten updates. A training that gets lower can still be no better than guessing on the validation rows, as a finding then says."
+)
+LABELS = ("Diverged", "Failed to train", "Steps clipped", "Suggested threshold", BESIDE)
 
 
 def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str, str]]:
@@ -35,10 +39,9 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     return [
         (f"Diverged{over}", _both(shown, bare, "diverged"), f"Numbers left the number format. Of {which}{beside}."),
         (
-            f"Failed{over}",
+            f"Failed to train{over}",
             _both(shown, bare, "failed"),
-            "Diverged, or the mean training loss of the last epoch is neither below that of guessing nor below that of the "
-            f"first ten updates. Of {which}{beside}.",
+            f"{FAILED} Of {which}{beside}.",
         ),
         (
             "Steps clipped",

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from core.analysis.points import group_by_settings, varying_settings
-from core.experiments.range_test.summary import recommended_lr, usable_share
+from core.experiments.range_test.summary import recommended_lr, recommended_rates, usable_share
 from core.experiments.training.charts import NOTHING
 from core.frames import COLUMNS
 from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, Figures, empty, figure
 from core.plotting.lines import courses
 from core.plotting.series import drawn_series, series_scale
-from core.plotting.style import BLUE, DASH, THEORY, colours, legend
+from core.plotting.style import BLUE, DASH, PALETTE, THEORY, colours, ink
 from core.theory.suggestions import RULES
 from core.words import three_digits
 
@@ -31,6 +32,9 @@ LABELS = {
     "steepest_linear": "steepest, linear",
     "minimum_tenth": "a tenth of the minimum's",
 }
+NEAR = 0.015  # of the axis: marks that are closer are one
+ROW = 15  # pixels from a line of a mark's name to the next
+CHECKED = PALETTE[6]
 CEILING = 3.0  # the curve is drawn up to so many times its first loss: behind the edge there is nothing to read
 
 
@@ -79,7 +83,22 @@ def suggestion_table(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["rule", "n", "median", "low", "high"])
 
 
-def _curve_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> Figure:
+class Mark(NamedTuple):
+    """A rate that is marked on the curve: who names it, the rates in words, log10 of where it stands, whether one should use it."""
+
+    name: str
+    rates: str
+    place: float
+    colour: str
+    use: bool
+
+
+def checked_chart(experiment: Experiment, analysis: Analysis, rate: float) -> Figure:
+    """The curve of range tests of one setting, with the rate that trainings have spoken for beside the suggestions."""
+    return _curve_chart(analysis.finite, analysis.runs, experiment.settings.names(), rate)
+
+
+def _curve_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], checked: float = math.nan) -> Figure:
     table = curve_table(frame, names)
     labels, left_out = drawn_series(table)
     data = table[table["label"].isin(labels)].copy()
@@ -91,18 +110,19 @@ def _curve_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) 
     data["drawn_lr"] = log10(data["lr"])
     axis, scale = power_axis(COLUMNS["lr"].title, data["drawn_lr"].to_numpy(float))
     single = len(labels) == 1
-    drawn = courses(
-        data,
-        alt.X("drawn_lr:Q", axis=axis, scale=scale),
-        COLUMNS["smoothed_loss"].title,
-        alt.Scale(domain=labels, range=[BLUE]) if single else series_scale(frame, names, labels),
-        logarithmic=False,
-    )
+    colour = alt.Scale(domain=labels, range=[BLUE]) if single else series_scale(frame, names, labels)
+    x = alt.X("drawn_lr:Q", axis=axis, scale=scale)
+    drawn = courses(data, x, COLUMNS["smoothed_loss"].title, colour, logarithmic=False)
     layers = list(drawn.layers)
     note = ["Line: median over seeds; band: 10th to 90th percentile" + f" (n = {int(table['n'].max())})."]
-    if single and len(suggestion_table(runs)):
-        layers.append(_marks(suggestion_table(runs), scale, axis))
-        note.append("Rules: each suggestion's median over seeds.")
+    if single:
+        marked = marks(suggestion_table(runs), checked, tuple(scale.domain))
+        layers += _flags(marked, x)
+        note += ["Upright: each suggestion's median over seeds."] * bool(marked)
+    else:
+        dots = suggested_points(data, runs, names)
+        layers += [_dots(dots, x, drawn.y, colour)] if len(dots) else []
+        note += ["Dot: the rate that the rule valley suggests, the median over seeds."] * bool(len(dots))
     if cut:
         note.append(f"What is above {three_digits(ceiling)} is drawn there.")
     return figure(
@@ -112,29 +132,78 @@ def _curve_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) 
     )
 
 
-def _marks(table: pd.DataFrame, scale: alt.Scale, axis: alt.Axis) -> alt.Chart:
-    """A rule at every suggestion, named in the legend; of rules at the same rate, the first shows on either side."""
-    drawn = table.assign(drawn_lr=log10(table["median"]))
-    drawn = drawn[np.isfinite(drawn["drawn_lr"])]
-    near = 0.005 * (scale.domain[1] - scale.domain[0])
-    places = drawn["drawn_lr"].to_numpy(float)
-    drawn["wide"] = [2.5 + 4.0 * int((abs(places[at + 1 :] - place) < near).sum()) for at, place in enumerate(places)]
-    order = list(drawn["rule"])
-    palette = colours([rule for rule in order if rule != "stability limit"], list(LABELS.values()))
-    shades = [*palette.range, THEORY] if "stability limit" in order else list(palette.range)
-    base = alt.Chart(drawn).encode(
-        x=alt.X("drawn_lr:Q", axis=axis, scale=scale),
-        stroke=alt.Stroke(  # a scale and a legend of its own
-            "rule:N", scale=alt.Scale(domain=order, range=shades), legend=legend("suggested rate", order), sort=order
-        ),
-        tooltip=[
-            alt.Tooltip("rule:N"),
-            alt.Tooltip("median:Q", title="median over seeds", format=".3g"),
-            alt.Tooltip("n:Q"),
-        ],
+def marks(table: pd.DataFrame, checked: float, domain: tuple[float, float]) -> list[Mark]:
+    """The suggestions of ``suggestion_table`` and the rate ``checked``, NaN for none, from low to high; one mark where several coincide.
+
+    domain  log10 of the lowest and the highest rate of the axis
+    """
+    palette = colours(list(LABELS.values())).to_dict(validate=False)
+    shades = dict(zip(palette["domain"], palette["range"], strict=True))
+    rates = {row["rule"]: float(row["median"]) for _, row in table.iterrows()}
+    use = f"use {checked:g}"
+    if math.isfinite(checked):
+        rates[use] = checked
+    rates = {name: rate for name, rate in rates.items() if rate > 0}
+    near = NEAR * (domain[1] - domain[0])
+    groups: list[list[str]] = []
+    for name in sorted(rates, key=rates.__getitem__):
+        if groups and math.log10(rates[name] / rates[groups[-1][0]]) < near:
+            groups[-1].append(name)
+        else:
+            groups.append([name])
+    found = []
+    for group in groups:
+        rules = " ≈\n".join(name for name in group if name != use)
+        name = rules if use not in group else f"{rules}: {use}" if rules else use
+        first = use if use in group else group[0]
+        words = " and ".join(dict.fromkeys(three_digits(rates[name]) for name in group))
+        colour = CHECKED if use in group else shades.get(first, THEORY)
+        found.append(Mark(name, words, math.log10(rates[first]), colour, use in group))
+    return found
+
+
+def _flags(marked: Sequence[Mark], x: alt.X) -> list[alt.Chart]:
+    """A rule for each mark, over the drawing's whole height and above it, where its name stands to its right.
+
+    The farther left a rule, the taller it is: so no name crosses another's rule.
+    """
+    layers, top = [], 0
+    for mark in reversed(marked):
+        top -= ROW * len(mark.name.split("\n"))
+        data = pd.DataFrame({"drawn_lr": [mark.place], "mark": [mark.name], "rates": [mark.rates]})
+        tooltip = [alt.Tooltip("mark:N", title="suggested by"), alt.Tooltip("rates:N", title="median over seeds")]
+        base = alt.Chart(data).encode(x=x, y=alt.YValue(top), tooltip=tooltip)
+        dash = list(DASH) if mark.colour == THEORY else [1, 0]
+        rule = base.mark_rule(color=mark.colour, strokeWidth=2.5, strokeDash=dash, clip=False)
+        words = {"fontWeight": "bold" if mark.use else "normal", "color": ink(mark.colour), "clip": False}
+        name = base.mark_text(align="left", dx=5, baseline="top", fontSize=12, lineBreak="\n", **words)  # type: ignore[arg-type]
+        layers += [rule.encode(y2=alt.Y2Value("height")), name.encode(text="mark:N")]
+    return layers
+
+
+def suggested_points(data: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """``label lr drawn_lr drawn_median`` of each drawn setting's recommended rate, on its curve of ``curve_table``."""
+    rates = recommended_rates(runs, names)
+    rows = []
+    for label, curve in data.groupby("label", sort=False):
+        rate = rates.get(label, math.nan)
+        if math.isfinite(rate):
+            place = math.log10(rate)
+            rows.append((label, rate, place, float(np.interp(place, curve["drawn_lr"], curve["median"]))))
+    return pd.DataFrame(rows, columns=["label", "lr", "drawn_lr", "drawn_median"])
+
+
+def _dots(points: pd.DataFrame, x: alt.X, y: Mapping[str, Any], colour: alt.Scale) -> alt.Chart:
+    return (
+        alt.Chart(points)
+        .mark_point(filled=True, size=110, opacity=1)
+        .encode(
+            x=x,
+            y=alt.Y("drawn_median:Q", **y),
+            color=alt.Color("label:N", scale=colour, sort=list(colour.domain)),
+            tooltip=[alt.Tooltip("label:N"), alt.Tooltip("lr:Q", title="valley suggests", format=".3g")],
+        )
     )
-    dashed = alt.condition("datum.rule == 'stability limit'", alt.value(list(DASH)), alt.value([1, 0]))
-    return base.mark_rule().encode(strokeDash=dashed, strokeWidth=alt.StrokeWidth("wide:Q", scale=None))
 
 
 def _curve_title(runs: pd.DataFrame, single: bool) -> str:
@@ -189,7 +258,7 @@ def _rules_chart(runs: pd.DataFrame, several: int) -> Figure:
         title = f"Of {several} settings together, {title[0].lower()}{title[1:]}"
     note = f"Dot: median over n = {int(table['n'].max())} runs; line: 10th to 90th percentile; ticks: single runs. "
     note += "Of them we try valley first, inside the longest fall: the others look at one point, on the flat beginning perhaps or at the edge."
-    return figure(drawn, title, note, height=max(150, 40 * len(order)))
+    return figure(drawn, title, note, height=max(120, 28 * len(order)))
 
 
 def _settings_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from core.plotting.figure import Figure
 
 
+HEIGHT = 260  # pixels of a chart: the answer stands above
 AROUND = (1 / 30, 1.0, 10.0, 100.0)  # of the suggestion: too low, right, too high, far too high
 
 
@@ -59,8 +61,9 @@ def check_charts(frame: pd.DataFrame) -> dict[str, Figure]:
     }
     del titles["train_loss" if frame["val_accuracy"].notna().any() else "val_accuracy"]
     return {
-        f"check_{measure}": curve_chart(
-            frame, ["base_lr"], measure, "epoch", title, guessing_note(frame, measure), ceiling
+        f"check_{measure}": replace(
+            curve_chart(frame, ["base_lr"], measure, "epoch", title, guessing_note(frame, measure), ceiling),
+            height=HEIGHT,
         )
         for measure, title in titles.items()
     }

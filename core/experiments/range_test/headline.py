@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from core.analysis.points import group_by_settings
-from core.experiments.range_test.summary import recommended_lr
+from core.experiments.range_test.summary import recommended_rates
 from core.theory.suggestions import RULES
 from core.words import span, three_digits
 
@@ -33,7 +33,7 @@ def headline(experiment: Experiment, analysis: Analysis) -> list[tuple[str, str,
     return [
         (
             "Rule valley suggests",
-            span(pd.Series([recommended_lr(block) for block in blocks]), ""),
+            span(pd.Series(recommended_rates(runs, experiment.settings.names())), ""),
             f"Median of the rule valley{each}, over {own.notna().sum()} of {len(runs)} runs.{'' if each else spread}",
         ),
         (

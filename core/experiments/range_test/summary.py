@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from core.analysis.points import group_by_settings
 from core.experiments.training.summary import setting_table, summary
 from core.theory.suggestions import RULES
 
@@ -56,6 +58,12 @@ def recommended_lr(runs: pd.DataFrame) -> float:
     """
     suggested = runs["suggested_lr_valley"]
     return float(suggested.median()) if len(runs) and usable_share(runs) > 0.5 else math.nan
+
+
+def recommended_rates(runs: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
+    """``recommended_lr`` of every setting, by its label: what the page and the list of results tell."""
+    number, points = group_by_settings(runs, names)
+    return {points.loc[point, "label"]: recommended_lr(block) for point, block in runs.groupby(number)}
 
 
 def usable_share(runs: pd.DataFrame) -> float:

@@ -31,4 +31,5 @@ def beside_baselines(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[st
         return LABEL, "–", "No run ended with a finite loss."
     words, numbers = standing(frame, best, measure.removeprefix("final_"))
     what = "accuracy" if measure.endswith("accuracy") else "loss"
-    return LABEL, words if words == "–" else f"{what} {words}", numbers
+    whose = f"the {what} of {table.iloc[0]['label']}" if len(table) > 1 else f"the mean {what}"
+    return LABEL, words if words == "–" else f"{whose} {words}", numbers

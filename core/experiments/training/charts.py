@@ -14,10 +14,10 @@ from core.analysis.baseline import bars, majority
 from core.frames import COLUMNS
 from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, empty, figure
-from core.plotting.lines import Course, courses
+from core.plotting.lines import courses
 from core.plotting.series import count_text, drawn_series, series_scale
 from core.plotting.shapes import interval_chart
-from core.plotting.style import BROWN, DASH, PALE, THEORY
+from core.plotting.style import BROWN, PALE
 from core.words import three_digits
 
 LOSS_CEILING = 10.0  # times the loss at the start
@@ -57,35 +57,16 @@ def curve_chart(
         column.title,
         series_scale(frame, names, labels),
         band=("low", "high") if table["n"].max() > 1 else None,
-        beside=list(others.values()),
+        bars=others,
         percent=column.unit.startswith("share of"),
     )
     lost, runs = curves.diverged(frame)
     ends = f"{lost} of {runs} runs diverged; a line ends where half of its runs have." if lost else ""
     return figure(
-        [*drawn.layers, *_bars(others, drawn)],
+        drawn.layers,
         title,
         " ".join(part for part in (f"{band}{seeds}.", note, _bars_note(others), cut, ends, left_out) if part),
     )
-
-
-def _bars(others: Mapping[str, float], drawn: Course) -> list[alt.Chart]:
-    """What others get on the same rows: dashed lines with their names."""
-    if not others or not drawn.layers:
-        return []
-    table = pd.DataFrame({"other": list(others), "gets": list(others.values())})
-    table["drawn"] = log10(table["gets"]) if drawn.logarithmic else table["gets"]
-    y = alt.Y("drawn:Q", **drawn.y)
-    base = alt.Chart(table).encode(y=y, tooltip=[alt.Tooltip("other:N"), alt.Tooltip("gets:Q", format=".4g")])
-    line = base.mark_rule(strokeDash=list(DASH), color=THEORY, strokeWidth=1.5)
-    places = (("right", "width"), ("left", 0), ("center", {"expr": "width / 2"}))  # apart, for lines that lie together
-    names = [
-        alt.Chart(own)
-        .mark_text(align=align, baseline="top", dy=3, color=THEORY)  # type: ignore[arg-type]
-        .encode(y=y, x=alt.value(x), text=alt.Text("other:N"))
-        for (_, own), (align, x) in zip(table.groupby("other", sort=False), places, strict=False)
-    ]
-    return [line, *names]
 
 
 def _bars_note(others: Mapping[str, float]) -> str:

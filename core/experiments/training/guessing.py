@@ -47,5 +47,8 @@ def at_guessing(rows: pd.DataFrame, settings: pd.Series, remedy: Callable[[], tu
         return [Finding("stuck_at_chance", "error" if stuck else "warning", message, evidence, *remedy())]
     if not loss > NEAR_GUESS * guess:
         return []
-    message = f"{label}: the validation loss ends at {three_digits(loss)}, and guessing the mean gets {three_digits(guess)}: at the end it is no better."
+    message = (
+        f"{label}: on the validation rows the loss ends at {three_digits(loss)}, and guessing the mean gets "
+        f"{three_digits(guess)} there: at the end it is no better."
+    )
     return [Finding("stuck_at_chance", "error", message, evidence, *remedy())]

@@ -13,6 +13,7 @@ from core.analysis.points import Points
 from core.experiments.vanishing.settings import Vanishing
 from core.plotting.axes import log10
 from core.plotting.figure import Figure, empty, figure
+from core.plotting.line_ends import at_ends
 from core.plotting.lines import courses
 from core.plotting.series import count_text, drawn_series, series_scale
 from core.plotting.style import DASH, HEIGHT, THEORY
@@ -68,8 +69,8 @@ def gradient_chart(frame: pd.DataFrame, points: Points, decays: pd.DataFrame) ->
         base = alt.Chart(expected).encode(x=x, y=alt.Y("log_theory:Q", **drawn.y))
         layers.insert(0, base.mark_line(color=THEORY, strokeDash=DASH).encode(detail=alt.Detail("label:N")))
         if not len(measured) and len(labels) > 1:
-            names = alt.Chart(expected[expected["layer"] == 1]).encode(x=x, y=base.encoding.y, text=alt.Text("label:N"))
-            layers.append(names.mark_text(color=THEORY, align="left", dx=6, dy=-8, fontSize=12))
+            low, high = drawn.y["scale"].domain
+            layers += at_ends(expected, "layer", "log_theory", alt.Scale(domain=[], range=[]), (low, high))
     notes = [
         f"Line: root mean square over seeds, n = {count_text(data['n'])}; the factor in the title is fitted to it.",
         "Band: 10th to 90th percentile of the seeds.",
@@ -100,9 +101,11 @@ def gradient_title(decays: pd.DataFrame) -> str:
         expected = decays[np.isfinite(decays["theory"])].sort_values("theory")
         if not len(expected):
             return "The gradient of each layer's weights"
-        low, high = expected["theory"].iloc[0], expected["theory"].iloc[-1]
-        span = three_digits(low) if len(expected) == 1 else f"{three_digits(low)} to {three_digits(high)}"
-        return f"Theory expects {span}× a layer towards the input"
+        low, high = expected.iloc[0], expected.iloc[-1]
+        span = f"{three_digits(low['theory'])}×"
+        if len(expected) > 1:
+            span = f"{span} ({low['label']}) to {three_digits(high['theory'])}× ({high['label']})"
+        return f"Theory expects {span} a layer towards the input"
     lowest, highest = measured.iloc[0], measured.iloc[-1]
     if len(measured) == 1:
         beside = f" (theory {three_digits(lowest['theory'])}×)" if math.isfinite(lowest["theory"]) else ""

@@ -1,16 +1,17 @@
 """The Learning rate experiment's summaries and charts: suggestions, spreads, the check."""
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from core import tables
-from core.analysis import curves
 from core.experiments import experiment
-from core.experiments.range_test.charts import charts
+from core.experiments.range_test.charts import charts, checked_chart, marks
 from core.experiments.range_test.check import AROUND, check_charts, check_settings, checked_rate
-from core.experiments.range_test.summary import recommended_lr
+from core.experiments.range_test.summary import recommended_lr, recommended_rates
 from tests.core.experiments.odd_frames import assert_all_drawn_and_left_alone, cut_and_emptied
 
 KIND = experiment("range_test")
@@ -32,13 +33,52 @@ def test_charts_and_summaries_survive_odd_frames(frame):
     assert_all_drawn_and_left_alone(KIND, odd)
 
 
-def test_rules_that_suggest_the_same_rate_are_all_to_be_seen(frame):
-    """The first of them is drawn below the others, and wider."""
-    runs = KIND.analysis(frame).runs
-    same = runs.assign(suggested_lr_steepest=0.03, suggested_lr_minimum_tenth=0.03, suggested_lr_valley=0.01)
-    chart = charts(KIND, SimpleNamespace(finite=curves.finite(frame), runs=same))["curve"].titled().to_dict()
-    rows = {row["rule"]: row["wide"] for data in chart["datasets"].values() for row in data if "wide" in row}
-    assert rows["steepest"] > rows["a tenth of the minimum's"] == rows["valley"]
+def marked(rates, checked=math.nan):
+    """``name`` and colour of the marks of these suggestions, on an axis of seven decades."""
+    table = pd.DataFrame({"rule": list(rates), "median": list(rates.values())})
+    return {mark.name: mark.colour for mark in marks(table, checked, (-6.0, 1.0))}
+
+
+def test_rules_that_suggest_the_same_rate_share_a_mark_that_names_both():
+    names = marked({"valley": 0.002, "steepest": 0.0085, "a tenth of the minimum's": 0.0086})
+    assert list(names) == ["valley", "steepest ≈\na tenth of the minimum's"]
+    assert len({*names.values()}) == 2
+
+
+def test_the_rate_to_use_is_marked_by_itself_or_beside_the_rule_that_suggests_it():
+    assert list(marked({"valley": 0.0019}, 0.019)) == ["valley", "use 0.019"]
+    assert list(marked({"valley": 0.00187, "steepest": 0.01}, 0.0019)) == ["valley: use 0.0019", "steepest"]
+
+
+def test_the_curve_marks_the_rate_that_was_checked(frame):
+    drawn = checked_chart(KIND, KIND.analysis(frame), 0.25).specification
+    rows = [row for rows in drawn["datasets"].values() for row in rows if "mark" in row]
+    (use,) = [row for row in rows if "use 0.25" in row["mark"]]
+    assert use["drawn_lr"] == pytest.approx(math.log10(0.25))
+
+
+def test_several_settings_each_have_their_recommended_rate_on_the_curve(frame):
+    both = pd.concat([frame, frame_of({"optimizer": "adam", "seeds": 2})], ignore_index=True)
+    analysis = KIND.analysis(both)
+    drawn = charts(KIND, analysis)["curve"].specification
+    dots = {
+        row["label"]: row["lr"]
+        for rows in drawn["datasets"].values()
+        for row in rows
+        if {"label", "lr"} == {*row} - {"drawn_lr", "drawn_median"}
+    }
+    rates = recommended_rates(analysis.runs, KIND.settings.names())
+    assert dots == {label: pytest.approx(rate) for label, rate in rates.items() if math.isfinite(rate)}
+    assert dots
+
+
+def test_the_list_of_results_tells_the_rate_that_the_page_recommends(frame):
+    runs = KIND.analysis(frame).runs.assign(suggested_lr_valley=[0.001, 0.0012, 0.003, 0.01])
+    analysis = SimpleNamespace(runs=runs, frame=frame)
+    (recommended,) = recommended_rates(runs, KIND.settings.names()).values()
+    assert recommended == pytest.approx(0.0021)  # the mean is 0.0038
+    words = KIND.room("outcome").outcome(KIND, analysis).words
+    assert words == f"suggested rate: valley {KIND.headline(analysis)[0][1]}"
 
 
 def test_the_check_trains_at_the_recommended_rate_and_around_it(frame):

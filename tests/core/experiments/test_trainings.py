@@ -12,6 +12,7 @@ import core
 from core.analysis import curves, ranking
 from core.analysis.baseline import guess_loss
 from core.experiments import experiment
+from core.experiments.clipping.headline import FAILED
 from core.experiments.clipping.thresholds import suggested_threshold
 from core.experiments.training import charts
 from core.experiments.training.settings import MEASURES
@@ -230,7 +231,7 @@ def test_the_schedulers_headline_is_of_one_point(run):
         value for _, value, _ in KINDS["schedulers"].headline(KINDS["schedulers"].analysis(frame))
     )
     assert name == best[0]
-    assert beside.startswith("accuracy beats guessing")
+    assert beside.startswith(f"the accuracy of learning rate 0.03 · {name} beats guessing")
     assert loss == three_digits(means.loc[best, "final_val_loss"])
     assert accuracy == f"{means.loc[best, 'final_val_accuracy']:.1%}"
     assert [own[0] for own in KINDS["schedulers"].headline(KINDS["schedulers"].analysis(frame))] == [
@@ -273,6 +274,22 @@ def test_the_map_of_lost_runs_counts_runs_and_names_no_clipper(run):
     title = charts.share_map(runs, "clipper", "failed").titled().to_dict()["title"]
     assert " ".join(title["text"]).startswith("100% of runs failed without clipping")
     assert title["subtitle"] == ["Each cell: 4 runs."]
+
+
+def test_clipping_says_what_failed_means_wherever_it_counts_it(run):
+    kind = KINDS["clipping"]
+    analysis = kind.analysis(run("clipping", seeds=2, clipper="none,norm"))
+    told = {label: note for label, _, note in kind.headline(analysis)}
+    assert FAILED in kind.figures(analysis)["failed"].note
+    assert FAILED in told["Failed to train"]
+
+
+def test_what_stands_beside_the_baselines_is_named(run):
+    kind = KINDS["clipping"]
+    analysis = kind.analysis(run("clipping", seeds=2, base_lr="0.001,0.01"))
+    best = ranking.standing(analysis.runs, kind.settings.names(), "final_val_loss").iloc[0]["label"]
+    (words,) = [value for label, value, _ in kind.headline(analysis) if label == "Beside baselines"]
+    assert words.startswith(f"the loss of {best} ")
 
 
 @pytest.mark.parametrize("name", ["constant", "plateau", "exponential", "inverse_sqrt"])

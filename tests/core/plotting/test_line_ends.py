@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.plotting.line_ends import at_ends, spread
+from core.plotting.line_ends import at_edge, at_ends, spread
 from core.plotting.style import colours
 
 
@@ -62,3 +62,27 @@ def test_names_stand_in_the_order_of_the_ends_with_their_common_words_above():
 )
 def test_where_names_do_not_fit_there_are_none(ends):
     assert drawn(ends) == []
+
+
+def bar_places(ends: dict[str, float], bars: dict[str, float]) -> dict[str, float]:
+    """Where each name of a line or a bar stands."""
+    found = at_ends(lines(ends), "x", "y", colours(list(ends)), (0.0, 1.0), height=200, bars=bars)
+    return {
+        row.get("name", row.get("bar")): row["drawn_end"]
+        for part in found
+        if "drawn_end" in part.data
+        for row in part.data.to_dict("records")
+    }
+
+
+def test_names_of_bars_stand_among_those_of_lines_and_on_none():
+    places = bar_places({"a": 0.9, "b": 0.2}, {"guessing": 0.21, "boosting": 0.88})
+    assert {*places} == {"a", "b", "guessing", "boosting"}
+    assert (np.diff(sorted(places.values())) >= 14 / 200 - 1e-12).all()
+    assert places["guessing"] > places["b"]
+
+
+def test_bars_that_lie_together_get_names_apart():
+    (names,) = at_edge({"guessing": 0.1, "a linear model": 0.97, "boosting": 0.98}, (0.0, 1.0), 200)
+    assert list(names.data["bar"]) == ["guessing", "a linear model", "boosting"]
+    assert np.diff(names.data["drawn_end"]).min() >= 14 / 200 - 1e-12

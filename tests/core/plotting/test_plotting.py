@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 
 import core
 from core.plotting.axes import power_axis
-from core.plotting.style import PALETTE, TICKS, colours, legend
+from core.plotting.series import SERIES
+from core.plotting.style import NIGHT, PALETTE, TICKS, colours, legend
 
 KIND = core.experiment("vanishing")
 GRADIENTS = ["grad_mean_abs", "grad_rms", "grad_norm"]
@@ -23,6 +25,34 @@ MAPPED = {
     "width": 4,
     "seeds": 2,
 }
+
+
+SIGHT = {  # Machado, Oliveira & Fernandes 2009, doi:10.1109/TVCG.2009.113, severity 1: linear sRGB as it is seen
+    "as most see": np.eye(3),
+    "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+OKLAB = (  # Ottosson 2020, https://bottosson.github.io/posts/oklab
+    [[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]],
+    [[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]],
+)
+APART = 0.05  # of OKLab; two greens that one takes for each other are 0.015 apart
+
+
+def oklab(colour: str, sight: str) -> np.ndarray:
+    parts = np.array([int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return OKLAB[1] @ np.cbrt(OKLAB[0] @ np.clip(SIGHT[sight] @ linear, 0, 1))
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+@pytest.mark.parametrize("ground", ["day", "night"])
+def test_eight_lines_have_colours_that_every_eye_tells_apart(sight, ground):
+    shown = [PALETTE, [NIGHT.get(colour, colour) for colour in PALETTE]][ground == "night"][:SERIES]
+    places = [oklab(colour, sight) for colour in shown]
+    least = min(np.linalg.norm(one - other) for one, other in itertools.combinations(places, 2))
+    assert least > APART
 
 
 def charts(frame):
