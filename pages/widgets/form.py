@@ -50,7 +50,7 @@ def settings_form(kind: core.Experiment, start: Mapping[str, str]) -> Form:
             key=f"{prefix}preset",
             on_change=_take_preset,
             args=(kind,),
-            help="Fills the form; then press Run.",
+            help="Fills the form, and computes what is missing.",
         )
     shown = _drawn(kind)
     if "dataset" in shown and kind.accepts_csv and isinstance(kind.settings.limits["dataset"], core.PartLimits):

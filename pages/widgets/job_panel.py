@@ -10,7 +10,7 @@ import core
 from pages.widgets import page, turns
 
 SMALL_SECONDS = 6.0  # of computing: a sweep so small starts by itself
-FIRST_VIEW_SECONDS = 30.0  # what a page shows to who has changed nothing starts by itself too
+OFFERED_SECONDS = 30.0  # what the lab offers by itself starts so too: what a page shows first, and its other presets
 AT_ONCE = 1.0  # seconds: a sweep that takes less is waited for, and drawn once, when it is whole
 
 
@@ -23,7 +23,7 @@ class Panel(NamedTuple):
 
 
 def job_panel(sweep: core.Sweep) -> Panel:
-    """The sweep's job. A small sweep and a page's first view start by themselves, a large one on Run."""
+    """The sweep's job. A small sweep and a preset start by themselves, a large one on Run."""
     jobs, store = page.jobs(), page.store()
     if sweep.stored:
         return Panel(None, False, page.stored_count(sweep))
@@ -49,11 +49,11 @@ def job_panel(sweep: core.Sweep) -> Panel:
 
 
 def _starts_by_itself(sweep: core.Sweep, computing: float) -> bool:
-    """Whether nobody has to press Run: it is small, or what the page shows to who has changed nothing."""
-    if computing <= SMALL_SECONDS or computing > FIRST_VIEW_SECONDS:
+    """Whether nobody has to press Run: it is small, or a preset."""
+    if computing <= SMALL_SECONDS or computing > OFFERED_SECONDS:
         return computing <= SMALL_SECONDS
     kind = core.experiment(sweep.experiment)
-    return sweep.key == kind.sweep(kind.presets[0].settings).key
+    return any(sweep.key == kind.sweep(preset.settings).key for preset in kind.presets)
 
 
 def status_line(sweep: core.Sweep, job: core.Job | None) -> None:

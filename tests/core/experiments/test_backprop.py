@@ -193,7 +193,3 @@ def test_the_share_of_runs_and_its_interval_are_those_of_the_runs(run):
     )
     assert table.loc[2, ["low", "high"]].tolist() == pytest.approx([middle - half, middle + half], rel=1e-6)
     assert statistics.share_interval(0, 0) == pytest.approx((math.nan, math.nan), nan_ok=True)
-
-
-def test_a_frame_without_its_losses_is_judged_without_a_warning(run):
-    core.findings(run(init="normal(std=0.01)", epochs=20, seeds=5).assign(train_loss=math.nan))
