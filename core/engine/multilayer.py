@@ -17,7 +17,7 @@ from core.engine.layout import Layout
 from core.engine.losses import Evaluation, Loss, Start
 from core.engine.network import Mode, Network, Parameters, Running, Trace, Workspace
 from core.engine.products import product
-from core.engine.statistics import root_mean_square
+from core.engine.statistics import signal_norms
 from core.parts.norms import NORMS
 
 if TYPE_CHECKING:
@@ -67,10 +67,10 @@ class Perceptrons:
             trace.logits = logits if bias is None else logits.add_(bias)
         return trace.logits
 
-    def weight_rms(self, index: int) -> np.ndarray:
-        """Root mean square of each run's weights in a layer, (R,)."""
-        fan_out, fan_in = self.network.fans[index]
-        return root_mean_square(self.layers.weights[index], fan_out * fan_in)
+    def weight_rms(self) -> np.ndarray:
+        """Root mean square of each run's weights by layer, (layers, R)."""
+        counts = np.array(self.network.fans).prod(1)[:, None]
+        return signal_norms(*self.layers.weights) / np.sqrt(counts)
 
     def all_zero(self, batch: Batch) -> np.ndarray:
         """(R, layers): whether a plain pass, as PyTorch makes it, gives nothing but zeros for a layer's weights."""
@@ -199,9 +199,9 @@ class InitialPerceptrons(Perceptrons):
         self.layers = Parameters(list(initial.weights), list(initial.biases), gains, shifts)
         self._key = network.features, network.width, str(network.activation), batch_name, runs
 
-    def weight_rms(self, index: int) -> np.ndarray:
-        """Root mean square of each run's weights in a layer, (R,), as it was found when they were drawn."""
-        return self._weight_rms[index]
+    def weight_rms(self) -> np.ndarray:
+        """Root mean square of each run's weights by layer, (layers, R), as it was found when they were drawn."""
+        return np.stack(self._weight_rms)
 
     def _forward(self, batch: Batch) -> Trace:
         network, space = self.network, self._workspace
