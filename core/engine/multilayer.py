@@ -137,6 +137,14 @@ class Multilayer(Perceptrons):
         self.learning = Mode(running=Running.start(network, self.layers))
         self.evaluating = self.learning._replace(scaled=False, evaluating=True)
         self._evaluation = Workspace(dtype, device)
+        self._exponents: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # of the layers' gradients, while a pass is made
+
+    def learn(self, batch: Batch) -> Tensor:
+        """Each run's loss on the batch, (R,), in float64; its gradient stands in ``gradient`` then."""
+        loss = super().learn(batch)
+        if self._exponents:  # the plain pass needs no power of two
+            self._multiply_by_powers()
+        return loss
 
     def evaluate(self, batch: Batch) -> tuple[Tensor, ...]:
         """Each run's loss, accuracy and balanced accuracy on the batch, (R,), in float64; norms use their running statistics.
@@ -159,15 +167,19 @@ class Multilayer(Perceptrons):
         for vector, gradient in zip(vectors, (layer.bias, layer.gain, layer.shift), strict=True):
             if vector is not None and gradient is not None:
                 vector.copy_(gradient)
-        if self.observe is None:
-            return
-        # the plain pass needs no power of two
-        if layer.weight_exponent.any():
-            gradients.weights[index].mul_(powers(layer.weight_exponent, layer.weight))
-        if layer.exponent.any():
-            for vector in vectors:
+        if self.observe is not None:
+            self._exponents[index] = layer.weight_exponent, layer.exponent
+
+    def _multiply_by_powers(self) -> None:
+        """Brings every layer's gradient to its own size; one call makes the factors of all layers."""
+        gradients, exponents = self._gradients, np.array(list(self._exponents.values()))
+        factors = torch.from_numpy(np.ldexp(1.0, exponents)).to(self.gradient)[..., None, None].unbind(0)
+        for index, (of_weight, of_vectors) in zip(self._exponents, factors, strict=True):
+            gradients.weights[index].mul_(of_weight)
+            for vector in (gradients.biases[index], gradients.gains[index], gradients.shifts[index]):
                 if vector is not None:
-                    vector.mul_(powers(layer.exponent, vector))
+                    vector.mul_(of_vectors)
+        self._exponents.clear()
 
 
 class InitialPerceptrons(Perceptrons):
