@@ -169,7 +169,8 @@ def _normalize(
             for average, of_batch in zip(running, _moments(real), strict=True):
                 average.lerp_(of_batch, MOMENTUM)
         normal, inverse = norm.forward(real)
-    z.zero_()
+    if real.shape != z.shape:
+        z.zero_()
     scaled = torch.mul(normal, gain[:, :width], out=z[:, :width, :rows])
     if shift is not None:
         scaled.add_(shift[:, :width])

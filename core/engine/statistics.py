@@ -37,15 +37,17 @@ def vector_norms(flat: Tensor) -> Array:
 
 def _norms(signals: list[Tensor]) -> Array:
     """``vector_norms`` of several signals, (signals, R)."""
-    norms = np.stack([_norm(flat, flat.shape[1] > LONG_ROW) for flat in signals]).astype(np.float64)
+    norms = _sums(signals, exact=False)
     if signals[0].dtype == torch.float64 or (norms.min() > 1e-12 and norms.max() < 1e15):
         return norms
-    exact = np.stack([_norm(flat, True) for flat in signals])
-    return np.where((norms > 1e-12) & (norms < 1e15), norms, exact)
+    return np.where((norms > 1e-12) & (norms < 1e15), norms, _sums(signals, exact=True))
 
 
-def _norm(flat: Tensor, exact: bool) -> Array:
-    return torch.linalg.vector_norm(flat, dim=1, dtype=torch.float64 if exact else None).cpu().numpy()
+def _sums(signals: list[Tensor], exact: bool) -> Array:
+    """Their norms, (signals, R), summed in float64 where that is asked for, or a row is long."""
+    dtypes = [torch.float64 if exact or flat.shape[1] > LONG_ROW else None for flat in signals]
+    norms = [torch.linalg.vector_norm(flat, dim=1, dtype=dtype) for flat, dtype in zip(signals, dtypes, strict=True)]
+    return torch.stack(norms).cpu().numpy().astype(np.float64)
 
 
 def unit_counts(slope: Tensor, units: int, rows: int, bound: float) -> tuple[Array, Array]:
