@@ -140,15 +140,23 @@ def _norm_backward(
     assert gain is not None
     normal, inverse = saved
     real = gradient[:, :width, : trace.rows]
-    gain_gradient, shift_gradient = torch.zeros_like(gain), torch.zeros_like(gain)
-    gain_gradient[:, :width] = (real * normal).sum(2, keepdim=True)  # ∂L/∂γ = Σ g ẑ
-    shift_gradient[:, :width] = real.sum(2, keepdim=True)  # ∂L/∂β = Σ g
-    before = torch.zeros_like(gradient)
+    of_gain = _with_padding((real * normal).sum(2, keepdim=True), gain)  # ∂L/∂γ = Σ g ẑ
+    of_shift = _with_padding(real.sum(2, keepdim=True), gain) if norm.has_shift else None  # ∂L/∂β = Σ g
+    scaled = real * gain[:, :width]
     if trace.frozen and norm.over_batch:
-        before[:, :width, : trace.rows] = real * gain[:, :width] * inverse  # ∂L/∂z = γ g / σ
+        before = scaled.mul_(inverse)  # ∂L/∂z = γ g / σ
     else:
-        before[:, :width, : trace.rows] = norm.backward(real * gain[:, :width], normal, inverse)
-    return before, (gain_gradient, shift_gradient if norm.has_shift else None)
+        before = norm.backward(scaled, normal, inverse)
+    return _with_padding(before, gradient), (of_gain, of_shift)
+
+
+def _with_padding(real: Tensor, like: Tensor) -> Tensor:
+    """The tensor (R, ...) with zeros behind its units and rows, of the shape of ``like``."""
+    if real.shape == like.shape:
+        return real
+    padded = torch.zeros_like(like)
+    padded[:, : real.shape[1], : real.shape[2]] = real
+    return padded
 
 
 def _scratch(index: int, parameters: Parameters, workspace: Workspace) -> Tensor:

@@ -9,18 +9,19 @@ import torch
 
 from core.engine.backward import LayerGradient
 from core.engine.data import Batch
-from core.engine.learners import DTYPES, Stack, loss_of, model_of
+from core.engine.learners import DTYPES, Stack, loss_of, model_of, without_autograd
 from core.engine.loop import STAGES, Observer, Training, stages
 from core.engine.measures import LAYERS, VALIDATION
 from core.engine.multilayer import InitialPerceptrons, Multilayer, Perceptrons
 from core.engine.network import Network, Trace
 from core.engine.schedule_trace import Schedule
-from core.engine.statistics import gradient_sizes, root_mean_square, unit_shares
+from core.engine.statistics import signal_norms, unit_counts, unit_shares
 from core.engine.updates import sorted_by_update
 
 SAFE_EXPONENT = {torch.float32: -120, torch.float64: -1000}  # a plain pass at this size can't come out all zero
 
 
+@without_autograd
 def initial_flow(stack: Stack, device: str = "cpu") -> dict[str, np.ndarray]:
     """Every measure of ``measures.LAYERS`` of the networks as drawn, (R, 1, layers) in float64; NaN where it does not apply.
 
@@ -38,6 +39,7 @@ def initial_flow(stack: Stack, device: str = "cpu") -> dict[str, np.ndarray]:
     return measures.columns
 
 
+@without_autograd
 def training_flow(stack: Stack, steps: int, device: str = "cpu") -> dict[str, np.ndarray]:
     """The same while they train, (R, steps + 1, layers): row s is measured before update s, the last after all of them.
 
@@ -55,6 +57,7 @@ def training_flow(stack: Stack, steps: int, device: str = "cpu") -> dict[str, np
     return {name: values[place] for name, values in _until_lost(columns, alive).items()}
 
 
+@without_autograd
 def learning_flow(stack: Stack, epochs: int, device: str = "cpu") -> dict[str, np.ndarray]:
     """The same while a table is learned, with ``measures.VALIDATION``, (R, steps, layers): a row per update.
 
@@ -98,16 +101,23 @@ class Validations(Observer):
 class LayerMeasures(Observer):
     """Fills ``measures.LAYERS``, (R, rows, layers), from the passes that its networks make.
 
+    A layer is read while its tensors stand; numbers are made of all layers at once, when the pass has ended.
+
     shape  (R, rows)
     """
 
     def __init__(self, model: Perceptrons, shape: tuple[int, int]) -> None:
-        self.columns = {name: np.full((*shape, len(model.network.fans)), math.nan) for name in LAYERS}
-        phi = model.network.activation
+        network = model.network
+        self.columns = {name: np.full((*shape, len(network.fans)), math.nan) for name in LAYERS}
+        phi = network.activation
         self._slope_bound = phi.entry.slope_bound(**phi.arguments)
-        self._row: dict[str, np.ndarray] = {}
-        self._least_exponent: np.ndarray  # of the row, (R,)
+        self._row = 0
+        layers, units = (len(network.fans), shape[0]), (network.depth, shape[0], network.width)
+        self._norms, self._exponents = np.empty((3, *layers)), np.zeros((3, *layers), np.int64)  # ∂L/∂W, δ, outputs
+        self._totals = np.empty(layers)  # Σ |∂L/∂W|, over a power of two as their norms
+        self._units = np.empty((2, *units))  # of ``unit_counts``
         self._parameters: torch.Tensor | None = None  # before the step
+        self._weights: list[torch.Tensor] = []  # of every layer, therein
         model.observe = self._layer
 
     def before(self, stage: str, training: Training) -> None:
@@ -118,6 +128,8 @@ class LayerMeasures(Observer):
             parameters = training.model.parameters
             if self._parameters is None:
                 self._parameters = torch.empty_like(parameters)
+                views = training.model.layout.views(self._parameters).items()
+                self._weights = [view.flatten(1) for name, view in views if name.startswith("weight")]
             self._parameters.copy_(parameters)
 
     def after(self, stage: str, training: Training) -> None:
@@ -130,52 +142,68 @@ class LayerMeasures(Observer):
 
     def begin(self, row: int) -> None:
         """What is measured from here on belongs to row number ``row``."""
-        self._row = {name: values[:, row] for name, values in self.columns.items()}
-        self._least_exponent = np.zeros(len(self._row["train_loss"]), np.int64)
+        self._row = row
 
     def end(self, model: Perceptrons, batch: Batch, loss: np.ndarray) -> None:
-        """The pass is made: its loss (R,), and whether a plain one would have lost the gradient of a layer."""
-        self._row["train_loss"][:] = loss[:, None]
-        self._row["underflow"][:] = 0.0
-        doubtful = np.flatnonzero(self._least_exponent < SAFE_EXPONENT[batch.inputs.dtype])
+        """The pass is made: the numbers of its layers, its loss (R,), and where a plain one would have lost a gradient."""
+        network = model.network
+        fan_out, fan_in = np.array(network.fans).T[:, :, None]
+        of_weights, of_signals = np.sqrt(fan_out * fan_in), np.sqrt(fan_out * batch.rows)
+        gradient, exponents = np.ldexp(self._norms[0], self._exponents[0]), self._exponents
+        largest, below = self._units
+        saturated, dead = unit_shares(largest, below, batch.rows)
+        self._put(
+            grad_mean_abs=np.ldexp(self._totals, exponents[0]) / (fan_out * fan_in),
+            grad_rms=gradient / of_weights,
+            grad_norm=gradient,
+            delta_rms=np.ldexp(self._norms[1] / of_signals, exponents[1]),
+            weight_rms=model.weight_rms(),
+            activation_rms=np.ldexp(self._norms[2] / of_signals, exponents[2]),
+            saturated=saturated,
+            dead=dead,
+        )
+        self.columns["train_loss"][:, self._row] = loss[:, None]
+        underflow = self.columns["underflow"][:, self._row]
+        underflow[:] = 0.0
+        least = np.minimum(exponents[1], _exponent(gradient / of_weights)).min(0)
+        doubtful = np.flatnonzero(least < SAFE_EXPONENT[batch.inputs.dtype])
         if len(doubtful):
-            self._row["underflow"][doubtful] = model.all_zero(batch)[doubtful]
+            underflow[doubtful] = model.all_zero(batch)[doubtful]
+
+    def _put(self, **values: np.ndarray) -> None:
+        """Notes measures, (layers, R) each; those of units end before the readout."""
+        for name, value in values.items():
+            self.columns[name][:, self._row, : len(value)] = value.T
 
     def _layer(self, model: Perceptrons, trace: Trace, gradient: LayerGradient) -> None:
-        """Measures one layer."""
-        row, index = self._row, gradient.layer - 1
-        fan_out, fan_in = model.network.fans[index]
-        sizes = gradient_sizes(gradient.weight, fan_out * fan_in, gradient.weight_exponent)
-        row["grad_mean_abs"][:, index], row["grad_rms"][:, index], row["grad_norm"][:, index] = sizes
-        least = np.minimum(self._least_exponent, gradient.exponent)
-        self._least_exponent = np.minimum(least, _exponent(sizes[1]))
-        row["delta_rms"][:, index] = root_mean_square(gradient.delta, fan_out * trace.rows, gradient.exponent)
-        row["weight_rms"][:, index] = model.weight_rms(index)
+        """Reads one layer."""
+        layer, index = gradient.layer, gradient.layer - 1
+        self._totals[index] = gradient.weight.flatten(1).abs().sum(1).cpu().numpy()  # safe in float32
+        self._exponents[:2, index] = gradient.weight_exponent, gradient.exponent
         if gradient.slope is None:  # the readout has no units
-            logits = model.logits(trace)[:, :fan_out, : trace.rows]
-            row["activation_rms"][:, index] = root_mean_square(logits, fan_out * trace.rows)
+            logits = model.logits(trace)[:, : model.network.classes, : trace.rows]
+            self._norms[:, index] = signal_norms(gradient.weight, gradient.delta, logits)
             return
-        layer = gradient.layer
         if layer not in trace.statistics:
-            width = model.network.width
-            size = root_mean_square(trace.outputs[layer], width * trace.rows, trace.exponents[layer])
-            shares = unit_shares(gradient.slope, width, trace.rows, self._slope_bound)
-            trace.statistics[layer] = size, *shares
-        for name, values in zip(("activation_rms", "saturated", "dead"), trace.statistics[layer], strict=True):
-            row[name][:, index] = values
+            self._norms[:, index] = signal_norms(gradient.weight, gradient.delta, trace.outputs[layer])
+            units = unit_counts(gradient.slope, model.network.width, trace.rows, self._slope_bound)
+            trace.statistics[layer] = self._norms[2, index].copy(), *units
+        else:
+            self._norms[:2, index] = signal_norms(gradient.weight, gradient.delta)
+        self._norms[2, index], self._units[0, index], self._units[1, index] = trace.statistics[layer]
+        self._exponents[2, index] = trace.exponents[layer]
 
     def _measure_step(self, training: Training) -> None:
         """‖ΔW‖ / ‖W‖ of every layer."""
         assert self._parameters is not None
-        blocks = [block for block in training.model.layout.blocks if block.name.startswith("weight")]
-        sizes = [_norms(block.view(self._parameters)) for block in blocks]
-        change = self._parameters.sub_(training.model.parameters)
-        for index, (block, size) in enumerate(zip(blocks, sizes, strict=True)):
-            self._row["update_ratio"][:, index] = (_norms(block.view(change)) / size).cpu().numpy()
+        sizes = _norms(self._weights)
+        self._parameters.sub_(training.model.parameters)
+        self.columns["update_ratio"][:, self._row] = (_norms(self._weights) / sizes).cpu().numpy().T
 
 
-def _norms(weights: torch.Tensor) -> torch.Tensor:
-    return torch.linalg.vector_norm(weights.flatten(1), dim=1, dtype=torch.float64)
+def _norms(weights: list[torch.Tensor]) -> torch.Tensor:
+    """Of every layer, (layers, R), in float64."""
+    return torch.stack([torch.linalg.vector_norm(weight, dim=1, dtype=torch.float64) for weight in weights])
 
 
 def _exponent(size: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from core.engine.layout import Layout
 from core.engine.losses import Evaluation, Loss, Start
 from core.engine.network import Mode, Network, Parameters, Running, Trace, Workspace
 from core.engine.products import product
-from core.engine.statistics import root_mean_square
+from core.engine.statistics import signal_norms
 from core.parts.norms import NORMS
 
 if TYPE_CHECKING:
@@ -67,10 +67,10 @@ class Perceptrons:
             trace.logits = logits if bias is None else logits.add_(bias)
         return trace.logits
 
-    def weight_rms(self, index: int) -> np.ndarray:
-        """Root mean square of each run's weights in a layer, (R,)."""
-        fan_out, fan_in = self.network.fans[index]
-        return root_mean_square(self.layers.weights[index], fan_out * fan_in)
+    def weight_rms(self) -> np.ndarray:
+        """Root mean square of each run's weights by layer, (layers, R)."""
+        counts = np.array(self.network.fans).prod(1)[:, None]
+        return signal_norms(*self.layers.weights) / np.sqrt(counts)
 
     def all_zero(self, batch: Batch) -> np.ndarray:
         """(R, layers): whether a plain pass, as PyTorch makes it, gives nothing but zeros for a layer's weights."""
@@ -137,6 +137,14 @@ class Multilayer(Perceptrons):
         self.learning = Mode(running=Running.start(network, self.layers))
         self.evaluating = self.learning._replace(scaled=False, evaluating=True)
         self._evaluation = Workspace(dtype, device)
+        self._exponents: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # of the layers' gradients, while a pass is made
+
+    def learn(self, batch: Batch) -> Tensor:
+        """Each run's loss on the batch, (R,), in float64; its gradient stands in ``gradient`` then."""
+        loss = super().learn(batch)
+        if self._exponents:  # the plain pass needs no power of two
+            self._multiply_by_powers()
+        return loss
 
     def evaluate(self, batch: Batch) -> tuple[Tensor, ...]:
         """Each run's loss, accuracy and balanced accuracy on the batch, (R,), in float64; norms use their running statistics.
@@ -159,15 +167,19 @@ class Multilayer(Perceptrons):
         for vector, gradient in zip(vectors, (layer.bias, layer.gain, layer.shift), strict=True):
             if vector is not None and gradient is not None:
                 vector.copy_(gradient)
-        if self.observe is None:
-            return
-        # the plain pass needs no power of two
-        if layer.weight_exponent.any():
-            gradients.weights[index].mul_(powers(layer.weight_exponent, layer.weight))
-        if layer.exponent.any():
-            for vector in vectors:
+        if self.observe is not None:
+            self._exponents[index] = layer.weight_exponent, layer.exponent
+
+    def _multiply_by_powers(self) -> None:
+        """Brings every layer's gradient to its own size; one call makes the factors of all layers."""
+        gradients, exponents = self._gradients, np.array(list(self._exponents.values()))
+        factors = torch.from_numpy(np.ldexp(1.0, exponents)).to(self.gradient)[..., None, None].unbind(0)
+        for index, (of_weight, of_vectors) in zip(self._exponents, factors, strict=True):
+            gradients.weights[index].mul_(of_weight)
+            for vector in (gradients.biases[index], gradients.gains[index], gradients.shifts[index]):
                 if vector is not None:
-                    vector.mul_(powers(layer.exponent, vector))
+                    vector.mul_(of_vectors)
+        self._exponents.clear()
 
 
 class InitialPerceptrons(Perceptrons):
@@ -199,9 +211,9 @@ class InitialPerceptrons(Perceptrons):
         self.layers = Parameters(list(initial.weights), list(initial.biases), gains, shifts)
         self._key = network.features, network.width, str(network.activation), batch_name, runs
 
-    def weight_rms(self, index: int) -> np.ndarray:
-        """Root mean square of each run's weights in a layer, (R,), as it was found when they were drawn."""
-        return self._weight_rms[index]
+    def weight_rms(self) -> np.ndarray:
+        """Root mean square of each run's weights by layer, (layers, R), as it was found when they were drawn."""
+        return np.stack(self._weight_rms)
 
     def _forward(self, batch: Batch) -> Trace:
         network, space = self.network, self._workspace

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.engine.learners import Stack, model_of
+from core.engine.learners import Stack, model_of, without_autograd
 from core.engine.loop import Observer, Training, stages
 from core.engine.schedule_trace import Schedule
 from core.engine.updates import sorted_by_update
@@ -31,6 +31,7 @@ class Ramp:
         return Ramp(self.lr[runs], self.smoothing[runs], self.stop_factor[runs])
 
 
+@without_autograd
 def range_test(stack: Stack, ramp: Ramp, device: str = "cpu") -> dict[str, np.ndarray]:
     """``train_loss`` and ``smoothed_loss``, (R, steps) in float64, and ``rows``, (R,): the steps until each run's end.
 

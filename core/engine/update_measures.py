@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from core.engine.learners import Stack, model_of
+from core.engine.learners import Stack, model_of, without_autograd
 from core.engine.loop import STAGES, Observer, Stage, Training
 from core.engine.measures import UPDATES, VALIDATION
 from core.engine.schedule_trace import Schedule
@@ -16,6 +16,7 @@ from core.engine.statistics import vector_norms
 from core.engine.updates import UpdateGroup, sorted_by_update
 
 
+@without_autograd
 def training(stack: Stack, epochs: int, device: str = "cpu") -> dict[str, np.ndarray]:
     """Every measure of ``measures.UPDATES``, (R, steps) in float64; NaN where a measure does not apply.
 

@@ -38,7 +38,7 @@ def activation(name: str, z: Tensor, out: Tensor, *arguments: float) -> None:
 def activation_slope(name: str, z: Tensor, out: Tensor, *arguments: float) -> None:
     """out = φ'(z): the function's own backward pass on a gradient of ones."""
     if not private:
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
             inputs = z.detach().clone().requires_grad_()
             (slope,) = torch.autograd.grad(FUNCTIONS[name](inputs, *arguments).sum(), inputs)
         out.copy_(slope)

@@ -47,7 +47,7 @@ def gradients_alone(runs: list[Run]) -> int:
     from core.engine.multilayer import process_workspace
     from core.engine.network import Network, Parameters
     from core.engine.products import product
-    from core.engine.statistics import gradient_sizes
+    from core.engine.statistics import signal_norms
     from core.parts.activations import ACTIVATIONS
     from core.parts.residuals import RESIDUALS
 
@@ -79,8 +79,8 @@ def gradients_alone(runs: list[Run]) -> int:
         assert logits.shape[1] == padded(10)
         _, gradient, exponent = losses.cross_entropy(logits, labels, 10, rows)
         for layer in backward(network, parameters, trace, gradient, exponent, workspace):
-            fan_out, fan_in = network.fans[layer.layer - 1]
-            measured += len(gradient_sizes(layer.weight, fan_out * fan_in, layer.weight_exponent)[0])
+            (norms,) = signal_norms(layer.weight)
+            measured += len(layer.weight.flatten(1).abs().sum(1)) + len(norms)
     return measured
 
 

@@ -1,11 +1,16 @@
 """Trainings in stacks: a run's bits do not depend on its neighbours, and a diverging one harms nobody."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from core.engine import padded
 from core.engine.layout import Layout
+from core.engine.learners import without_autograd
 from core.experiments import experiment
+from core.experiments.training.compute import stack
 
 SCHEDULERS, CLIPPING = experiment("schedulers"), experiment("clipping")
 TINY = {"dataset": "wine", "width": "10", "epochs": "2", "batch_size": "7", "activation": "tanh"}
@@ -109,3 +114,11 @@ def test_blocks_of_a_layout_are_padded_and_follow_one_another():
     assert layout.size == 528
     assert [block.matrix for block in layout.blocks] == [True, False, True]
     assert padded(layout.size) == layout.size
+
+
+def test_pytorch_prepares_for_a_backward_pass_of_its_own_for_the_transformer_alone():
+    plain = stack(runs_of(SCHEDULERS, **TINY))
+    unprepared = without_autograd(lambda stack: torch.is_inference_mode_enabled())
+    assert unprepared(plain)
+    attending = stack(runs_of(SCHEDULERS, **SEQUENCES, model="transformer"))
+    assert not unprepared(replace(plain, model="transformer", network=attending.network))
