@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from importlib import import_module
 from typing import TypeVar
 
 from core.experiments import experiment
@@ -37,9 +38,11 @@ def compute(runs: list[Run], device: str) -> list[Row]:
 
 
 def ready() -> None:
-    """Loads what a worker's first task would load."""
+    """Loads what a worker's first task would load, and beside its first tasks what only a table's split needs."""
     import core.engine.layer_measures
     import core.tables  # noqa: F401
+
+    threading.Thread(target=import_module, args=("sklearn.model_selection",), daemon=True).start()
 
 
 class StoppedError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +12,7 @@ import streamlit as st
 
 import core
 from pages.widgets import garbage, job_panel, kept, page, take_away, turns
+from pages.widgets.pace import Pace
 from pages.widgets.take_away import MoreCharts
 
 if TYPE_CHECKING:
@@ -118,10 +120,12 @@ def result_panel(
     """
     store = page.store()
     job, running, stored = job_panel.job_panel(sweep)
+    pace = _kept().get(("pace", sweep.key, str(store.path)), Pace, lambda pace: 0)
 
     @st.fragment(run_every=POLL_SECONDS if running else None)
     @turns.turn()
     def renewed() -> None:
+        began = time.thread_time()
         garbage.set_aside()
         if page.jobs().find(sweep, store) is not job:  # Run was pressed: the clock must be wound
             st.rerun()
@@ -129,9 +133,8 @@ def result_panel(
             st.rerun()
         job_panel.status_line(sweep, job)
         finished = stored
-        if job is not None and job.running:  # large frames are put together at every twentieth only
-            twentieth = max(1, job.progress.total // 20) if job.progress.total > 1000 else 1
-            finished = job.progress.finished - job.progress.finished % twentieth
+        if job is not None and job.running:
+            finished = pace.due(job.progress.finished)
         elif running:
             finished = page.stored_count(sweep)
         key = _key(sweep, store, finished)
@@ -150,6 +153,8 @@ def result_panel(
             _comparison(kind, result)
         if middle is None and result.measured:
             take_away.take_away(kind, sweep, result.analysis, result.comparison, pictures.figures, more)
+        if running:
+            pace.took(time.thread_time() - began)
 
     renewed()
     if middle is not None:
