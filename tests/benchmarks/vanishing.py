@@ -36,8 +36,16 @@ W1 = {
 ROOT = Path(__file__).parents[2]
 
 
+def engine_alone(runs: list[Run]) -> int:
+    """The engine with exactly the baseline's arrays and statistics, in the mode in which the experiment runs it."""
+    import torch
+
+    with torch.inference_mode():
+        return gradients_alone(runs)
+
+
 def gradients_alone(runs: list[Run]) -> int:
-    """The engine with exactly the baseline's arrays and statistics: loss, and mean, RMS and norm of each gradient."""
+    """Loss, and mean, RMS and norm of each gradient; how many numbers."""
     import torch
 
     from core.engine import draws, losses, padded
@@ -169,7 +177,7 @@ def main() -> None:
     for _ in range(arguments.rounds):
         loop = baseline_loop(naive, arguments.share)
         for name, act in (
-            ("engine alone, 2 workers", gradients_alone),
+            ("engine alone, 2 workers", engine_alone),
             ("experiment, all columns, 2 workers", computed),
         ):
             rows.setdefault(name, []).append((loop, pooled(executor, act, tasks)))
