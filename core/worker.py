@@ -8,8 +8,10 @@ import threading
 import time
 
 
-def start_worker(parent: int) -> None:
+def start_worker(parent: int, niceness: int = 0) -> None:
     """Readies a worker of the process ``parent``: deaf to Ctrl-C, gone within a second of its parent, one thread."""
+    if niceness and hasattr(os, "nice"):
+        os.nice(niceness)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.getppid() != parent:
         os._exit(1)

@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.registry import unknown
 from core.worker import start_worker
@@ -21,15 +21,21 @@ WORKER_ENVIRONMENT = {
     "LOKY_MAX_MEMORY_LEAK_SIZE": "1e9",
 }
 
+BEHIND = 10  # niceness of workers that let others go first
 
-def local_executor(workers: int | None = None) -> Executor:
-    """Worker processes, one thread each, as many as cores unless told otherwise."""
+
+def local_executor(workers: int | None = None, niceness: int = 0) -> Executor:
+    """Worker processes, one thread each, as many as cores unless told otherwise; nice ones let other processes go first."""
     from multiprocessing import resource_tracker
 
     from loky import ProcessPoolExecutor
 
     executor = ProcessPoolExecutor(
-        workers or cores(), initializer=start_worker, initargs=(os.getpid(),), timeout=None, env=WORKER_ENVIRONMENT
+        workers or cores(),
+        initializer=start_worker,
+        initargs=(os.getpid(), niceness),
+        timeout=None,
+        env=WORKER_ENVIRONMENT,
     )
     resource_tracker.ensure_running()  # whose start lets Ctrl-C through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: Ctrl-C is not for workers
@@ -103,14 +109,18 @@ def _dask(workers: int | None, address: str) -> Pool:
 EXECUTORS: dict[str, Callable[[int | None, str], Pool]] = {"local": _local, "inline": _inline, "dask": _dask}
 
 
-def pool(text: str, workers: int | None = None) -> Pool:
-    """The pool that ``text`` names; ValueError for one that is not known, or an impossible number of workers."""
+def pool(text: str, workers: int | None = None, behind: bool = False) -> Pool:
+    """The pool that ``text`` names; ValueError for one that is not known, or an impossible number of workers.
+
+    behind  its workers on this machine let the process that asks go first, as a server that draws pages meanwhile
+    """
     if workers is not None and not 1 <= workers <= 1024:
         raise ValueError(f"workers: must be a whole number, 1 to 1024, but got {workers}")
     name, _, address = text.partition("://")
     if name not in EXECUTORS:
         raise ValueError(unknown("executor", text, list(EXECUTORS)))
-    return EXECUTORS[name](workers, address)
+    made = EXECUTORS[name](workers, address)
+    return replace(made, start=lambda: local_executor(made.size, BEHIND)) if behind and made.local else made
 
 
 def checked_device(name: str) -> str:

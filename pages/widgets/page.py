@@ -98,7 +98,7 @@ def _same(one: str, other: str) -> bool:
 @st.cache_resource(show_spinner=False)
 def jobs() -> core.Jobs:
     """The server's jobs; its workers start at once, so that nobody waits for them later."""
-    workers = core.Workers(core.pool(os.environ.get("GRADIENT_LAB_EXECUTOR") or "local"))
+    workers = core.Workers(core.pool(os.environ.get("GRADIENT_LAB_EXECUTOR") or "local", behind=True))
     workers.prestart()
     workers.stop_at_exit()
     disable_debug_mode()  # Altair would hold every mark against its schema at every drawing; our tests do

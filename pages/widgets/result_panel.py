@@ -121,22 +121,22 @@ def result_panel(
     store = page.store()
     job, running, stored = job_panel.job_panel(sweep)
     pace = _kept().get(("pace", sweep.key, str(store.path)), Pace, lambda pace: 0)
+    finished = pace.due(job.progress.finished) if job is not None and running else stored
 
     @st.fragment(run_every=POLL_SECONDS if running else None)
     @turns.turn()
-    def renewed() -> None:
-        began = time.thread_time()
-        garbage.set_aside()
+    def state() -> None:
         if page.jobs().find(sweep, store) is not job:  # Run was pressed: the clock must be wound
             st.rerun()
-        if running and job is not None and not job.running:  # the whole page draws what it came to, and stops the clock
-            st.rerun()
+        if job is not None and running and (not job.running or pace.due(job.progress.finished) > finished):
+            st.rerun()  # the page draws what it has come to by now
         job_panel.status_line(sweep, job)
-        finished = stored
-        if job is not None and job.running:
-            finished = pace.due(job.progress.finished)
-        elif running:
-            finished = page.stored_count(sweep)
+
+    @st.fragment
+    @turns.turn()
+    def answer() -> None:
+        began = time.thread_time()
+        garbage.set_aside()
         key = _key(sweep, store, finished)
         result = _result(sweep, store, key)
         pictures = _pictures(kind, result.analysis, key, _chosen(kind))
@@ -156,7 +156,8 @@ def result_panel(
         if running:
             pace.took(time.thread_time() - began)
 
-    renewed()
+    state()
+    answer()
     if middle is not None:
         middle()
         key = _key(sweep, store, page.stored_count(sweep))

@@ -488,6 +488,15 @@ def test_workers_end_at_once_though_tasks_were_taken_back(capfd):
     assert [child for child in psutil.Process().children() if "--process-name" in child.cmdline()] == []
 
 
+@pytest.mark.parametrize("behind", [False, True])
+def test_workers_of_a_server_let_the_one_that_asks_go_first(behind):
+    crew = Workers(pool("local", 1, behind=behind))
+    try:
+        assert (crew.call(os.nice, 0) > os.nice(0)) == behind
+    finally:
+        crew.stop()
+
+
 def test_workers_are_deaf_to_ctrl_c_before_their_first_line():
     before = signal.pthread_sigmask(signal.SIG_BLOCK, set())
     crew = Workers(pool("local", 2))
