@@ -173,6 +173,8 @@ def run_job(job: Job, watch: Callable[[Job], None] | None = None, interval: floa
             job.wait(interval)
             if watch is not None:
                 watch(job)
+        if watch is not None:  # it may have ended since it was last looked at
+            watch(job)
     except BaseException:
         job.cancel()
         job.wait(5.0)
