@@ -146,7 +146,7 @@ for stored in recent:
     kind = core.experiment(stored.experiment)
     st.page_link(
         page.page_of(kind),
-        label=f"{made} · {kind.title}: {core.plain(page.sweep_words(kind, stored.link))} ({stored.runs:,} {'run' if stored.runs == 1 else 'runs'})",
+        label=f"{made} · {kind.title}: {core.plain(page.sweep_words(kind, stored.link))} ({core.counted(stored.runs, 'run')})",
         icon=":material/history:",
         query_params=stored.link,
     )

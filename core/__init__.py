@@ -87,7 +87,7 @@ _EXPORTS = {
         "story",
         "table",
     ),
-    "core.words": ("plain", "three_digits"),
+    "core.words": ("counted", "plain", "three_digits"),
 }
 _ROOM_OF = {name: room for room, names in _EXPORTS.items() for name in names}
 __all__ = [*_ROOM_OF, "charts", "code", "compute", "findings", "report", "run", "run_job", "stored_table", "summary"]  # noqa: PLE0604  # names of strings, all

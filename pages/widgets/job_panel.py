@@ -84,7 +84,7 @@ def _cost_words(cost: core.Estimate, stored: int, computing: float) -> str:
     if stored == cost.runs:
         return f"{cost.runs:,} runs, all in the store." if stored > 1 else "One run, and it is in the store."
     there = f", {stored:,} of them in the store" if stored else ""
-    return f"{cost.runs:,} run{'s' if cost.runs > 1 else ''}{there}: about {max(1.0, computing):,.0f} s, {cost.bytes / 1e9:.1f} GB of memory."
+    return f"{core.counted(cost.runs, 'run')}{there}: about {max(1.0, computing):,.0f} s, {cost.bytes / 1e9:.1f} GB of memory."
 
 
 def _progress_words(job: core.Job) -> str:
@@ -94,7 +94,7 @@ def _progress_words(job: core.Job) -> str:
         return words + ": cancelling; what is being computed ends first"
     if not state.computed:
         others = len(page.jobs().running()) - 1
-        beside = f"{others} other sweep{'s' if others > 1 else ''}"
+        beside = core.counted(others, "other sweep")
         return words + (f": takes turns with {beside}" if others else ": workers are starting")
     return words + (f", about {max(1, round(state.seconds_left))} s left" if state.seconds_left is not None else "")
 

@@ -13,7 +13,7 @@ def questions(kind: core.Experiment) -> None:
     others = [pair for pair in enumerate(kind.questions()) if pair[0] != asked_first(kind)]
     if not others:
         return
-    label = f"Predict, then run: {len(others)} question{'s' if len(others) > 1 else ''}"
+    label = f"Predict, then run: {core.counted(len(others), 'question')}"
     unfolded = st.expander(label, key="predictions", on_change="rerun")
     if unfolded.open:
         with unfolded:

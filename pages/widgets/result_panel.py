@@ -199,7 +199,7 @@ def _drawn(kind: core.Experiment, analysis: core.Analysis, chosen: Chosen) -> Pi
 
 def _awaited(kind: core.Experiment, sweep: core.Sweep, under_way: bool, alone: bool) -> None:
     """In the answer's place, before the first runs are there: what is computed, and what will stand here."""
-    asked = f"{_whole(sweep):,} run{'s' if _whole(sweep) > 1 else ''} ({page.sweep_words(kind, sweep.link())})"
+    asked = f"{core.counted(_whole(sweep), 'run')} ({page.sweep_words(kind, sweep.link())})"
     with st.container() if alone else st.container(border=True, height=LEAD_HEIGHT + page.CHART_MARGIN):
         st.markdown(f"**{core.plain(kind.question)}**")
         if under_way:
@@ -338,7 +338,7 @@ def _findings(result: Result, beside: DeltaGenerator) -> None:
             _draw_group(group, result.sweep)
     more = shown[first:]
     if more:
-        label = f"{len(more)} more finding{'s' if len(more) > 1 else ''}"
+        label = core.counted(len(more), "more finding")
         with places[0] if len(places) == 1 else st.container(), st.expander(label):
             for group in more[: 100 - first]:
                 _draw_group(group, result.sweep)

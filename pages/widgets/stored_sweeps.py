@@ -95,7 +95,7 @@ def fitting(found: Sequence[StoredRow], wanted: str, order: str) -> list[StoredR
 
 def count_words(count: int, order: str) -> str:
     """How many sweeps the table holds and in which order, and that it scrolls where not all are seen: ``30 sweeps, latest first``."""
-    words = f"{count:,} sweep{'s' if count > 1 else ''}, {order}"
+    words = f"{core.counted(count, 'sweep')}, {order}"
     return (
         f"{words}: {TABLE_ROWS} are seen at once, scroll in the table for the others."
         if count > TABLE_ROWS

@@ -107,27 +107,24 @@ def show(source: Source, run: int, side: str, alone: bool) -> bool:
     if alive:
         st.info("The script is under way; what follows is renewed as it goes on.", icon=":material/sensors:")
     named = {f"{side} {name}": chart for name, chart in charts.items()}
-    if alone:  # what is wrong, beside the loss that shows it
-        loss = named.pop("left loss", None)
-        left, right = st.columns([5, 7], gap="medium") if loss else (st.container(), None)
-        with left:
-            _verdict(trace, findings, alive)
-            for finding in findings[:1]:
-                _finding(finding)
-            _typical_steps(trace)
-        if loss and right:
-            with right:
-                page.chart(loss, "left loss", alone=True)
-        others = findings[1:]
-        for column, finding in zip(cycle(st.columns(2, gap="medium")) if others else (), others, strict=False):
-            with column:
-                _finding(finding)
-        page.charts(named)
-    else:  # the two trainings stand side by side, chart beside chart
+    loss = named.pop("left loss", None) if alone else None
+    left, right = st.columns([5, 7], gap="medium") if loss else (st.container(), st.container())
+    first = findings[:1] if alone else findings
+    with left:  # what is wrong, beside the loss that shows it
         _verdict(trace, findings, alive)
-        for finding in findings:
+        for finding in first:
             _finding(finding)
         _typical_steps(trace)
+    if loss:
+        with right:
+            page.chart(loss, "left loss", alone=True)
+    others = findings[len(first) :]
+    for column, finding in zip(cycle(st.columns(2, gap="medium")) if others else (), others, strict=False):
+        with column:
+            _finding(finding)
+    if alone:
+        page.charts(named)
+    else:  # the two trainings stand side by side, chart beside chart
         for name, chart in named.items():
             page.chart(chart, name, alone=True)
     if not charts:
