@@ -120,9 +120,7 @@ def _draw(sides: core.SideBySide, baseline: str) -> None:
         _table(compared.settings)
     else:
         st.caption("The sweeps have the same settings and seeds.")
-    view = st.segmented_control(
-        "Numbers", VIEWS, default=VIEWS[0], key="numbers", label_visibility="collapsed", required=True
-    )
+    view = page.choice("Numbers", VIEWS, "numbers")
     if view == VIEWS[0]:
         _table(compared.differences)
         _difference_note(baseline, len(sides.arms) - 1)

@@ -15,14 +15,7 @@ ARROWS = {"forward": "→ forward", "back": "← back", "update": "↻ update"}
 
 def microscope(scene: Scene) -> None:
     """Draws all numbers of the step that the film stands at."""
-    view = st.segmented_control(
-        "What to look at",
-        list(VIEWS),
-        default=next(iter(VIEWS)),
-        key="view",
-        label_visibility="collapsed",
-        required=True,
-    )
+    view = page.choice("What to look at", tuple(VIEWS), "view")
     features, hidden = scene.step.network.W1.shape
     largest = room(scene.run, "film").LARGEST
     if max(features, hidden) > largest and VIEWS[view] is not _source:

@@ -210,6 +210,21 @@ def _closer(figure: core.Figure, name: str) -> None:
         st.caption(core.plain(figure.note))
 
 
+def choice(label: str, options: tuple[str, ...], key: str, required: bool = True) -> str:
+    """Which of ``options`` is looked at: the first unless one was chosen, or ``""`` if it need not be ``required``.
+
+    Streamlit forgets what was chosen in a widget that a page leaves out once, as while a new sweep has no result
+    yet; here it is kept, for each user.
+    """
+    allowed = options if required else (*options, None)
+    if key not in st.session_state or st.session_state[key] not in allowed:
+        kept = st.session_state.get(f"kept {key}")
+        st.session_state[key] = kept if kept in options else options[0] if required else None
+    chosen = st.segmented_control(label, options, key=key, label_visibility="collapsed", required=required)
+    st.session_state[f"kept {key}"] = chosen
+    return chosen or ""
+
+
 def drawing(specification: Mapping[str, Any], name: str, height: int, config: Mapping[str, Any] | None = None) -> None:
     """A Vega-Lite drawing, so many pixels high; ``config`` is Vega-Lite's, on top of the drawing's own."""
     tables = {name: _arrow(rows, name) for name, rows in specification.get("datasets", {}).items()}

@@ -261,11 +261,7 @@ def _charts(pictures: Pictures) -> None:
     groups = pictures.figures.groups
     if not groups:
         return
-    group = next(iter(groups))
-    if len(groups) > 1:
-        group = st.segmented_control(
-            "Charts", [*groups, EVERYTHING], default=group, key="charts", label_visibility="collapsed", required=True
-        )
+    group = page.choice("Charts", (*groups, EVERYTHING), "charts") if len(groups) > 1 else next(iter(groups))
     names = [name for members in groups.values() for name in members] if group == EVERYTHING else groups[group]
     page.charts({name: pictures.figures[name] for name in names})
 

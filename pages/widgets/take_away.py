@@ -71,7 +71,7 @@ def take_away(
     if charts.open:  # all of them are drawn then
         with charts:
             _pictures(figures, name)
-    view = st.segmented_control("More", [LINK, SCRIPT, TABLE], key="take away", label_visibility="collapsed")
+    view = page.choice("More", (LINK, SCRIPT, TABLE), "take away", required=False)
     if view == LINK:
         _link(kind, sweep, name)
     elif view == SCRIPT:

@@ -338,6 +338,22 @@ def test_a_training_is_run_compared_and_taken_away_as_a_script(name):
     assert "SEED = 1" in app.code[-1].value
 
 
+def test_a_chosen_group_of_charts_outlives_a_setting_that_has_no_result(monkeypatch):
+    from pages.widgets import page
+
+    page_path, given = TRAININGS["schedulers"]
+    app = settled(opened(page_path, **given, width="8", epochs="2", batch_size="16"))
+    app = app.button_group(key="charts").select("Training").run()
+    titles = text_of(app)
+    with monkeypatch.context() as patched:
+        patched.setattr(page, "start", lambda sweep: None)
+        app.text_input(key="schedulers:epochs").set_value("3").run()
+        assert not [group for group in app.button_group if group.key == "charts"]
+    app.text_input(key="schedulers:epochs").set_value("2").run()
+    assert app.button_group(key="charts").value == "Training"
+    assert text_of(app) == titles
+
+
 def test_results_of_two_experiments_open_each_on_its_own_page():
     for page, given in TRAININGS.values():
         settled(opened(page, **given, width="8", epochs="1", batch_size="16"))
