@@ -10,8 +10,6 @@ import time
 
 def start_worker(parent: int, niceness: int = 0) -> None:
     """Readies a worker of the process ``parent``: deaf to Ctrl-C, gone within a second of its parent, one thread."""
-    if niceness and hasattr(os, "nice"):
-        os.nice(niceness)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.getppid() != parent:
         os._exit(1)
@@ -19,6 +17,8 @@ def start_worker(parent: int, niceness: int = 0) -> None:
     import torch
 
     torch.set_num_threads(1)
+    if niceness and hasattr(os, "nice"):  # from here on: who waits for the first run waits for the start
+        os.nice(niceness)
 
 
 def _end_with(parent: int) -> None:

@@ -21,7 +21,7 @@ WORKER_ENVIRONMENT = {
     "LOKY_MAX_MEMORY_LEAK_SIZE": "1e9",
 }
 
-BEHIND = 10  # niceness of workers that let others go first
+BEHIND = 5  # niceness of workers that let others go first, yet take a fair share beside another program
 
 
 def local_executor(workers: int | None = None, niceness: int = 0) -> Executor:

@@ -220,9 +220,15 @@ def choice(label: str, options: tuple[str, ...], key: str, required: bool = True
     if key not in st.session_state or st.session_state[key] not in allowed:
         kept = st.session_state.get(f"kept {key}")
         st.session_state[key] = kept if kept in options else options[0] if required else None
-    chosen = st.segmented_control(label, options, key=key, label_visibility="collapsed", required=required)
-    st.session_state[f"kept {key}"] = chosen
+    chosen = st.segmented_control(
+        label, options, key=key, label_visibility="collapsed", required=required, on_change=_keep, args=(key,)
+    )
     return chosen or ""
+
+
+def _keep(key: str) -> None:
+    """Keeps what was just chosen, also where the page that follows leaves the widget out."""
+    st.session_state[f"kept {key}"] = st.session_state[key]
 
 
 def drawing(specification: Mapping[str, Any], name: str, height: int, config: Mapping[str, Any] | None = None) -> None:
