@@ -213,22 +213,18 @@ def _closer(figure: core.Figure, name: str) -> None:
 def choice(label: str, options: tuple[str, ...], key: str, required: bool = True) -> str:
     """Which of ``options`` is looked at: the first unless one was chosen, or ``""`` if it need not be ``required``.
 
-    Streamlit forgets what was chosen in a widget that a page leaves out once, as while a new sweep has no result
-    yet; here it is kept, for each user.
+    It stays chosen where the page leaves the widget out for a while, as until a new sweep has a result.
     """
-    allowed = options if required else (*options, None)
-    if key not in st.session_state or st.session_state[key] not in allowed:
-        kept = st.session_state.get(f"kept {key}")
-        st.session_state[key] = kept if kept in options else options[0] if required else None
     chosen = st.segmented_control(
-        label, options, key=key, label_visibility="collapsed", required=required, on_change=_keep, args=(key,)
+        label,
+        options,
+        default=options[0] if required else None,
+        key=key,
+        label_visibility="collapsed",
+        required=required,
+        persist_state="page",
     )
     return chosen or ""
-
-
-def _keep(key: str) -> None:
-    """Keeps what was just chosen, also where the page that follows leaves the widget out."""
-    st.session_state[f"kept {key}"] = st.session_state[key]
 
 
 def drawing(specification: Mapping[str, Any], name: str, height: int, config: Mapping[str, Any] | None = None) -> None:

@@ -222,7 +222,7 @@ def test_the_server_never_loads_torch_and_takes_its_workers_along_when_killed(tm
 def test_an_upload_is_trained_on_and_the_server_still_loads_no_torch(server, page, tmp_path):
     houses().to_csv(tmp_path / "houses.csv", index=False)
     open_page(page, server, "/Schedulers?scheduler=one_cycle,constant&epochs=8&width=8&seeds=3&batch_size=64")
-    page.get_by_text("6 runs, all in the store").wait_for(timeout=60_000)
+    page.get_by_text("6 runs, all in the store").wait_for(timeout=120_000)
     page.get_by_text("Your own data (CSV)").click()
     page.set_input_files("input[type=file]", tmp_path / "houses.csv")
     page.get_by_role("combobox", name="Column to predict").click()
@@ -232,9 +232,9 @@ def test_an_upload_is_trained_on_and_the_server_still_loads_no_torch(server, pag
     page.get_by_role("button", name="Use this data").click()
     page.get_by_role("button", name="In use").wait_for()
     page.wait_for_function("location.href.includes('condition')")
-    page.get_by_text("6 runs, all in the store").wait_for(timeout=60_000)
-    page.get_by_test_id("stButtonGroup").get_by_text("Training", exact=True).click()
-    page.get_by_text("in the right class").first.wait_for()
+    page.get_by_text("6 runs, all in the store").wait_for(timeout=120_000)
+    page.get_by_test_id("stButtonGroup").get_by_text("Training", exact=True).first.click()
+    page.get_by_text("in the right class").first.wait_for(timeout=120_000)
     assert [path.name[:7] for path in (server[2] / "data").glob("*.csv")] == ["houses-"]
     assert "libtorch" not in Path(f"/proc/{server[1].pid}/maps").read_text()
     assert page.wrong == []
