@@ -49,6 +49,7 @@ ROOMS = {  # what a room's own imports may load of the heavy packages
     "headline": {"pandas", "scipy"},
     "outcome": {"pandas", "scipy"},
     "findings": {"pandas", "scipy"},
+    "sketch": {"pandas", "scipy", "altair"},
     "charts": {"pandas", "scipy", "altair"},
 }
 SECOND = {
@@ -56,6 +57,7 @@ SECOND = {
     "cost": "settings",
     "compute": "runs",
     "expected": "sweep",
+    "sketch": "sweep",
     "script": "run",
     "run_summary": "frame",
 }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from core.plotting.figure import Figures
+    from core.plotting.figure import Figure, Figures
 
 
 NAMES = (
@@ -41,6 +41,7 @@ FUNCTIONS = {  # what a room must have; ``Experiment`` says what each takes
     "compute": ("compute",),
     "theory": ("expected",),
     "summary": ("run_summary", "setting_table", "summary"),
+    "sketch": ("sketch",),
     "charts": ("charts",),
     "headline": ("headline",),
     "findings": ("findings",),
@@ -90,6 +91,7 @@ class Experiment:
         compute    compute(experiment, runs, device), in a worker
         theory     expected(experiment, sweep)
         summary    run_summary(experiment, frame), setting_table(experiment, analysis), summary(experiment, analysis)
+        sketch     sketch(experiment, sweep) -> Figure or None, what can be drawn before any run
         charts     charts(experiment, analysis) -> Figures, which names them now and draws each when it is looked at
         headline   headline(experiment, analysis)
         findings   findings(experiment, analysis)
@@ -181,6 +183,10 @@ class Experiment:
     def expected(self, sweep: Sweep) -> pd.DataFrame:
         """A sweep's frame as theory has it, nothing measured; without a row where there is no theory."""
         return self.room("theory").expected(self, sweep)
+
+    def sketch(self, sweep: Sweep) -> Figure | None:
+        """What a page shows of a sweep until its first runs have ended; None where nothing is known before."""
+        return self.room("sketch").sketch(self, sweep)
 
     def analysis(self, frame: pd.DataFrame) -> Analysis:
         """The frame, folded once for all who read it."""

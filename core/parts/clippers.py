@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from core.registry import Argument, Entry, Registry
 
 if TYPE_CHECKING:
@@ -76,11 +78,13 @@ class Clipper(Entry):
     clip             (run: Gradients, **arguments) -> (R,) bool: which runs were clipped; arguments are (R, 1) each.
                      None does nothing
     code             (**arguments) -> lines of a plain script that clip ``model``'s gradients and set ``clipped``
+    norm_after       (norms, **arguments) -> the norms after clipping, where the norm before alone decides; else None
     keeps_direction  the clipped gradient is the gradient times a factor
     """
 
     clip: Callable[..., Tensor] | None
     code: Callable[..., str]
+    norm_after: Callable[..., np.ndarray] | None = None
     keeps_direction: bool = True
 
 
@@ -231,6 +235,7 @@ CLIPPERS: Registry[Clipper] = Registry(
         arguments=_threshold("max_norm", 1.0, "largest norm of the whole gradient"),
         clip=_norm,
         code=_norm_code,
+        norm_after=lambda norms, max_norm: norms * np.minimum(1.0, max_norm / (norms + EPS)),
     ),
     Clipper(
         name="none",
@@ -238,6 +243,7 @@ CLIPPERS: Registry[Clipper] = Registry(
         source="the gradient as it is",
         clip=None,
         code=lambda: "clipped = False",
+        norm_after=lambda norms: norms,
     ),
     Clipper(
         name="value",

@@ -24,6 +24,7 @@ class Mistake(Entry):
     remedy    what to write instead, in a sentence
     needs     ``classes``, ``schedule`` or ``scaler``, where the loop must have one; empty where it need not
     stepped   the argument of its scheduler that is wrong, and its value; empty where the schedule is right
+    factor    the setting by which its gradient is too large; empty for none
 
     The others are what it is shown with; empty where it takes any.
     """
@@ -35,6 +36,7 @@ class Mistake(Entry):
     remedy: str = ""
     needs: str = ""
     stepped: tuple[str, str] | None = None
+    factor: str = ""
     dataset: str = ""
     depth: int = 0
     init: str = ""
@@ -87,6 +89,7 @@ MISTAKES: Registry[Mistake] = Registry(
         told="… backward passes of a mean loss are added up for each step, so the gradient is … times that of one batch, and with it the learning rate.",
         remedy="Divide each micro-batch's loss by their number.",
         micro_batches=4,
+        factor="micro_batches",
     ),
     Mistake(
         name="summed_loss",
@@ -97,6 +100,7 @@ MISTAKES: Registry[Mistake] = Registry(
         effect="The gradient grows with the batch, and the learning rate with it.",
         told="The loss is a sum over the batch of …: gradient and learning rate grow with its size.",
         remedy="Leave reduction at its default, the mean.",
+        factor="batch_size",
     ),
     Mistake(
         name="loss_detached",

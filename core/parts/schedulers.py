@@ -47,17 +47,22 @@ class Scheduler(Entry):
         return next(argument.default for argument in self.arguments if argument.name == "per")
 
 
+def call_of(part: Part[Scheduler], base_lr: float, epochs: int, steps_per_epoch: int) -> Call:
+    """The schedule's description, sized for the training."""
+    return part.entry.recipe(base_lr, epochs, steps_per_epoch, **_arguments(part))
+
+
 def make(
     part: Part[Scheduler], optimizer: torch.optim.Optimizer, base_lr: float, epochs: int, steps_per_epoch: int
 ) -> LRScheduler:
     """PyTorch's own scheduler on ``optimizer``, whose learning rate is ``base_lr``."""
-    scheduler: LRScheduler = calls.built(_recipe(part, base_lr, epochs, steps_per_epoch), optimizer)
+    scheduler: LRScheduler = calls.built(call_of(part, base_lr, epochs, steps_per_epoch), optimizer)
     return scheduler
 
 
 def source(part: Part[Scheduler], base_lr: float, epochs: int, steps_per_epoch: int) -> str:
     """The Python expression for ``make``'s scheduler, where ``torch`` and ``optimizer`` are in scope."""
-    return calls.text(_recipe(part, base_lr, epochs, steps_per_epoch))
+    return calls.text(call_of(part, base_lr, epochs, steps_per_epoch))
 
 
 def stepping(part: Part[Scheduler]) -> str:
@@ -98,10 +103,6 @@ def problem(part: Part[Scheduler], base_lr: float, epochs: int, steps_per_epoch:
 def _arguments(part: Part[Scheduler]) -> dict[str, Any]:
     """The arguments of the schedule itself."""
     return {name: value for name, value in part.arguments.items() if name != "per"}
-
-
-def _recipe(part: Part[Scheduler], base_lr: float, epochs: int, steps_per_epoch: int) -> Call:
-    return part.entry.recipe(base_lr, epochs, steps_per_epoch, **_arguments(part))
 
 
 def _per(default: str) -> Argument:

@@ -44,6 +44,7 @@ def courses(
     scale: alt.Scale | None = None,
     points: bool = False,
     percent: bool = False,
+    dashed: bool = False,
 ) -> Course:
     """A line per ``label`` of ``data``, with its band and one tooltip for all.
 
@@ -54,6 +55,7 @@ def courses(
     bars         levels to compare with, by name: a dashed line each, named at the right edge
     scale        of a linear axis
     percent      the values are shares
+    dashed       the lines are a theory's
     """
     names = [middle, *(band or ())]
     logarithmic = not percent and spans_decades(data[middle]) if logarithmic is None else logarithmic
@@ -96,7 +98,9 @@ def courses(
             )
         )
     line = base.encode(y=alt.Y(f"drawn_{middle}:Q", **y), opacity=shown)
-    lines = line.mark_line(tooltip=None).properties(name="lines")  # else Altair names it by its rows
+    lines = line.mark_line(tooltip=None, strokeDash=list(DASH) if dashed else alt.Undefined).properties(
+        name="lines"
+    )  # else Altair names it by its rows
     layers.append(lines.add_params(isolated))
     if points:
         layers.append(line.mark_point(filled=True, size=32, tooltip=None))

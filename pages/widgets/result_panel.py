@@ -198,14 +198,26 @@ def _drawn(kind: core.Experiment, analysis: core.Analysis, chosen: Chosen) -> Pi
 
 
 def _awaited(kind: core.Experiment, sweep: core.Sweep, under_way: bool, alone: bool) -> None:
-    """In the answer's place, before the first runs are there: what is computed, and what will stand here."""
-    asked = f"{core.counted(_whole(sweep), 'run')} ({page.sweep_words(kind, sweep.link())})"
+    """In the answer's place, before the first runs are there: what is known without them, and what is computed."""
+    runs = core.counted(_whole(sweep), "run")
+    sketch = (
+        None if alone else _kept().get(("sketch", sweep.key), lambda: kind.sketch(sweep), lambda figure: OTHER_ROWS)
+    )
+    asked = runs if sketch else f"{runs} ({core.plain(page.sweep_words(kind, sweep.link()))})"
+    words = (
+        f"Under way: {asked}. The answer stands here as soon as the first of them end."
+        if under_way
+        else f"Nothing has been computed yet of {asked}: press Run."
+    )
+    if sketch is not None:
+        left, right = st.columns([7, 3], gap="medium")
+        with left:
+            page.chart(sketch, "sketch", LEAD_HEIGHT, alone=True)
+        right.info(words)
+        return
     with st.container() if alone else st.container(border=True, height=LEAD_HEIGHT + page.CHART_MARGIN):
         st.markdown(f"**{core.plain(kind.question)}**")
-        if under_way:
-            st.info(f"Under way: {core.plain(asked)}. The answer stands here as soon as the first of them end.")
-        else:
-            st.info(f"Nothing has been computed yet of {core.plain(asked)}: press Run.")
+        st.info(words)
 
 
 def _answer(pictures: Pictures, result: Result, missing: int, aside: str | None, lead: core.Figure | None) -> None:
