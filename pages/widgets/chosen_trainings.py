@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping
 
 import streamlit as st
 
-WRITTEN = "diagnose:written"  # what the page has last put into its address
+from pages.widgets import page
+
+TITLE = "Diagnose"
 
 
 def wished(recordings: Collection[str], field: str) -> dict[str, str]:
@@ -16,10 +18,14 @@ def wished(recordings: Collection[str], field: str) -> dict[str, str]:
 
     field  key of the first field, which Streamlit forgets while another page is open
     """
-    last = st.session_state.get(WRITTEN, {})
+    last = page.address_of(TITLE)
     linked = _known(st.query_params, recordings)
     if linked and linked != last:
         return linked
+    if (
+        not st.query_params and last and field in st.session_state
+    ):  # Back, to the address with which the page was opened
+        return _newest(recordings)
     return {} if field in st.session_state else _known(last, recordings)
 
 
@@ -31,9 +37,17 @@ def _known(link: Mapping[str, str], recordings: Collection[str]) -> dict[str, st
     return {"training": first} | ({"second": second} if second in recordings and second != first else {})
 
 
+def _newest(recordings: Collection[str]) -> dict[str, str]:
+    """What the bare address shows; the newest recording stands first."""
+    return _known({"training": next(iter(recordings), "")}, recordings)
+
+
 def keep(first: str, second: str | None, recordings: Collection[str]) -> None:
-    """Puts what is shown into the address, and nothing else; a file can't be linked to."""
+    """Puts what is shown into the address, and nothing else; a file can't be linked to.
+
+    The newest recording alone is what the bare address shows.
+    """
     link = _known({"training": first, "second": second or ""}, recordings)
-    st.session_state[WRITTEN] = link
-    if st.query_params.to_dict() != link:
-        st.query_params.from_dict(link)
+    if not st.query_params and link == _newest(recordings):
+        link = {}
+    page.write_address(TITLE, link)

@@ -30,14 +30,19 @@ class Form(NamedTuple):
 def settings_form(kind: core.Experiment, start: Mapping[str, str]) -> Form:
     """The form, filled from ``start`` (link fields). It stays whatever the link says; each fault stands at its field."""
     prefix = f"{kind.name}:"
-    linked = dict(st.query_params)
-    if linked and linked != st.session_state.get(f"{prefix}written"):  # a link was followed, to here from wherever
+    linked, written = dict(st.query_params), page.address_of(kind.title)
+    forgotten = any(f"{prefix}{name}" not in st.session_state for name in _drawn(kind))
+    if not linked and written and not forgotten:  # Back, to the address with which the page was opened
+        start_over(kind)
+        fill(kind, start)
+        page.write_address(kind.title, linked)
+    elif linked and linked != written:  # a link was followed, to here from wherever
         st.session_state[f"{prefix}link faults"] = _strange(kind, linked) + _lock(kind, linked)
         st.session_state[f"{prefix}{FIRST}"] = linked.get(FIRST, "")
-        st.session_state[f"{prefix}written"] = linked
+        page.write_address(kind.title, linked)
         understood = {*linked} & {*kind.settings.names(), "seeds"}
         fill(kind, linked if understood else {**start, **linked})
-    elif any(f"{prefix}{name}" not in st.session_state for name in _drawn(kind)):  # a new session, or back on the page
+    elif forgotten:  # a new session, or back on the page
         fill(kind, st.session_state.get(f"{prefix}kept") or start)
     if hidden(kind):
         st.caption(f"Set by the link that brought you here: {core.plain(_locked_words(kind))}.")
@@ -103,12 +108,16 @@ def hideable(kind: core.Experiment) -> list[str]:
 
 
 def write_link(kind: core.Experiment, sweep: core.Sweep) -> None:
-    """Puts the sweep into the browser's address, so that the page can be opened again; what is hidden stays so."""
+    """Puts the sweep into the browser's address, so that the page can be opened again; what is hidden stays so.
+
+    The page that was opened without a link keeps its bare address until a setting is changed, or Back would lead to it twice.
+    """
     link = sweep.link() | ({HIDE: ",".join(hidden(kind))} if hidden(kind) else {})
     asked_first = st.session_state.get(f"{kind.name}:{FIRST}")
     link |= {FIRST: asked_first} if asked_first else {}
-    st.session_state[f"{kind.name}:written"] = link
-    st.query_params.from_dict(link)
+    if not st.query_params and link == _sweep(kind.name, tuple(kind.presets[0].settings.items()), ()).link():
+        link = {}
+    page.write_address(kind.title, link)
 
 
 def _strange(kind: core.Experiment, linked: Mapping[str, str]) -> list[str]:

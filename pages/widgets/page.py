@@ -57,7 +57,8 @@ def begin(title: str) -> None:
     with st.sidebar:  # Streamlit's own list would call the home page by its file's name
         st.page_link("dashboard.py", label="Home", icon=":material/home:")
         for label, path in _pages().items():
-            st.page_link(path, label=label, icon=icons.get(label, ":material/article:"))
+            seen = {} if label == title else address_of(label)
+            st.page_link(path, label=label, icon=icons.get(label, ":material/article:"), query_params=seen)
         st.divider()
 
 
@@ -65,6 +66,18 @@ def _pages() -> dict[str, str]:
     """The pages' files by their labels, in order."""
     files = sorted(PAGES.glob("*.py"), key=lambda file: int(file.name.split("_")[0]))
     return {file.stem.split("_", 1)[1].replace("_", " "): f"pages/{file.name}" for file in files}
+
+
+def address_of(title: str) -> dict[str, str]:
+    """The fields of the address that the page called ``title`` has last written, in this session."""
+    return st.session_state.get(f"address of {title}", {})
+
+
+def write_address(title: str, fields: Mapping[str, str]) -> None:
+    """Puts fields into the browser's address, where they are not there yet: each time is one more press of Back."""
+    st.session_state[f"address of {title}"] = dict(fields)
+    if st.query_params.to_dict() != fields:
+        st.query_params.from_dict(fields)
 
 
 def page_of(kind: core.Experiment) -> str:

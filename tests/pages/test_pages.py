@@ -178,6 +178,26 @@ def test_a_link_to_the_page_that_is_open_fills_its_form_anew():
     assert "3 runs, all in the store" in text_of(app)
 
 
+def test_a_page_keeps_its_bare_address_until_a_setting_is_changed_and_back_undoes_the_change():
+    app = opened(VANISHING)
+    assert dict(app.query_params) == {}
+    app.text_input(key="vanishing:seeds").set_value("3").run()
+    assert str(app.query_params["seeds"]) in ("3", "['3']")
+    app.query_params.clear()  # Back
+    app.run()
+    assert app.text_input(key="vanishing:seeds").value == "20"
+    assert dict(app.query_params) == {}
+
+
+def test_what_a_page_showed_is_there_when_one_comes_back():
+    app = opened(VANISHING)
+    app.text_input(key="vanishing:seeds").set_value("3").run()
+    app.switch_page(RESULTS).run()
+    app.query_params.clear()
+    app.switch_page(VANISHING).run()
+    assert app.text_input(key="vanishing:seeds").value == "3"
+
+
 def test_gradients_through_time_are_measured_drawn_and_judged():
     app = settled(opened(THROUGH_TIME, gain="0.5,1.2", seeds="3", dataset="adding(length=20)"))
     assert not app.exception
@@ -391,6 +411,15 @@ def test_a_wrong_line_stands_beside_the_right_one_with_its_price():
     assert "-         loss = F.mse_loss(output, y)" in lines
     assert "+         loss = F.mse_loss(output.squeeze(1), y)" in lines
     assert "shapes_broadcast" in app.code[1].value
+
+
+def test_a_sketch_stands_where_the_answer_will_until_the_first_runs_end(monkeypatch):
+    from pages.widgets import page
+
+    monkeypatch.setattr(page, "start", lambda sweep: None)
+    app = opened("pages/7_Schedulers.py")
+    assert charts_of(app) == 1
+    assert "The rate will run between" in text_of(app)
 
 
 def test_a_page_without_a_run_says_what_it_waits_for():
