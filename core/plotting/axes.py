@@ -34,7 +34,9 @@ def _plain(power: float) -> str:
     return f"{first} · 10{str(int(decade)).translate(SUPERSCRIPTS)}"
 
 
-def power_axis(title: str, values: Sequence[float] | np.ndarray, **named: object) -> tuple[alt.Axis, alt.Scale]:
+def power_axis(
+    title: str | Sequence[str], values: Sequence[float] | np.ndarray, **named: object
+) -> tuple[alt.Axis, alt.Scale]:
     """Axis and scale for log10 values: at most eight labels, written as powers of ten; ``named`` goes to the axis.
 
     What spans less than two decades is labelled at 1, 2 and 5 of each, as plain numbers.

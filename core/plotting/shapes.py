@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import altair as alt
@@ -12,6 +13,7 @@ from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, empty, figure
 from core.plotting.style import THEORY
 
+TITLE_WIDTH = 38  # characters of an axis title that a phone shows in one line
 LOG_SPAN = 10.0  # a measure that spans more than this factor is drawn on a log axis
 
 
@@ -31,9 +33,10 @@ def interval_chart(
     ends = ["mean", "ci_low", "ci_high"]
     logarithmic = not zero_line and spans_decades(shown["mean"])
     drawn = shown.assign(**{f"drawn_{name}": log10(shown[name]) if logarithmic else shown[name] for name in ends})
-    scaled: dict[str, Any] = {"title": heading, "scale": alt.Scale(zero=False)}
+    words = textwrap.wrap(heading, TITLE_WIDTH)
+    scaled: dict[str, Any] = {"title": words, "scale": alt.Scale(zero=False)}
     if logarithmic:
-        scaled["axis"], scaled["scale"] = power_axis(heading, drawn[[f"drawn_{name}" for name in ends]].to_numpy(float))
+        scaled["axis"], scaled["scale"] = power_axis(words, drawn[[f"drawn_{name}" for name in ends]].to_numpy(float))
     order = list(shown[value])
     y = alt.Y(f"{value}:N", sort=order, title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False, labelFlush=False))
     base = alt.Chart(drawn).encode(

@@ -330,7 +330,7 @@ def _verdict(result: Result, whole: bool) -> None:
 
 
 def _findings(result: Result, beside: DeltaGenerator) -> None:
-    """Each fault once for all settings that share it: a single one ``beside`` the chart, several in two columns below."""
+    """Each fault once for all settings that share it: a single one ``beside`` the chart, several in a row below."""
     groups: dict[tuple[str, ...], list[core.Finding]] = {}
     for finding in result.findings:  # a message begins with its setting, if with any
         alike = () if len(_setting(finding)) <= LONG_SETTING else (finding.message,)
@@ -340,7 +340,7 @@ def _findings(result: Result, beside: DeltaGenerator) -> None:
     if len(shown[:first]) < 2:
         places = [beside]
     else:
-        places = [column for _ in range(0, first, 2) for column in st.columns(2, gap="medium")]
+        places = list(st.columns(len(shown[:first]), gap="medium"))
     for group, place in zip(shown[:first], places, strict=False):
         with place:
             _draw_group(group, result.sweep)

@@ -109,7 +109,7 @@ def show(source: Source, run: int, side: str, alone: bool) -> bool:
     named = {f"{side} {name}": chart for name, chart in charts.items()}
     loss = named.pop("left loss", None) if alone else None
     left, right = st.columns([5, 7], gap="medium") if loss else (st.container(), st.container())
-    first = findings[:1] if alone else findings
+    first = findings[: 2 - len(findings) % 2] if alone else findings  # pairs are left, which fill their rows
     with left:  # what is wrong, beside the loss that shows it
         _verdict(trace, findings, alive)
         for finding in first:

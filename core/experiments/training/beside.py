@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.analysis import ranking
 from core.analysis.baseline import Mean, standing
-from core.analysis.points import group_by_settings
+from core.analysis.points import group_by_settings, telling_settings
 
 LABEL = "Beside baselines"
 MOST_RUNS = 0.5  # of a setting's: where more fail, it is beside nothing
@@ -19,6 +19,7 @@ def beside_baselines(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[st
     """(label, value, explanation) of the setting with the highest mean accuracy, or of a number the lowest mean loss."""
     if runs.empty:
         return LABEL, "–", "Press Run."
+    names = telling_settings(runs, names)  # a remedy's members follow from it, and would make its name a sentence
     failed = runs["failed"].groupby(group_by_settings(runs, names)[0]).transform("mean")
     runs = runs[failed <= MOST_RUNS]
     if runs.empty:

@@ -11,6 +11,7 @@ import pytest
 import core
 from core.experiments import experiment
 from core.experiments.remedies.summary import skill
+from core.parts import baselines
 from core.parts.remedies import MEMBERS, REMEDIES
 from core.words import three_digits
 from tests.core.experiments.odd_frames import assert_all_drawn_and_left_alone, cut_and_emptied
@@ -145,6 +146,14 @@ def test_who_learns_is_measured_against_the_largest_class():
         == "relu_he gets 95.0% right on average; the plain network does no better than guessing: 63.7%"
     )
     assert "Always answering the largest class gets" in " ".join(chart["title"]["subtitle"])
+
+
+def test_a_remedy_stands_by_its_name_beside_baselines(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIENT_LAB_STORE", str(tmp_path / "store.sqlite"))
+    baselines.keep("wine", baselines.measure("wine"))
+    frame = frame_of(SMALL | {"dataset": "wine", "remedy": "plain,relu_he", "epochs": 20, "seeds": 2})
+    (told,) = (value for label, value, _ in KIND.headline(KIND.analysis(frame)) if label == "Beside baselines")
+    assert told.startswith("the accuracy of relu_he ")
 
 
 def test_a_remedy_that_lost_runs_is_praised_for_none_of_the_others():
