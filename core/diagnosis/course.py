@@ -9,7 +9,7 @@ import numpy as np
 
 from . import validation
 from .finding import Finding
-from .numbers import digits, ends, noise, percent, rank_correlation
+from .numbers import digits, ends, noise, percent, rank_correlation, told_ends
 from .rules import CHANCE, LEARNED, NEAR_GUESS, STEPS
 from .view import Training, View
 
@@ -232,13 +232,14 @@ def slow(view: View, training: Training) -> list[Finding]:
         or not first > 0
     ):
         return []
+    begins, ended = told_ends(training.loss)
     return [
         Finding(
             "learning_rate_too_low",
             "warning",
             f"In {steps} steps the weights move by {percent(share * steps)} of their size (a step by {digits(share)}; 1e-3 is healthy) and "
-            f"the loss goes from {digits(first)} to {digits(last)}.",
-            {"update_ratio": share, "steps": steps, "first_loss": first, "last_loss": last, "lr": training.rate},
+            f"the loss goes from {digits(begins)} to {digits(ended)}.",
+            {"update_ratio": share, "steps": steps, "first_loss": begins, "last_loss": ended, "lr": training.rate},
             f"Raise the learning rate from {digits(training.rate)}, say to {digits(training.rate * 100)}.",
             file=_line(training),
         )
@@ -256,12 +257,13 @@ def no_progress(view: View, training: Training) -> list[Finding]:
         return []  # it is better than guessing: it may have been trained before
     if first <= 0 or last < 0.95 * first or (last < first - 3 * noise(loss) / math.sqrt(max(1, len(loss) // 10))):
         return []
+    begins, ended = told_ends(loss)
     return [
         Finding(
             "no_progress",
             "warning",
-            f"The loss is {digits(first)} at first and {digits(last)} at the end: nothing but noise lies between.",
-            {"first_loss": first, "last_loss": last, "noise": noise(loss)},
+            f"The loss is {digits(begins)} at first and {digits(ended)} at the end: nothing but noise lies between.",
+            {"first_loss": begins, "last_loss": ended, "noise": noise(loss)},
             "Look whether the network can learn 20 rows by heart; then at the learning rate, tenfold up and down.",
             file=_line(training),
         )

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .finding import Finding
-from .numbers import digits, noise, percent
+from .numbers import digits, noise, percent, told_ends
 from .view import View
 
 FEW = 3  # losses from which there is anything to judge
@@ -127,17 +127,18 @@ def overfitting(view: View) -> list[Finding]:
         return []
     if float(val.min()) > 0.75 * lowest:  # no outlier: the place that whoever looks at the log finds
         least, lowest = int(np.argmin(val)), float(val.min())
+    ended, trained = float(val[-1]), told_ends(train)[1]
     return [
         Finding(
             "overfitting",
             "warning",
-            f"The validation loss was least at {unit(view)} {digits(float(at[least]))} ({digits(lowest)}) and ends at {digits(end)}, while the training "
-            f"loss went on falling from {digits(then)} to {digits(last)}.",
+            f"The validation loss was least at {unit(view)} {digits(float(at[least]))} ({digits(lowest)}) and ends at {digits(ended)}, while the training "
+            f"loss went on falling from {digits(then)} to {digits(trained)}.",
             {
                 "least_val_loss": lowest,
                 "least_at_step": float(at[least]),
-                "last_val_loss": end,
-                "last_train_loss": last,
+                "last_val_loss": ended,
+                "last_train_loss": trained,
             },
             "Keep the weights of the least validation loss, or use weight decay, dropout, augmentation or more data.",
         )

@@ -68,6 +68,12 @@ def stalls(view: View, training: Training) -> bool:
     return last > 0.9 * first or (not math.isnan(chance) and last > 0.9 * chance)
 
 
+def _standstill(training: Training) -> str:
+    """What a loss that stalls has done."""
+    first, last = ends(training.loss)
+    return "hardly falls" if last > 0.9 * first or math.isnan(last) else "ends about where guessing does"
+
+
 def learned(view: View) -> bool:
     """Whether every training's loss ended far below that of guessing."""
     return bool(view.trainings) and all(
@@ -116,13 +122,13 @@ def depth(view: View, training: Training) -> list[Finding]:
     stuck = stalls(view, training)
     factor = math.exp(-slope)
     evidence = {"first_over_last": float(values[0] / values[-1]), "factor_per_layer": factor, "layers": len(logs)}
-    ends_at = f"from {pairs[-1][0]['name']} ({digits(values[-1])}) to {pairs[0][0]['name']} ({digits(values[0])})"
+    ends_at = f"from {pairs[-1][0]['name']} ({digits(values[-1])}) to {pairs[0][0]['name']} ({digits(values[0])}) in the first steps"
     if ratio < WARN_RATIO and clear and stuck:
         return [
             Finding(
                 "vanishing_gradients",
                 "error" if ratio < ERROR_RATIO else "warning",
-                f"Gradients shrink {digits(factor)}× a layer towards the input, {ends_at}, and the loss stays where it was.",
+                f"Gradients shrink {digits(factor)}× a layer towards the input, {ends_at}, and the loss {_standstill(training)}.",
                 evidence,
                 "Use ReLU with He's initialization, a norm in every layer, or residual connections.",
             )

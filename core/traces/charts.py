@@ -11,6 +11,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from core.diagnosis.numbers import told_ends
 from core.diagnosis.trace import Trace
 from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, figure
@@ -173,8 +174,7 @@ def _loss_title(steps: pd.DataFrame) -> str:
     if len(train) == 1:
         parts.append(f"Training loss is {three_digits(float(train.iloc[0]))}")
     elif len(train):
-        edge = max(1, min(len(train) // 20, 50))
-        parts.append(_course("Training loss", float(train.iloc[:edge].mean()), float(train.iloc[-edge:].mean())))
+        parts.append(_course("Training loss", *told_ends(train.to_numpy())))
     if len(valid):
         lowest, last = float(valid.min()), float(valid.iloc[-1])
         words = f"validation ends at {three_digits(last)}"
@@ -316,8 +316,10 @@ def _update_chart(layers: pd.DataFrame, time: Time) -> Figure | None:
         ),
         guide.mark_rule(strokeDash=DASH, color=THEORY, strokeWidth=1.5).encode(y=alt.Y("healthy:Q", scale=scale)),
     ]
-    middle = float(data["update_ratio"].median())
-    way, times = ("above", middle / HEALTHY) if middle > HEALTHY else ("below", HEALTHY / middle)
+    middle = float(layers["update_ratio"].median())  # with the zeros, which no log axis shows: as the rules read it
+    way, times = (
+        ("above", middle / HEALTHY) if middle > HEALTHY else ("below", HEALTHY / middle if middle else math.inf)
+    )
     place = "near" if times <= 3 else "within ten times" if times <= 10 else f"far {way}"
     count = data["layer"].nunique()
     note = f"Line: the middle of {count:,} layers; band: the least to the largest of them; dashed: 10⁻³, about healthy."

@@ -6,6 +6,7 @@ A teacher's link may hide controls, ``hide=init,seeds``: they then keep what the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
@@ -115,9 +116,26 @@ def write_link(kind: core.Experiment, sweep: core.Sweep) -> None:
     link = sweep.link() | ({HIDE: ",".join(hidden(kind))} if hidden(kind) else {})
     asked_first = st.session_state.get(f"{kind.name}:{FIRST}")
     link |= {FIRST: asked_first} if asked_first else {}
-    if not st.query_params and link == _sweep(kind.name, tuple(kind.presets[0].settings.items()), ()).link():
-        link = {}
-    page.write_address(kind.title, link)
+    address = st.query_params.to_dict()
+    page.write_address(kind.title, address if _leads_to(kind, address, link) else link)
+
+
+def _leads_to(kind: core.Experiment, address: Mapping[str, str], link: Mapping[str, str]) -> bool:
+    """Whether an address that may say less than ``link`` opens the same page."""
+    if core.foreign_tables(core.split_values(address.get("dataset", ""))):  # a link makes no server read a file
+        return False
+    (asked, said), (wanted, sweep) = (_parted(fields) for fields in (address, link))
+    with suppress(ValueError):
+        return (
+            asked == wanted and _sweep(kind.name, tuple((said or kind.presets[0].settings).items()), ()).link() == sweep
+        )
+    return False
+
+
+def _parted(fields: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """A link's words to the page, and its sweep."""
+    words = {name: text for name, text in fields.items() if name in (HIDE, FIRST)}
+    return words, {name: text for name, text in fields.items() if name not in words}
 
 
 def _strange(kind: core.Experiment, linked: Mapping[str, str]) -> list[str]:

@@ -189,6 +189,11 @@ def test_a_page_keeps_its_bare_address_until_a_setting_is_changed_and_back_undoe
     assert dict(app.query_params) == {}
 
 
+def test_a_short_link_stays_as_it_is():
+    app = opened(VANISHING, depth="4", seeds="2")
+    assert {name: str(app.query_params[name]).strip("[]'") for name in app.query_params} == {"depth": "4", "seeds": "2"}
+
+
 def test_what_a_page_showed_is_there_when_one_comes_back():
     app = opened(VANISHING)
     app.text_input(key="vanishing:seeds").set_value("3").run()

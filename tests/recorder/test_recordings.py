@@ -18,6 +18,7 @@ from core.diagnosis.judge import arranged, judge
 from core.diagnosis.trace import Trace
 from core.recorder import recordings
 from core.recorder.sampling import FIRST, Stride, Windows
+from core.traces.charts import trace_charts
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = (
@@ -193,6 +194,26 @@ def test_at_most_three_findings_lead_and_the_rest_is_folded_into_the_cause():
         "schedule_repeats",
     ]
     assert set(found[0].evidence["symptoms"]) == {"diverged", "dead_units", "no_nonlinearity"}
+
+
+def test_no_larger_rate_is_proposed_where_no_gradient_arrives():
+    lost, low = Finding("vanishing_gradients", "error", "lost"), Finding("learning_rate_too_low", "warning", "low")
+    (only,) = arranged([low, lost])
+    assert only.code == "vanishing_gradients" and only.evidence["symptoms"] == ["learning_rate_too_low"]
+    mild = Finding("vanishing_gradients", "warning", "faint")
+    assert [finding.code for finding in arranged([low, mild])] == ["vanishing_gradients", "learning_rate_too_low"]
+
+
+def test_finding_and_chart_tell_one_last_loss():
+    step = np.arange(120.0)
+    rng = np.random.default_rng(0)
+    val = 1.0 + np.abs(step - 30) / 60 + rng.normal(0, 0.02, 120)
+    trace = Trace({"step": step, "train_loss": 2.0 * np.exp(-step / 30), "val_loss": val})
+    finding, title = judge(trace)[0], trace_charts(trace)["loss"].title
+    assert finding.code == "overfitting"
+    for name in ("last_val_loss", "last_train_loss"):
+        assert f"{finding.evidence[name]:.3g}" in finding.message
+        assert f"{finding.evidence[name]:.3g}" in title
 
 
 def test_a_log_with_steps_alone_is_judged_by_its_course():

@@ -28,6 +28,11 @@ SILENT = "import warnings\nwarnings.simplefilter('ignore')\n"
 ONE_THREAD = "import torch\ntorch.set_num_threads(1)\n"  # two wait for one another on a busy machine
 
 
+def test_a_finding_leads_to_the_first_mistake_of_its_kind_beside_the_right_loop():
+    assert KIND.shows["gradients_not_zeroed"]["mistake"] == "none,no_zero_grad"
+    assert all(settings["mistake"].startswith("none,") for settings in KIND.shows.values())
+
+
 def small(mistake, **more):
     """Settings of a short training with the mistake."""
     data = {} if mistake in OWN_DATA else {"dataset": "wine"}
