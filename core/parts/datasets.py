@@ -236,9 +236,17 @@ def _training_part(samples: int) -> int:
     return samples - math.ceil(0.2 * samples)  # as train_test_split rounds
 
 
+SHIPPED = {  # what guessing gets on the validation rows of scikit-learn's own tables, as ``splits.guess`` measures it
+    "digits": Guess(2.302498287379282, 0.1),
+    "breast_cancer": Guess(0.6581679861838114, 72 / 114),
+    "wine": Guess(1.08970620850492, 14 / 36),
+    "diabetes": Guess(0.8375528764572315, math.nan),
+}
+
+
 def _real(name: str, label: str, source: str, rows: int, features: int, counts: tuple[int, ...] = ()) -> Dataset:
     """One of scikit-learn's own tables; ``counts`` are the rows of its classes, none for a number."""
-    shape = DataShape(features, len(counts), _training_part(rows), counts=counts, guess=1.0)
+    shape = DataShape(features, len(counts), _training_part(rows), counts=counts, guess=1.0, on_rows=SHIPPED[name])
     return Dataset(
         name=name, label=label, source=source, shape=lambda: shape, rows=_shipped(name), code=_shipped_code(name)
     )

@@ -74,12 +74,20 @@ def at_ends(
 def at_edge(bars: Mapping[str, float], span: tuple[float, float], height: float = LOWEST) -> list[alt.Chart]:
     """The names of level lines at the right edge, apart from one another; ``span`` and ``height`` as for ``at_ends``."""
     ends = pd.Series(bars, dtype=float).sort_values()
-    return _named_bars(pd.Series(spread(ends.to_numpy(), SPACING * (span[1] - span[0]) / height, *span), ends.index))
+    gap = SPACING * (span[1] - span[0]) / height
+    apart = (
+        SPACING * (spread(ends.to_numpy(), gap, *span) - ends.to_numpy()) / gap if gap > 0 else 0.0 * ends.to_numpy()
+    )
+    return [
+        part  # each by so many pixels from its own line, which stay as many in a higher drawing
+        for name, pixels in zip(ends.index, apart, strict=True)
+        for part in _named_bars(ends[[name]], -round(float(pixels)))
+    ]
 
 
-def _named_bars(places: pd.Series) -> list[alt.Chart]:
+def _named_bars(places: pd.Series, down: int = 0) -> list[alt.Chart]:
     base = alt.Chart(pd.DataFrame({"bar": places.index, "drawn_end": places.to_numpy(float)}))
-    words = base.mark_text(align="left", baseline="middle", dx=6, fontSize=12, clip=False, color=THEORY)
+    words = base.mark_text(align="left", baseline="middle", dx=6, dy=down, fontSize=12, clip=False, color=THEORY)
     return [words.encode(x=alt.XValue("width"), y=alt.Y("drawn_end:Q"), text="bar:N", tooltip=alt.TooltipValue(None))]
 
 

@@ -144,7 +144,7 @@ def result_panel(
         if result.analysis.frame.empty:
             _awaited(kind, sweep, running, single)
         elif not single:
-            _answer(pictures, result, _whole(sweep) - finished, aside(result.analysis), lead(result.analysis))
+            _answer(pictures, result, _missing(result, finished), aside(result.analysis), lead(result.analysis))
         if between is not None:
             between(result.analysis)
         if not result.analysis.frame.empty and not single:
@@ -236,6 +236,12 @@ def _answer(pictures: Pictures, result: Result, missing: int, aside: str | None,
         _numbers(pictures, result, missing, 1 if longest > LONG_VALUE else 2)
         _verdict(result, missing <= 0)
     _findings(result, right)
+
+
+def _missing(result: Result, finished: int) -> int:
+    """Runs that are not in the result, which may hold some that ended since ``finished`` were counted."""
+    there = 0 if result.made_by or not result.measured else result.analysis.frame["run"].nunique()
+    return _whole(result.sweep) - max(finished, there)
 
 
 def _so_far(result: Result) -> str:

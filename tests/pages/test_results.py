@@ -65,7 +65,7 @@ def test_a_sweep_is_named_noted_and_starred_and_found_by_its_name(store, ticked)
     app = results()
     shown = app.dataframe[0].value
     assert shown["experiment"].tolist() == ["Vanishing gradients", "Schedulers", "Schedulers"]
-    assert shown["outcome"].iloc[0].startswith("decay factor of single runs 0.")
+    assert shown["outcome"].iloc[0].startswith("decay factor over all seeds 0.")
     assert shown["outcome"].iloc[2].startswith("final validation loss ")
     next(field for field in app.text_input if field.label == "Name").set_value("Plain").run()
     next(field for field in app.text_input if field.label == "Note").set_value("as it comes").run()

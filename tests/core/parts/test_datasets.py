@@ -7,7 +7,8 @@ import pytest
 from sklearn import datasets as shipped
 from sklearn.model_selection import train_test_split
 
-from core.parts.datasets import DATASETS, table
+from core.parts.datasets import DATASETS, SHIPPED, shape_of, table
+from core.parts.splits import guess
 
 TABLES = [entry.name for entry in DATASETS if entry.rows is not None and entry.complete is None]
 TABLES += ["moons(samples=21)", "circles(samples=20, noise=0)", "spirals(samples=33, turns=3)"]
@@ -101,3 +102,10 @@ def test_gaussian_inputs_are_as_many_as_the_units_unless_said_otherwise():
     )
     part = DATASETS.parse("gaussian(features=7)")
     assert part.entry.shape(**part.arguments).features == 7
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_guessing_gets_on_a_shipped_table_is_known_without_it(name):
+    part = DATASETS.parse(name)
+    known, measured = shape_of(name).on_rows, guess(table(part))
+    assert known == pytest.approx(tuple(measured), rel=1e-12, nan_ok=True)

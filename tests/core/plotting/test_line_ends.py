@@ -82,7 +82,10 @@ def test_names_of_bars_stand_among_those_of_lines_and_on_none():
     assert places["guessing"] > places["b"]
 
 
-def test_bars_that_lie_together_get_names_apart():
-    (names,) = at_edge({"guessing": 0.1, "a linear model": 0.97, "boosting": 0.98}, (0.0, 1.0), 200)
-    assert list(names.data["bar"]) == ["guessing", "a linear model", "boosting"]
-    assert np.diff(names.data["drawn_end"]).min() >= 14 / 200 - 1e-12
+def test_bars_that_lie_together_get_names_apart_each_at_its_line():
+    bars = {"guessing": 0.1, "a linear model": 0.97, "boosting": 0.98}
+    names = at_edge(bars, (0.0, 1.0), 200)
+    assert {name.data["bar"].item(): name.data["drawn_end"].item() for name in names} == bars
+    pixels = sorted(200 * (1 - name.data["drawn_end"].item()) + name.to_dict()["mark"]["dy"] for name in names)
+    assert np.diff(pixels).min() >= 13
+    assert max(abs(name.to_dict()["mark"]["dy"]) for name in names) <= 14
