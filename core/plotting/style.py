@@ -42,6 +42,7 @@ COLUMNS_OF = (
     (16, 2),
     (math.inf, 1),
 )  # characters of a label -> columns that a phone, 390 px wide, shows whole
+WIDE = 420  # pixels of a drawing that has room for twice as many
 alt.data_transformers.disable_max_rows()  # our charts aggregate first; altair would refuse above 5,000 rows
 HEIGHT = 320
 TICKS = 5  # asked of a linear axis: Vega then draws eight at most
@@ -97,11 +98,12 @@ def legend(title: str, labels: Sequence[str] = ()) -> alt.Legend:
     """
     shared = "" if title else shared_words(labels)
     longest = max((len(label) for label in labels), default=0) - len(shared)
+    columns = next(columns for length, columns in COLUMNS_OF if longest <= length)
     return alt.Legend(
         title=title or shared.strip() or None,
         orient="top",
         direction="horizontal",
-        columns=next(columns for length, columns in COLUMNS_OF if longest <= length),
+        columns=alt.ExprRef(f"width > {WIDE} ? {2 * columns} : {columns}"),
         labelLimit=300,
         labelExpr=f"slice(datum.label, {len(shared)})" if shared else "datum.label",
         symbolType="stroke",
@@ -111,10 +113,11 @@ def legend(title: str, labels: Sequence[str] = ()) -> alt.Legend:
 
 
 def shared_words(labels: Sequence[str]) -> str:
-    """The words that all of several labels begin with, with the space behind them."""
+    """The words that all of several labels begin with, with the space behind them; none of labels of several settings."""
+    if len(labels) < 2 or any(" · " in label for label in labels):
+        return ""
     columns = zip(*(label.split(" ")[:-1] for label in labels), strict=False)
-    shared = itertools.takewhile(lambda words: len({*words}) == 1, columns)
-    return "".join(f"{words[0]} " for words in shared) if len(labels) > 1 else ""
+    return "".join(f"{words[0]} " for words in itertools.takewhile(lambda words: len({*words}) == 1, columns))
 
 
 def diverging() -> alt.Scale:

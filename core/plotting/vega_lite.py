@@ -35,6 +35,7 @@ def vega_lite(drawing: alt.Chart | Sequence[alt.Chart]) -> dict[str, Any]:
     tables: list[pd.DataFrame] = []
     with ALTAIR, alt.theme.enable("none"), alt.data_transformers.enable(KEPT_ASIDE, tables=tables):
         whole = _layered(drawing) if isinstance(drawing, Sequence) else drawing.to_dict(validate=False)
+    _silence(whole)
     text = json.dumps(whole)
     words = set(re.findall(r"\w+", text))
     datasets = {}
@@ -45,6 +46,14 @@ def vega_lite(drawing: alt.Chart | Sequence[alt.Chart]) -> dict[str, Any]:
         datasets[name] = rows
         text = text.replace(f'"table {place}"', f'"{name}"')
     return json.loads(text) | ({"datasets": datasets} if datasets else {})
+
+
+def _silence(drawing: dict[str, Any]) -> None:
+    """Marks without words of their own get no tooltip: a page's default tells all columns, under their raw names."""
+    for part in drawing.get("layer", ()):
+        _silence(part)
+    if "mark" in drawing and "tooltip" not in drawing.get("encoding", {}):
+        drawing["mark"] = {"tooltip": None} | drawing["mark"]
 
 
 def _layered(charts: Sequence[alt.Chart]) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def network_chart(step: Step) -> Figure:
     texts = alt.Chart(nodes[room >= ROOM_FOR_NUMBERS]).encode(x=x, y=y).mark_text(fontSize=11, color=INK)
     names = alt.Chart(nodes[room >= ROOM_FOR_NAMES]).encode(x=x, y=y)
     names = names.mark_text(fontSize=11, dy=25, color=FAINT_INK).encode(text=alt.Text("name:N"))
-    drawn = [lines, circles.encode(tooltip=tooltip), names, texts.encode(text=alt.Text("text:N"))]
+    drawn = [lines, *(part.encode(tooltip=tooltip) for part in (circles, names, texts.encode(text=alt.Text("text:N"))))]
     notes = [
         "Width: size of the weight; dashed: negative. In the circles: activations"
         + (", means over the examples." if len(step.y) > 1 else ".")

@@ -195,15 +195,19 @@ def test_the_front_door_draws_charts_again_and_again(run):
 
 
 def test_a_legend_is_as_narrow_as_a_phone():
-    assert legend("scheduler", ["plateau", "cosine", "one_cycle", "constant"]).columns == 3
-    assert legend("", ["torch_default", "tanh"]).columns == 2
-    assert legend("", ["clipper norm · learning rate 0.1", "constant · learning rate 1"]).columns == 1
+    for labels, columns in (
+        (["plateau", "cosine", "one_cycle", "constant"], 3),
+        (["torch_default", "tanh"], 2),
+        (["clipper norm · learning rate 0.1", "constant · learning rate 1"], 1),
+    ):
+        assert legend("", labels).to_dict()["columns"] == {"expr": f"width > 420 ? {2 * columns} : {columns}"}
 
 
 def test_what_all_labels_begin_with_is_the_legend_s_title():
     drawn = legend("", ["recurrent gain 0.8", "recurrent gain 1"])
-    assert (drawn.title, drawn.columns, drawn.labelExpr) == ("recurrent gain", 6, "slice(datum.label, 15)")
+    assert (drawn.title, drawn.labelExpr) == ("recurrent gain", "slice(datum.label, 15)")
     assert legend("", ["tanh", "relu"]).title is None
+    assert legend("", ["depth 2 · tanh", "depth 5 · tanh"]).title is None  # else it would name one setting of two
 
 
 def test_an_axis_of_decay_factors_asks_for_few_labels(run):
