@@ -80,6 +80,25 @@ def status_line(sweep: core.Sweep, job: core.Job | None) -> None:
         st.error(core.plain(job.progress.error))
 
 
+def left_behind(sweep: core.Sweep) -> list[core.Job]:
+    """What this session has started on the same page with other settings, and still computes."""
+    return [
+        job
+        for job in page.jobs().running()
+        if job.owner == page.session() and job.sweep.experiment == sweep.experiment and job.sweep.key != sweep.key
+    ]
+
+
+def left_behind_lines(jobs: list[core.Job]) -> None:
+    """A line for each, with a way to end it."""
+    for job in jobs:
+        words = page.sweep_words(core.experiment(job.sweep.experiment), job.sweep.link())
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", border=False):
+            st.button("Cancel it", disabled=job.cancelling, key=f"cancel {job.sweep.key}", on_click=job.cancel)
+            state = job.progress
+            st.caption(f"Still under way: {state.finished:,} of {state.total:,} runs of {core.plain(words)}.")
+
+
 def _cost_words(cost: core.Estimate, stored: int, computing: float) -> str:
     if stored == cost.runs:
         return f"{cost.runs:,} runs, all in the store." if stored > 1 else "One run, and it is in the store."

@@ -119,12 +119,17 @@ def jobs() -> core.Jobs:
     return core.Jobs(workers)
 
 
+def session() -> str:
+    """Whose page is drawn; empty outside a page."""
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
+
+
 def start(sweep: core.Sweep) -> core.Job | None:
     """The sweep's job; None while too many are under way, which the status line then says."""
     st.session_state.pop("busy", None)
-    context = get_script_run_ctx()
     try:
-        return jobs().submit(sweep, store(), owner=context.session_id if context else "")
+        return jobs().submit(sweep, store(), owner=session())
     except core.BusyError as error:
         st.session_state["busy"] = str(error)
         return None

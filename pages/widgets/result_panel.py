@@ -123,7 +123,9 @@ def result_panel(
     pace = _kept().get(("pace", sweep.key, str(store.path)), Pace, lambda pace: 0)
     finished = pace.due(job.progress.finished) if job is not None and running else stored
 
-    @st.fragment(run_every=POLL_SECONDS if running else None)
+    others = job_panel.left_behind(sweep)
+
+    @st.fragment(run_every=POLL_SECONDS if running or others else None)
     @turns.turn()
     def state() -> None:
         if page.jobs().find(sweep, store) is not job:  # Run was pressed: the clock must be wound
@@ -131,6 +133,10 @@ def result_panel(
         if job is not None and running and (not job.running or pace.due(job.progress.finished) > finished):
             st.rerun()  # the page draws what it has come to by now
         job_panel.status_line(sweep, job)
+        beside = job_panel.left_behind(sweep)
+        if others and not beside:  # the clock may stand still
+            st.rerun()
+        job_panel.left_behind_lines(beside)
 
     @st.fragment
     @turns.turn()

@@ -379,6 +379,18 @@ def test_a_chosen_group_of_charts_outlives_a_setting_that_has_no_result(monkeypa
     assert text_of(app) == titles
 
 
+def test_a_sweep_that_was_left_behind_is_named_and_can_be_cancelled():
+    page, given = TRAININGS["schedulers"]
+    app = opened(page, **given, epochs="3000", seeds="40")
+    app.button(key="run").click().run()
+    app.text_input(key="schedulers:epochs").set_value("2")
+    app.text_input(key="schedulers:seeds").set_value("1").run()
+    assert re.search(r"Still under way: [0-9]+ of 80 runs of scheduler=one.{0,2}cycle,constant .*epochs=3000", text_of(app))
+    (cancel,) = [button for button in app.button if button.label == "Cancel it"]
+    app = settled(cancel.click().run())
+    assert "Still under way" not in text_of(app)
+
+
 def test_results_of_two_experiments_open_each_on_its_own_page():
     for page, given in TRAININGS.values():
         settled(opened(page, **given, width="8", epochs="1", batch_size="16"))
