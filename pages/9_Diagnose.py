@@ -37,7 +37,7 @@ st.markdown("**What is wrong with my training?** The fault, its evidence, and wh
 if problem := st.session_state.pop("not deleted", None):
     st.error(core.plain(problem))
 
-left, right = st.columns(2, gap="large")
+left, right = st.columns([3, 2], gap="large")  # names of recordings are long
 with right:
     files = st.file_uploader(
         "Logs of other tools",

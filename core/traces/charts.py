@@ -17,7 +17,7 @@ from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, figure
 from core.plotting.shapes import spans_decades
 from core.plotting.style import DASH, PALETTE, THEORY, TICKS, legend
-from core.words import three_digits
+from core.words import counted, three_digits
 
 MOST_POINTS = 1_500  # of a line: more than a screen has pixels
 MOST_LINES = 8
@@ -133,7 +133,10 @@ def _lines(
     labels = list(dict.fromkeys(data["label"]))
     unusual = sum(int(np.isinf(pd.to_numeric(steps[name], errors="coerce")).sum()) for name in columns)
     if unusual:
-        notes.append(f"{unusual:,} values that are not finite are not drawn.")
+        notes.append(
+            f"{counted(unusual, 'value')} that {'is' if unusual == 1 else 'are'} not finite "
+            f"{'is' if unusual == 1 else 'are'} not drawn."
+        )
     if sum(np.isfinite(pd.to_numeric(steps[name], errors="coerce")).sum() for name in columns) > len(data):
         notes.append("Of so many points the lowest and the highest of each stretch are drawn.")
     colour = alt.Color(

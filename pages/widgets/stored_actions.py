@@ -16,8 +16,7 @@ IMPORT_MEGABYTES = 100
 def actions(chosen: Sequence[StoredRow], store: core.Store) -> None:
     """A row of buttons, and the label of a single sweep."""
     kinds = {row.stored.experiment for row in chosen}
-    total = sum(row.kept.finished for row in chosen)
-    st.markdown(f"**{len(chosen)} chosen**, {total:,} finished runs")
+    st.markdown(f"**{len(chosen)} chosen**, {core.counted(_finished(chosen, store), 'finished run')}")
     first, second, third, fourth = st.columns(4)
     if len(chosen) == 1:
         row = chosen[0]
@@ -47,9 +46,19 @@ def actions(chosen: Sequence[StoredRow], store: core.Store) -> None:
         st.write(
             "Deletes the runs of the chosen sweeps, those that other sweeps share excepted. Until the next deletion it can be undone."
         )
+        if any(row.label.starred for row in chosen):
+            st.warning("A starred sweep is among them.")
         st.button("Delete them", type="primary", on_click=_delete, args=(chosen, store), key="delete")
     if len(chosen) == 1:
         _label(chosen[0], store)
+
+
+def _finished(chosen: Sequence[StoredRow], store: core.Store) -> int:
+    """How many finished runs the chosen sweeps have, those that several share counted once."""
+    if len(chosen) == 1:
+        return chosen[0].kept.finished
+    every = {id: None for row in chosen for id in row.kept.sweep.ids}
+    return store.count(list(every), by_anyone=any(row.kept.made_by for row in chosen))
 
 
 def undo(store: core.Store) -> None:

@@ -385,7 +385,9 @@ def test_a_sweep_that_was_left_behind_is_named_and_can_be_cancelled():
     app.button(key="run").click().run()
     app.text_input(key="schedulers:epochs").set_value("2")
     app.text_input(key="schedulers:seeds").set_value("1").run()
-    assert re.search(r"Still under way: [0-9]+ of 80 runs of scheduler=one.{0,2}cycle,constant .*epochs=3000", text_of(app))
+    assert re.search(
+        r"Still under way: [0-9]+ of 80 runs of scheduler=one.{0,2}cycle,constant .*epochs=3000", text_of(app)
+    )
     (cancel,) = [button for button in app.button if button.label == "Cancel it"]
     app = settled(cancel.click().run())
     assert "Still under way" not in text_of(app)
