@@ -83,7 +83,7 @@ ways = (
         "Repair",
         of_layers,
         "My network does not train: the lab names what goes wrong, with its evidence, and shows a remedy at work.",
-        "Diagnose twenty layers of tanh",
+        "Twenty layers of tanh, sick and mended",
         vanishing,
         SICK_AND_MENDED,
     ),

@@ -61,7 +61,7 @@ def settings_form(kind: core.Experiment, start: Mapping[str, str]) -> Form:
     shown = _drawn(kind)
     if "dataset" in shown and kind.accepts_csv and isinstance(kind.settings.limits["dataset"], core.PartLimits):
         own_data.upload(kind)
-    places = {name: _field(prefix, name, kind.settings.limits[name]) for name in kind.main_settings if name in shown}
+    places = {name: _field(kind, name) for name in kind.main_settings if name in shown}
     if "seeds" in shown:
         st.text_input(
             "seeds",
@@ -72,7 +72,7 @@ def settings_form(kind: core.Experiment, start: Mapping[str, str]) -> Form:
     more = [name for name in kind.settings.names() if name in shown and name not in kind.main_settings]
     if more:
         with st.expander("More settings"):
-            places |= {name: _field(prefix, name, kind.settings.limits[name]) for name in more}
+            places |= {name: _field(kind, name) for name in more}
     sweep, faults = _read(kind)
     elsewhere = list(st.session_state.get(f"{prefix}link faults", []))
     for fault in faults:
@@ -215,14 +215,16 @@ def _label(name: str) -> str:
     return f"{column.label} ({column.unit})" if column.unit not in ("", column.label) else column.label
 
 
-def _field(prefix: str, name: str, limits: core.Limits) -> DeltaGenerator:
+def _field(kind: core.Experiment, name: str) -> DeltaGenerator:
     """Draws a setting's field; the place below it, for what is wrong with it."""
+    prefix, limits = f"{kind.name}:", kind.settings.limits[name]
+    follows = _default_texts(kind)[name] == ""  # from the other settings, where nothing is said
     column, label = core.COLUMNS[name], _label(name)
     if not _is_choice(limits):
         st.text_input(
             label,
             key=f"{prefix}{name}",
-            placeholder="worked out" if st.session_state.get(f"{prefix}{name}") == "" else None,
+            placeholder="worked out" if follows else None,
             help=f"{column.meaning[0].upper()}{column.meaning[1:]}. {limits.allowed()}; several as 5,20"
             + (" or start:stop:step." if limits.kind is int else "."),
         )
@@ -244,7 +246,7 @@ def _field(prefix: str, name: str, limits: core.Limits) -> DeltaGenerator:
         key=f"{prefix}{name}",
         format_func=lambda value: labels.get(value, value),
         accept_new_options=isinstance(limits, core.PartLimits),
-        placeholder="choose one or more",
+        placeholder="worked out" if follows else "choose one or more",
         help=f"{column.meaning[0].upper()}{column.meaning[1:]}."
         + (" Arguments are typed: normal(std=0.1)." if name == "init" else ""),
     )
