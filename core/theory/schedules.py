@@ -19,17 +19,25 @@ from core.registry import Part
 
 def rates(
     scheduler: Part[Scheduler], base_lr: float, epochs: int, steps_per_epoch: int, first: bool = False
-) -> np.ndarray:
-    """The learning rate of every update of a training, (epochs · steps_per_epoch,), float64.
+) -> np.ndarray | None:
+    """The learning rate of every update of a training, (epochs · steps_per_epoch,), float64; None where no formula is known.
 
     A schedule that waits for a loss stays at base_lr, as it does until that loss stops falling.
 
     first  the scheduler is stepped before the optimizer, so that the first rate is left out
     """
+    call = schedulers.call_of(scheduler, base_lr, epochs, steps_per_epoch)
+    if not _known(call):
+        return None
     per_epoch = schedulers.stepping(scheduler) == "epoch"
     steps = np.arange(epochs if per_epoch else epochs * steps_per_epoch, dtype=float) + first
-    factors = _rates(schedulers.call_of(scheduler, base_lr, epochs, steps_per_epoch), steps, base_lr)
-    return factors.repeat(steps_per_epoch if per_epoch else 1)
+    return _rates(call, steps, base_lr).repeat(steps_per_epoch if per_epoch else 1)
+
+
+def _known(call: Call) -> bool:
+    """Whether there is a formula for it, and for all that it is made of."""
+    parts = call.arguments.get("schedulers", [])
+    return call.name in FORMULAS and all(_known(part) for part in parts)
 
 
 def _rates(call: Call, t: np.ndarray, base_lr: float) -> np.ndarray:

@@ -84,9 +84,13 @@ def _whole_outcome(kind: core.Experiment, sweep: core.Sweep) -> Outcome | None:
 
 
 def check_charts(kind: core.Experiment, sweep: core.Sweep) -> dict[str, core.Figure]:
-    """What ``check_rate`` has drawn of a finished sweep, by name."""
+    """What ``check_rate`` has drawn of a finished sweep, by name; the curve with the rate to use takes the plain one's place."""
     check = _check(kind, sweep)
-    return {} if check is None else _outcome(kind, check).charts
+    if check is None:
+        return {}
+    analysis = kind.analysis(core.to_frame(core.stored_table(sweep, page.store())))
+    marked = curve(kind, sweep, analysis)
+    return ({"curve": marked} if marked else {}) | _outcome(kind, check).charts
 
 
 def _check(kind: core.Experiment, sweep: core.Sweep) -> core.Sweep | None:

@@ -166,18 +166,25 @@ def result_panel(
     answer()
     if middle is not None:
         middle()
-        key = _key(sweep, store, page.stored_count(sweep))
-        result = _result(sweep, store, key)
-        if result.measured:
-            pictures = _pictures(kind, result.analysis, key, _chosen(kind))
-            if alone and _whole(sweep) == 1:
-                left, right = st.columns([7, 3], gap="medium", vertical_alignment="center")
-                with left:
-                    _numbers(pictures, result, 0, len(pictures.headline))
-                with right:
-                    _verdict(result, whole=True)
-                _findings(result, right)
-            take_away.take_away(kind, sweep, result.analysis, result.comparison, pictures.figures, more)
+        _below(kind, sweep, alone, more)
+
+
+def _below(kind: core.Experiment, sweep: core.Sweep, alone: bool, more: MoreCharts) -> None:
+    """What stands below a page's own middle: of one run that stood ``alone`` its numbers, and what can be taken away."""
+    store = page.store()
+    key = _key(sweep, store, page.stored_count(sweep))
+    result = _result(sweep, store, key)
+    if not result.measured:
+        return
+    pictures = _pictures(kind, result.analysis, key, _chosen(kind))
+    if alone and _whole(sweep) == 1:
+        left, right = st.columns([7, 3], gap="medium", vertical_alignment="center")
+        with left:
+            _numbers(pictures, result, 0, len(pictures.headline))
+        with right:
+            _verdict(result, whole=True)
+        _findings(result, right)
+    take_away.take_away(kind, sweep, result.analysis, result.comparison, pictures.figures, more)
 
 
 class Pictures(NamedTuple):

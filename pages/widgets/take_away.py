@@ -70,7 +70,7 @@ def take_away(
     charts = fifth.popover("Charts", width="stretch", key="take charts away", on_change="rerun")
     if charts.open:  # all of them are drawn then
         with charts:
-            _pictures(figures, name)
+            _pictures({**figures, **more()}, name)
     view = page.choice("More", (LINK, SCRIPT, TABLE), "take away", required=False)
     if view == LINK:
         _link(kind, sweep, name)

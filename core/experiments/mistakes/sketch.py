@@ -35,7 +35,7 @@ def sketch(experiment: Experiment, sweep: Sweep) -> Figure | None:
 
 
 def _line(point: Settings) -> Line | None:
-    """None where the wrong line leaves the step's scale alone, or where a loss decides."""
+    """None where the wrong line leaves the step's scale alone, or where a loss decides, or no formula is known."""
     assert isinstance(point, Mistakes)
     entry = MISTAKES.parse(point.mistake).entry
     wrong, right = schedule_of(point.mistake, point.scheduler), schedule_of(RIGHT, point.scheduler)
@@ -44,8 +44,11 @@ def _line(point: Settings) -> Line | None:
         return None
     sizes = point.base_lr, point.epochs, point.steps_per_epoch
     factor = float(point.values()[entry.factor]) if entry.factor else 1.0
+    its_own, usual = schedules.rates(wrong, *sizes, first=first), schedules.rates(right, *sizes)
+    if its_own is None or usual is None:
+        return None
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = factor * schedules.rates(wrong, *sizes, first=first) / schedules.rates(right, *sizes)
+        value = factor * its_own / usual
     return Line(np.arange(len(value)), value)
 
 

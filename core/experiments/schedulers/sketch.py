@@ -36,11 +36,11 @@ def sketch(experiment: Experiment, sweep: Sweep) -> Figure | None:
     return formula_chart(sweep.points, READ, _line, x, COLUMNS["lr"].title, _title, note, logarithmic=apart)
 
 
-def _line(point: Settings) -> Line:
+def _line(point: Settings) -> Line | None:
     assert isinstance(point, Training)
     scheduler = SCHEDULERS.parse(point.values()["scheduler"])
     lr = schedules.rates(scheduler, point.base_lr, point.epochs, point.steps_per_epoch)
-    return Line(np.arange(len(lr)), lr)
+    return None if lr is None else Line(np.arange(len(lr)), lr)
 
 
 def _title(lines: pd.DataFrame) -> str:

@@ -4,14 +4,20 @@ import numpy as np
 import pytest
 
 from core.engine.schedule_trace import trace
+from core.experiments import experiment
 from core.parts.optimizers import OPTIMIZERS
 from core.parts.schedulers import SCHEDULERS
-from core.theory.schedules import rates
+from core.theory.schedules import FORMULAS, rates
 
 ADAM = OPTIMIZERS.parse("adam")
+KNOWN = [
+    entry.name
+    for entry in SCHEDULERS
+    if not entry.needs_loss and rates(SCHEDULERS.parse(entry.name), 0.02, 12, 5) is not None
+]
 TEXTS = [
-    *(entry.name for entry in SCHEDULERS if not entry.needs_loss),
-    *(f'{entry.name}(per="{per}")' for entry in SCHEDULERS if not entry.needs_loss for per in ("epoch", "batch")),
+    *KNOWN,
+    *(f'{name}(per="{per}")' for name in KNOWN for per in ("epoch", "batch")),
     "cosine(eta_min=0.001)",
     "one_cycle(max_lr=0.5, pct_start=0.25)",
     "constant(factor=0.1, total_iters=4)",
@@ -39,6 +45,19 @@ def test_a_schedule_that_is_stepped_first_begins_at_its_second_rate(text):
     scheduler = SCHEDULERS.parse(text)
     traced = trace(scheduler, ADAM, 0.02, 12, 5, first=True).lr
     np.testing.assert_allclose(rates(scheduler, 0.02, 12, 5, first=True), traced, rtol=1e-9, atol=1e-15)
+
+
+def test_the_lessons_schedules_and_the_usual_ones_have_a_formula():
+    assert {"cosine", "one_cycle", "step", "exponential", "linear_warmup", "warmup_cosine"} <= {*KNOWN}
+
+
+def test_of_a_schedule_without_a_formula_nothing_is_said(monkeypatch):
+    monkeypatch.delitem(FORMULAS, "LinearLR")
+    assert rates(SCHEDULERS.parse("linear_warmup"), 0.02, 12, 5) is None
+    assert rates(SCHEDULERS.parse("wsd"), 0.02, 12, 5) is None
+    kind = experiment("schedulers")
+    assert kind.sketch(kind.sweep({"scheduler": "wsd", "epochs": "4"})) is None
+    assert kind.sketch(kind.sweep({"scheduler": "wsd,step", "epochs": "4"})) is not None
 
 
 def test_a_schedule_that_waits_for_a_loss_stays_at_its_base_rate():
