@@ -36,8 +36,8 @@ def rates(
 
 def _known(call: Call) -> bool:
     """Whether there is a formula for it, and for all that it is made of."""
-    parts = call.arguments.get("schedulers", [])
-    return call.name in FORMULAS and all(_known(part) for part in parts)
+    lists = [value for value in call.arguments.values() if isinstance(value, list)]
+    return call.name in FORMULAS and all(_known(part) for parts in lists for part in parts if isinstance(part, Call))
 
 
 def _rates(call: Call, t: np.ndarray, base_lr: float) -> np.ndarray:

@@ -434,6 +434,7 @@ def test_a_short_sweep_goes_before_a_long_one_and_places_are_shared():
     turns.leave(minute)
 
 
+@pytest.mark.slow
 def test_a_small_sweep_ends_while_large_ones_compute(tmp_path):
     workers = Workers(pool("local", 1))
     jobs, store, kind = Jobs(workers), core.Store(tmp_path / "s.sqlite"), core.experiment("vanishing")

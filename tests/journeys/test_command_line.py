@@ -121,6 +121,7 @@ def test_csv_parquet_and_standard_output_hold_the_same_frame(filled):
     pd.testing.assert_frame_equal(read, table.astype({"base_lr": float}), check_dtype=False, check_exact=True)
 
 
+@pytest.mark.slow
 def test_the_summary_has_a_row_per_setting_and_measure_and_that_of_runs_a_row_per_run(filled):
     by_setting = pd.read_csv(io.StringIO(filled("run", "vanishing", *SMALL, *INLINE, "--summary")[0]))
     assert {"measure", "n", "mean", "median", "standard_error", "ci_low", "ci_high"} <= set(by_setting.columns)
@@ -140,12 +141,14 @@ def test_a_dry_run_computes_and_makes_nothing(lab):
     assert list(lab.folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_quiet_is_silent(lab):
     assert lab("run", "vanishing", *SMALL, *INLINE, "--quiet", "--out", "a.csv") == ("", "")
     assert (lab.folder / "a.csv").exists()
     assert lab.rows() == 6
 
 
+@pytest.mark.slow
 def test_fresh_computes_again_and_gets_the_same_file(filled):
     out, err = filled("run", "vanishing", *SMALL, *INLINE, "--fresh")
     assert "0 from the store, 6 computed" in err
@@ -401,6 +404,7 @@ def test_head_gets_its_line_of_a_long_table_and_nobody_complains(lab):
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["list"], ["code", "vanishing"], ["run", "vanishing", *SMALL, *INLINE, "--quiet"]])
 def test_an_output_that_is_full_gets_one_sentence(lab, words):
     with Path("/dev/full").open("w") as full:

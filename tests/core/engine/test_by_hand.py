@@ -93,6 +93,7 @@ def test_the_first_weights_are_those_of_every_other_experiment():
     np.testing.assert_array_equal(ours.b2, linears.biases[1][:, :1].mT.numpy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hidden", [1, 4, 7, 33])
 @pytest.mark.parametrize("dataset", ["xor", "moons(samples=61)", "breast_cancer"])
 @pytest.mark.parametrize("activation", [entry.name for entry in ACTIVATIONS])

@@ -64,6 +64,7 @@ def measured(name):
     return pd.DataFrame(columns)[[*kind.index, *kind.measures]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", core.NAMES)
 def test_odd_frames_are_drawn_in_words_and_left_alone(small, name):
     assert_all_drawn_and_left_alone(core.experiment(name), cut_and_emptied(core.experiment(name), small[name], rows=0))

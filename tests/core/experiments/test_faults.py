@@ -50,6 +50,7 @@ def store(tmp_path_factory):
     return str(tmp_path_factory.mktemp("store") / "results.sqlite")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "sick", "sound", "code", "words"), SCHEDULES, ids=[case[0] for case in SCHEDULES])
 def test_a_wrong_schedule_is_named_and_its_mended_twin_is_not(store, name, sick, sound, code, words):
     told = [finding for finding in found(store, "schedulers", **sick) if finding.code == code]

@@ -561,6 +561,7 @@ def test_an_unknown_target_of_a_file_that_is_not_in_utf_8_names_its_encoding():
     assert "UTF-8" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_cell_may_be_as_long_as_the_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     content = table(a=np.where(COUNT % 2, "hello, world\n" * 12_000, "short"))

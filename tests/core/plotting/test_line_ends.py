@@ -25,6 +25,7 @@ def test_names_that_lie_apart_stay_where_they_are():
     assert spread(np.array([0.1, 0.5, 0.9]), 0.2, 0.0, 1.0) == pytest.approx([0.1, 0.5, 0.9])
 
 
+@pytest.mark.slow
 def test_no_smaller_move_sets_them_apart():
     places, grid = np.array([0.5, 0.52, 0.7]), np.linspace(0, 1, 101)
     found = spread(places, 0.1, 0.0, 1.0)

@@ -48,6 +48,7 @@ def test_averages_are_right_where_the_slope_is_a_narrow_peak(activation):
     np.testing.assert_allclose([found.square, found.slope_square], averages(activation, 1e5), rtol=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("q", "c"), [(0.5, 0.0), (1.5, 0.6), (9.0, 0.97)])
 @pytest.mark.parametrize("activation", ALL)
 def test_averages_of_two_inputs_agree_with_a_grid(activation, q, c):
