@@ -9,7 +9,7 @@ import numpy as np
 
 from . import validation
 from .finding import Finding
-from .numbers import digits, ends, noise, percent, rank_correlation, told_ends
+from .numbers import digits, ends, first_and_last, noise, percent, rank_correlation
 from .rules import CHANCE, LEARNED, NEAR_GUESS, STEPS
 from .view import Training, View
 
@@ -232,7 +232,7 @@ def slow(view: View, training: Training) -> list[Finding]:
         or not first > 0
     ):
         return []
-    begins, ended = told_ends(training.loss)
+    begins, ended = first_and_last(training.loss)
     return [
         Finding(
             "learning_rate_too_low",
@@ -257,7 +257,7 @@ def no_progress(view: View, training: Training) -> list[Finding]:
         return []  # it is better than guessing: it may have been trained before
     if first <= 0 or last < 0.95 * first or (last < first - 3 * noise(loss) / math.sqrt(max(1, len(loss) // 10))):
         return []
-    begins, ended = told_ends(loss)
+    begins, ended = first_and_last(loss)
     return [
         Finding(
             "no_progress",

@@ -73,12 +73,8 @@ SYMPTOMS = (
     "loss_summed_over_batch",
     "gradients_always_clipped",
 )
-STANDSTILL = (
-    "learning_rate_too_low",
-    "stuck_at_chance",
-    "no_progress",
-    "stuck_on_a_plateau",
-)  # where no gradient arrives
+# what a loss does where no gradient arrives: no other rate mends it
+STANDSTILL = ("learning_rate_too_low", "stuck_at_chance", "no_progress", "stuck_on_a_plateau")
 
 
 def judge(trace: Trace) -> list[Finding]:
@@ -109,10 +105,8 @@ def arranged(findings: list[Finding]) -> list[Finding]:
         folded = [f.code for f in leading if f.code in SYMPTOMS and not of_its_own(f)]
         leading = [f for f in leading if f.code not in folded]
         infos = [f for f in infos if f.code not in SYMPTOMS]
-    if leading and leading[0].code == "vanishing_gradients" and of_its_own(leading[0]):
-        folded += [
-            f.code for f in leading if f.code in STANDSTILL
-        ]  # a larger rate moves no layer that gets no gradient
+    if any(of_its_own(f) for f in leading):
+        folded += [f.code for f in leading if f.code in STANDSTILL]
         leading = [f for f in leading if f.code not in STANDSTILL]
     folded += [f.code for f in leading[MOST:]]
     leading = leading[:MOST]

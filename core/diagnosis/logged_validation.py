@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .finding import Finding
-from .numbers import digits, noise, percent, told_ends
+from .numbers import digits, first_and_last, noise, percent
 from .view import View
 
 FEW = 3  # losses from which there is anything to judge
@@ -127,7 +127,7 @@ def overfitting(view: View) -> list[Finding]:
         return []
     if float(val.min()) > 0.75 * lowest:  # no outlier: the place that whoever looks at the log finds
         least, lowest = int(np.argmin(val)), float(val.min())
-    ended, trained = float(val[-1]), told_ends(train)[1]
+    ended, trained = float(val[-1]), first_and_last(train)[1]
     return [
         Finding(
             "overfitting",

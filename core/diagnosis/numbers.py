@@ -33,13 +33,16 @@ def ends(values: np.ndarray, share: float = 0.1) -> tuple[float, float]:
     return float(np.median(finite[:size])), float(np.median(finite[-size:]))
 
 
-def told_ends(values: np.ndarray) -> tuple[float, float]:
-    """What sentences and titles tell as a course's first and last value: the mean of a twentieth, fifty values at most."""
+def first_and_last(values: np.ndarray) -> tuple[float, float]:
+    """What sentences and titles tell of a course: the median of its first and of its last twentieth, of what is finite.
+
+    That is three to fifty values, which no single outlier decides; of a dozen values or fewer the first and the last.
+    """
     finite = values[np.isfinite(values)]
     if not len(finite):
         return math.nan, math.nan
-    size = max(1, min(len(finite) // 20, 50))
-    return float(finite[:size].mean()), float(finite[-size:].mean())
+    size = 1 if len(finite) <= 12 else max(3, min(len(finite) // 20, 50))
+    return float(np.median(finite[:size])), float(np.median(finite[-size:]))
 
 
 def noise(values: np.ndarray) -> float:

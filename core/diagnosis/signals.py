@@ -13,6 +13,7 @@ from .view import Record, Training, View
 
 LAYERS = 4  # fewer tell no course from layer to layer
 EARLY = 10  # steps that count as the start
+HARDLY = 0.9  # of the first loss, or of guessing's: what ends above it has hardly fallen
 DEAD, SATURATED = 0.7, 0.6  # shares of units
 FEWEST_ROWS_OF_ALL = 8  # whether all units of a layer are: by chance one of two is zero on them once in 2⁸, many never
 LARGE = 5.0  # times 1/√fan_in: He's is 1.41, and at 5 a tanh layer is four fifths saturated
@@ -65,13 +66,15 @@ def stalls(view: View, training: Training) -> bool:
     chance = view.chance(training)
     if math.isnan(last):
         return True
-    return last > 0.9 * first or (not math.isnan(chance) and last > 0.9 * chance)
+    return last > HARDLY * first or (not math.isnan(chance) and last > HARDLY * chance)
 
 
 def _standstill(training: Training) -> str:
     """What a loss that stalls has done."""
     first, last = ends(training.loss)
-    return "hardly falls" if last > 0.9 * first or math.isnan(last) else "ends about where guessing does"
+    if math.isnan(last):
+        return "was never seen"
+    return "hardly falls" if last > HARDLY * first else "ends about where guessing does"
 
 
 def learned(view: View) -> bool:

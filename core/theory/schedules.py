@@ -22,22 +22,27 @@ def rates(
 ) -> np.ndarray | None:
     """The learning rate of every update of a training, (epochs · steps_per_epoch,), float64; None where no formula is known.
 
-    A schedule that waits for a loss stays at base_lr, as it does until that loss stops falling.
-
     first  the scheduler is stepped before the optimizer, so that the first rate is left out
     """
     call = schedulers.call_of(scheduler, base_lr, epochs, steps_per_epoch)
-    if not _known(call):
+    if not _has_formula(call):
         return None
     per_epoch = schedulers.stepping(scheduler) == "epoch"
     steps = np.arange(epochs if per_epoch else epochs * steps_per_epoch, dtype=float) + first
     return _rates(call, steps, base_lr).repeat(steps_per_epoch if per_epoch else 1)
 
 
-def _known(call: Call) -> bool:
+def has_formula(scheduler: Part[Scheduler]) -> bool:
+    """Whether there is a formula for the schedule: none for one that waits for a loss."""
+    return _has_formula(schedulers.call_of(scheduler, 1.0, 10, 10))
+
+
+def _has_formula(call: Call) -> bool:
     """Whether there is a formula for it, and for all that it is made of."""
     lists = [value for value in call.arguments.values() if isinstance(value, list)]
-    return call.name in FORMULAS and all(_known(part) for parts in lists for part in parts if isinstance(part, Call))
+    return call.name in FORMULAS and all(
+        _has_formula(part) for parts in lists for part in parts if isinstance(part, Call)
+    )
 
 
 def _rates(call: Call, t: np.ndarray, base_lr: float) -> np.ndarray:
@@ -49,10 +54,6 @@ def _half_cosine(start: float, end: float, share: np.ndarray) -> np.ndarray:
     return end + (start - end) * (1.0 + np.cos(np.pi * share)) / 2.0
 
 
-def _plateau(t: np.ndarray, base_lr: float, **arguments: Any) -> np.ndarray:
-    return np.full_like(t, base_lr)
-
-
 def _cosine(t: np.ndarray, base_lr: float, T_max: int, eta_min: float) -> np.ndarray:  # PyTorch's name
     """Loshchilov & Hutter 2017, arXiv:1608.03983, equation 5; beyond T_max it climbs again, as PyTorch's does."""
     return _half_cosine(base_lr, eta_min, t / T_max)
@@ -60,11 +61,13 @@ def _cosine(t: np.ndarray, base_lr: float, T_max: int, eta_min: float) -> np.nda
 
 def _restarts(t: np.ndarray, base_lr: float, T_0: int, T_mult: int, eta_min: float) -> np.ndarray:
     """The same, begun anew after T_0, T_0 · T_mult, … steps."""
-    begin, length = np.zeros_like(t), np.full_like(t, T_0)
-    while (over := t >= begin + length).any():
-        begin[over] += length[over]
-        length[over] *= T_mult
-    return _half_cosine(base_lr, eta_min, (t - begin) / length)
+    begins, length = [0.0], float(T_0)
+    while begins[-1] <= t[-1]:
+        begins.append(begins[-1] + length)
+        length *= T_mult
+    edges = np.array(begins)
+    course = np.searchsorted(edges, t, side="right") - 1
+    return _half_cosine(base_lr, eta_min, (t - edges[course]) / np.diff(edges)[course])
 
 
 def _one_cycle(
@@ -131,7 +134,6 @@ def _one_after_another(t: np.ndarray, base_lr: float, schedulers: list[Call], mi
 
 
 FORMULAS: dict[str, Callable[..., np.ndarray]] = {  # (steps, base_lr, arguments) -> rates
-    "ReduceLROnPlateau": _plateau,
     "CosineAnnealingLR": _cosine,
     "OneCycleLR": _one_cycle,
     "ConstantLR": _constant,

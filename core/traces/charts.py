@@ -11,7 +11,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.diagnosis.numbers import told_ends
+from core.diagnosis.numbers import first_and_last
 from core.diagnosis.trace import Trace
 from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, figure
@@ -177,7 +177,7 @@ def _loss_title(steps: pd.DataFrame) -> str:
     if len(train) == 1:
         parts.append(f"Training loss is {three_digits(float(train.iloc[0]))}")
     elif len(train):
-        parts.append(_course("Training loss", *told_ends(train.to_numpy())))
+        parts.append(_course("Training loss", *first_and_last(train.to_numpy())))
     if len(valid):
         lowest, last = float(valid.min()), float(valid.iloc[-1])
         words = f"validation ends at {three_digits(last)}"

@@ -88,8 +88,7 @@ def check_charts(kind: core.Experiment, sweep: core.Sweep) -> dict[str, core.Fig
     check = _check(kind, sweep)
     if check is None:
         return {}
-    analysis = kind.analysis(core.to_frame(core.stored_table(sweep, page.store())))
-    marked = curve(kind, sweep, analysis)
+    marked = curve(kind, sweep, _analysis(kind, sweep, sweep.key, str(page.store().path)))
     return ({"curve": marked} if marked else {}) | _outcome(kind, check).charts
 
 
@@ -100,11 +99,16 @@ def _check(kind: core.Experiment, sweep: core.Sweep) -> core.Sweep | None:
     return _check_of(kind, sweep, sweep.key, str(page.store().path))
 
 
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _analysis(_kind: core.Experiment, _sweep: core.Sweep, key: str, path: str) -> core.Analysis:
+    """A finished sweep, read from the store once."""
+    return _kind.analysis(core.to_frame(core.stored_table(_sweep, page.store())))
+
+
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _check_of(_kind: core.Experiment, _sweep: core.Sweep, key: str, path: str) -> core.Sweep | None:
-    """The same, read from the store once."""
-    analysis = _kind.analysis(core.to_frame(core.stored_table(_sweep, page.store())))
-    settings = _kind.room("check").check_settings(analysis)
+    """The same, worked out once."""
+    settings = _kind.room("check").check_settings(_analysis(_kind, _sweep, key, path))
     return None if settings is None else core.experiment(_kind.next).sweep(settings)
 
 

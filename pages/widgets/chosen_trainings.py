@@ -22,9 +22,8 @@ def wished(recordings: Collection[str], field: str) -> dict[str, str]:
     linked = _known(st.query_params, recordings)
     if linked and linked != last:
         return linked
-    if (
-        not st.query_params and last and field in st.session_state
-    ):  # Back, to the address with which the page was opened
+    went_back = not st.query_params and last and field in st.session_state  # to the address that opened the page
+    if went_back:
         return _newest(recordings)
     return {} if field in st.session_state else _known(last, recordings)
 

@@ -31,19 +31,19 @@ class Form(NamedTuple):
 def settings_form(kind: core.Experiment, start: Mapping[str, str]) -> Form:
     """The form, filled from ``start`` (link fields). It stays whatever the link says; each fault stands at its field."""
     prefix = f"{kind.name}:"
-    linked, written = dict(st.query_params), page.address_of(kind.title)
-    forgotten = any(f"{prefix}{name}" not in st.session_state for name in _drawn(kind))
-    if not linked and written and not forgotten:  # Back, to the address with which the page was opened
+    linked, last_address = dict(st.query_params), page.address_of(kind.title)
+    is_filled = all(f"{prefix}{name}" in st.session_state for name in _drawn(kind))
+    if not linked and last_address and is_filled:  # Back, to the address with which the page was opened
         start_over(kind)
         fill(kind, start)
         page.write_address(kind.title, linked)
-    elif linked and linked != written:  # a link was followed, to here from wherever
+    elif linked and linked != last_address:  # a link was followed, to here from wherever
         st.session_state[f"{prefix}link faults"] = _strange(kind, linked) + _lock(kind, linked)
         st.session_state[f"{prefix}{FIRST}"] = linked.get(FIRST, "")
         page.write_address(kind.title, linked)
         understood = {*linked} & {*kind.settings.names(), "seeds"}
         fill(kind, linked if understood else {**start, **linked})
-    elif forgotten:  # a new session, or back on the page
+    elif not is_filled:  # a new session, or back on the page
         fill(kind, st.session_state.get(f"{prefix}kept") or start)
     if hidden(kind):
         st.caption(f"Set by the link that brought you here: {core.plain(_locked_words(kind))}.")
@@ -90,6 +90,7 @@ def start_over(kind: core.Experiment) -> None:
     prefix = f"{kind.name}:"
     st.session_state[f"{prefix}link faults"] = []
     st.session_state.pop(f"hidden by a link {kind.name}", None)
+    st.session_state.pop(f"{prefix}{FIRST}", None)
     fill(kind, {})
 
 
@@ -124,18 +125,14 @@ def _leads_to(kind: core.Experiment, address: Mapping[str, str], link: Mapping[s
     """Whether an address that may say less than ``link`` opens the same page."""
     if core.foreign_tables(core.split_values(address.get("dataset", ""))):  # a link makes no server read a file
         return False
-    (asked, said), (wanted, sweep) = (_parted(fields) for fields in (address, link))
+    if any(address.get(name) != link.get(name) for name in (HIDE, FIRST)):
+        return False
+    settings, wanted = (
+        {name: text for name, text in fields.items() if name not in (HIDE, FIRST)} for fields in (address, link)
+    )
     with suppress(ValueError):
-        return (
-            asked == wanted and _sweep(kind.name, tuple((said or kind.presets[0].settings).items()), ()).link() == sweep
-        )
+        return _sweep(kind.name, tuple((settings or kind.presets[0].settings).items()), ()).link() == wanted
     return False
-
-
-def _parted(fields: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """A link's words to the page, and its sweep."""
-    words = {name: text for name, text in fields.items() if name in (HIDE, FIRST)}
-    return words, {name: text for name, text in fields.items() if name not in words}
 
 
 def _strange(kind: core.Experiment, linked: Mapping[str, str]) -> list[str]:

@@ -80,7 +80,7 @@ def status_line(sweep: core.Sweep, job: core.Job | None) -> None:
         st.error(core.plain(job.progress.error))
 
 
-def left_behind(sweep: core.Sweep) -> list[core.Job]:
+def other_jobs(sweep: core.Sweep) -> list[core.Job]:
     """What this session has started on the same page with other settings, and still computes."""
     return [
         job
@@ -89,7 +89,7 @@ def left_behind(sweep: core.Sweep) -> list[core.Job]:
     ]
 
 
-def left_behind_lines(jobs: list[core.Job]) -> None:
+def other_lines(jobs: list[core.Job]) -> None:
     """A line for each, with a way to end it."""
     for job in jobs:
         words = page.sweep_words(core.experiment(job.sweep.experiment), job.sweep.link())

@@ -57,8 +57,8 @@ def begin(title: str) -> None:
     with st.sidebar:  # Streamlit's own list would call the home page by its file's name
         st.page_link("dashboard.py", label="Home", icon=":material/home:")
         for label, path in _pages().items():
-            seen = {} if label == title else address_of(label)
-            st.page_link(path, label=label, icon=icons.get(label, ":material/article:"), query_params=seen)
+            fields = {} if label == title else address_of(label)
+            st.page_link(path, label=label, icon=icons.get(label, ":material/article:"), query_params=fields)
         st.divider()
 
 

@@ -123,7 +123,7 @@ def result_panel(
     pace = _kept().get(("pace", sweep.key, str(store.path)), Pace, lambda pace: 0)
     finished = pace.due(job.progress.finished) if job is not None and running else stored
 
-    others = job_panel.left_behind(sweep)
+    others = job_panel.other_jobs(sweep)
 
     @st.fragment(run_every=POLL_SECONDS if running or others else None)
     @turns.turn()
@@ -133,10 +133,10 @@ def result_panel(
         if job is not None and running and (not job.running or pace.due(job.progress.finished) > finished):
             st.rerun()  # the page draws what it has come to by now
         job_panel.status_line(sweep, job)
-        beside = job_panel.left_behind(sweep)
+        beside = job_panel.other_jobs(sweep)
         if others and not beside:  # the clock may stand still
             st.rerun()
-        job_panel.left_behind_lines(beside)
+        job_panel.other_lines(beside)
 
     @st.fragment
     @turns.turn()
@@ -253,8 +253,8 @@ def _answer(pictures: Pictures, result: Result, missing: int, aside: str | None,
 
 def _missing(result: Result, finished: int) -> int:
     """Runs that are not in the result, which may hold some that ended since ``finished`` were counted."""
-    there = 0 if result.made_by or not result.measured else result.analysis.frame["run"].nunique()
-    return _whole(result.sweep) - max(finished, there)
+    count = 0 if result.made_by or not result.measured else result.analysis.frame["run"].nunique()
+    return _whole(result.sweep) - max(finished, count)
 
 
 def _so_far(result: Result) -> str:

@@ -189,6 +189,13 @@ def test_a_page_keeps_its_bare_address_until_a_setting_is_changed_and_back_undoe
     assert dict(app.query_params) == {}
 
 
+def test_back_from_a_question_that_a_link_asks_undoes_it_too():
+    app = opened(VANISHING, predict="1", depth="4", seeds="2")
+    app.query_params.clear()
+    app.run()
+    assert dict(app.query_params) == {}
+
+
 def test_a_short_link_stays_as_it_is():
     app = opened(VANISHING, depth="4", seeds="2")
     assert {name: str(app.query_params[name]).strip("[]'") for name in app.query_params} == {"depth": "4", "seeds": "2"}
@@ -438,7 +445,7 @@ def test_a_sketch_stands_where_the_answer_will_until_the_first_runs_end(monkeypa
     monkeypatch.setattr(page, "start", lambda sweep: None)
     app = opened("pages/7_Schedulers.py")
     assert charts_of(app) == 1
-    assert "The rate will run between" in text_of(app)
+    assert "These rates will run between" in text_of(app)
 
 
 def test_a_page_without_a_run_says_what_it_waits_for():

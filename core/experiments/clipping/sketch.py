@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import altair as alt
 import numpy as np
-import pandas as pd
 
 from core.experiments.training.formula_chart import Line, formula_chart
-from core.parts.clippers import CLIPPERS
+from core.parts.clippers import CLIPPERS, Clipper
 from core.plotting.axes import power_axis
+from core.registry import Part
 from core.settings import Settings
 from core.words import three_digits
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from core.plotting.figure import Figure
     from core.sweeps import Sweep
 
-NORMS = np.logspace(-2.0, 3.0, 251)
+LOW, HIGH = -2, 3  # powers of ten of the norms that are drawn, and one beyond the thresholds
+FAR = 1e30  # a norm that no threshold reaches
 
 
 def sketch(experiment: Experiment, sweep: Sweep) -> Figure | None:
@@ -29,21 +31,45 @@ def sketch(experiment: Experiment, sweep: Sweep) -> Figure | None:
     note = "By formula, before any run."
     if others:
         note += f" What {', '.join(others)} {'leaves' if len(others) == 1 else 'leave'} depends on more than the norm."
-    axis, scale = power_axis("norm of the gradient before clipping", np.log10(NORMS))
+    caps = {text: _after(part, FAR).item() for text, part in parts.items() if part.entry.norm_after is not None}
+    caps = {text: cap for text, cap in caps.items() if cap < FAR}
+    powers = np.log10(list(caps.values()))
+    low, high = min([LOW, *np.floor(powers - 1)]), max([HIGH, *np.ceil(powers + 1)])
+    norms = np.logspace(low, high, 301)
+    axis, scale = power_axis("norm of the gradient before clipping", [low, high])
     x = alt.X("drawn_place:Q", axis=axis, scale=scale)
-    return formula_chart(sweep.points, ("clipper",), _line, x, "norm after clipping", _title, note, logarithmic=True)
+    title = _title(caps)
+    return formula_chart(
+        sweep.points,
+        ("clipper",),
+        _has_formula,
+        partial(_line, norms),
+        x,
+        "norm after clipping",
+        lambda lines: title,
+        note,
+        logarithmic=True,
+    )
 
 
-def _line(point: Settings) -> Line | None:
-    part = CLIPPERS.parse(point.values()["clipper"])
-    return Line(NORMS, part.entry.norm_after(NORMS, **part.arguments)) if part.entry.norm_after else None
+def _has_formula(point: Settings) -> bool:
+    return CLIPPERS.parse(point.values()["clipper"]).entry.norm_after is not None
 
 
-def _title(lines: pd.DataFrame) -> str:
-    caps = lines.groupby("label", sort=False)["value"].max()
-    caps = caps[caps < NORMS[-1]].sort_values()
-    if caps.empty:
+def _line(norms: np.ndarray, point: Settings) -> Line:
+    return Line(norms, _after(CLIPPERS.parse(point.values()["clipper"]), norms))
+
+
+def _after(part: Part[Clipper], norms: np.ndarray | float) -> np.ndarray:
+    assert part.entry.norm_after is not None
+    return np.asarray(part.entry.norm_after(np.asarray(norms), **part.arguments))
+
+
+def _title(caps: dict[str, float]) -> str:
+    """``caps``: the largest norm that each clipper leaves, of those that cap it."""
+    if not caps:
         return "Without clipping a gradient of any length goes into the update as it is"
+    low, *_, high = sorted([*caps.values(), max(caps.values())])
     if len(caps) == 1:
-        return f"{caps.index[0]} brings every longer gradient down to a norm of {three_digits(caps.iloc[0])}"
-    return f"The thresholds cap the norm at {three_digits(caps.iloc[0])} to {three_digits(caps.iloc[-1])}"
+        return f"{next(iter(caps))} brings every longer gradient down to a norm of {three_digits(high)}"
+    return f"The thresholds cap the norm at {three_digits(low)} to {three_digits(high)}"

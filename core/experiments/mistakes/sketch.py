@@ -10,7 +10,8 @@ import pandas as pd
 
 from core.experiments.mistakes.settings import RIGHT, Mistakes
 from core.experiments.training.formula_chart import Line, formula_chart
-from core.parts.mistakes import MISTAKES, schedule_of
+from core.parts.mistakes import MISTAKES, Mistake, schedule_of
+from core.parts.optimizers import OPTIMIZERS
 from core.settings import Settings
 from core.theory import schedules
 from core.words import three_digits
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from core.plotting.figure import Figure
     from core.sweeps import Sweep
 
-READ = ("mistake", "scheduler", "micro_batches", "dataset", "base_lr", "epochs", "batch_size")
+READ = (
+    "mistake", "optimizer", "clipper", "scheduler", "micro_batches", "dataset", "base_lr", "epochs", "batch_size"
+)  # fmt: skip
+STEPS_AS_LONG = "sgd"  # the optimizer whose step is as many times as long as its gradient
 
 
 def sketch(experiment: Experiment, sweep: Sweep) -> Figure | None:
@@ -31,29 +35,41 @@ def sketch(experiment: Experiment, sweep: Sweep) -> Figure | None:
     )
     x = alt.X("place:Q", title="update", axis=alt.Axis(tickMinStep=1))
     wrong = [point for point in sweep.points if point.values()["mistake"] != RIGHT]
-    return formula_chart(wrong, READ, _line, x, "times the right loop's step", _title, note, logarithmic=True)
+    return formula_chart(
+        wrong, READ, _has_formula, _line, x, "times the right loop's step", _title, note, logarithmic=True
+    )
 
 
-def _line(point: Settings) -> Line | None:
-    """None where the wrong line leaves the step's scale alone, or where a loss decides, or no formula is known."""
+def _has_formula(point: Settings) -> bool:
+    """Whether the line changes the scale of a step by itself: its rate, or with plain SGD its gradient's size."""
     assert isinstance(point, Mistakes)
     entry = MISTAKES.parse(point.mistake).entry
-    wrong, right = schedule_of(point.mistake, point.scheduler), schedule_of(RIGHT, point.scheduler)
-    first = entry.name == "scheduler_first"  # as the engine has it
-    if right.entry.needs_loss or not (entry.factor or entry.stepped or first):
-        return None
+    if entry.factor:
+        return OPTIMIZERS.parse(point.optimizer).entry.name == STEPS_AS_LONG and point.clipper == "none"
+    return bool(entry.stepped or _comes_first(entry)) and schedules.has_formula(schedule_of(RIGHT, point.scheduler))
+
+
+def _comes_first(entry: Mistake) -> bool:
+    """Whether the scheduler is stepped before the optimizer, as the engine has it."""
+    return entry.name == "scheduler_first"
+
+
+def _line(point: Settings) -> Line:
+    assert isinstance(point, Mistakes)
+    entry = MISTAKES.parse(point.mistake).entry
+    steps = np.arange(point.epochs * point.steps_per_epoch)
+    if entry.factor:
+        return Line(steps, np.full(len(steps), float(point.values()[entry.factor])))
     sizes = point.base_lr, point.epochs, point.steps_per_epoch
-    factor = float(point.values()[entry.factor]) if entry.factor else 1.0
-    its_own, usual = schedules.rates(wrong, *sizes, first=first), schedules.rates(right, *sizes)
-    if its_own is None or usual is None:
-        return None
+    wrong, right = schedule_of(point.mistake, point.scheduler), schedule_of(RIGHT, point.scheduler)
+    rates, usual = schedules.rates(wrong, *sizes, first=_comes_first(entry)), schedules.rates(right, *sizes)
+    assert rates is not None and usual is not None
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = factor * its_own / usual
-    return Line(np.arange(len(value)), value)
+        return Line(steps, rates / usual)
 
 
 def _title(lines: pd.DataFrame) -> str:
-    finite = lines[np.isfinite(lines["value"]) & (lines["value"] > 0)].sort_values("value")
+    finite = lines[np.isfinite(lines["value"])].sort_values("value")
     if finite.empty:
         return "No wrong line changes the scale of a step"
     low, high = finite.iloc[0], finite.iloc[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import altair as alt
@@ -12,11 +12,11 @@ import pandas as pd
 from core.analysis.points import group_by_settings, telling_settings
 from core.plotting.figure import Figure, figure
 from core.plotting.lines import courses
-from core.plotting.series import drawn_series, series_scale
+from core.plotting.series import SERIES, drawn_series, series_scale
 from core.settings import Settings
+from core.words import counted
 
 PLACES = 600  # of a line that are drawn
-POINTS = 200  # of a sweep that are looked at: a chart draws few of them
 
 
 class Line(NamedTuple):
@@ -27,49 +27,56 @@ class Line(NamedTuple):
 
 
 def formula_chart(
-    points: Sequence[Settings],
+    points: Iterable[Settings],
     names: Sequence[str],
-    line: Callable[[Settings], Line | None],
+    has_formula: Callable[[Settings], bool],
+    line: Callable[[Settings], Line],
     x: alt.X,
     heading: str,
     title: Callable[[pd.DataFrame], str],
     note: str,
-    logarithmic: bool | None = None,
+    logarithmic: bool = False,
     dashed: bool = False,
 ) -> Figure | None:
     """A line for each of a sweep's points that differs in ``names``; None where there is a formula for none.
 
-    names   the settings that the formula reads
-    line    None for a point of which it says nothing
-    x       of the column ``place``, or of ``drawn_place``, its logarithm
-    title   from the drawn lines, ``label place value``
-    dashed  a theory's, which holds of wide networks or on average, not a rule's, which holds to the digit
+    names        the settings that the formula reads, the one that tells most first
+    has_formula  whether ``line`` can be asked, told at once
+    x            of the column ``place``, or of ``drawn_place``, its logarithm
+    title        from the drawn lines, ``label place value``
+    dashed       a theory's, which holds of wide networks or on average, not a rule's, which holds to the digit
     """
-    own = {tuple(point.values()[name] for name in names): point for point in points}
-    frame = pd.DataFrame(list(own), columns=list(names))
-    labels = group_by_settings(frame, telling_settings(frame, names))[1]["label"]
-    lines = {label: line(point) for label, point in zip(labels[:POINTS], own.values(), strict=False)}
-    known = {label: course for label, course in lines.items() if course is not None}
-    chosen, left_out = drawn_series(pd.DataFrame({"label": list(known)}))
-    tables = [_drawn(label, known[label]) for label in chosen]
-    if not tables:
+    by_values = {tuple(point.values()[name] for name in names): point for point in points}
+    frame = pd.DataFrame(list(by_values), columns=list(names))
+    labels = list(group_by_settings(frame, telling_settings(frame, names))[1]["label"])
+    if len(labels) == 1:
+        labels = [str(frame[names[0]].iloc[0])]
+    by_label = {label: point for label, point in zip(labels, by_values.values(), strict=True) if has_formula(point)}
+    if not by_label:
         return None
-    data = pd.concat(tables, ignore_index=True)
+    shown, _ = drawn_series(pd.DataFrame({"label": list(by_label)}))
+    notes = [note]
+    if len(by_label) > SERIES:
+        notes.append(f"{SERIES} of {len(by_label):,} settings are drawn.")
+    data = pd.concat([_rows(label, line(by_label[label])) for label in shown], ignore_index=True)
     data["drawn_place"] = np.log10(data["place"].where(data["place"] > 0))
+    zeros = int((data["value"] == 0).sum()) if logarithmic else 0
+    if zeros:
+        notes.append(f"{counted(zeros, 'value')} of 0 {'has' if zeros == 1 else 'have'} no place on this axis.")
     drawn = courses(
         data,
         x,
         heading,
-        series_scale(frame, names, chosen),
+        series_scale(frame, names, shown),
         middle="value",
         band=None,
         logarithmic=logarithmic,
         dashed=dashed,
     )
-    return figure(drawn.layers, title(data), " ".join(part for part in (note, left_out) if part))
+    return figure(drawn.layers, title(data), " ".join(notes))
 
 
-def _drawn(label: str, course: Line) -> pd.DataFrame:
-    """``label place value`` of those places that are drawn, the first and the last among them."""
-    kept = np.unique(np.linspace(0, len(course.place) - 1, min(PLACES, len(course.place))).round().astype(int))
-    return pd.DataFrame({"label": label, "place": course.place[kept], "value": course.value[kept]})
+def _rows(label: str, line: Line) -> pd.DataFrame:
+    """``label place value`` of the places that are drawn, the first and the last among them."""
+    kept = np.unique(np.linspace(0, len(line.place) - 1, min(PLACES, len(line.place))).round().astype(int))
+    return pd.DataFrame({"label": label, "place": line.place[kept], "value": line.value[kept]})
