@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+SHORT = 12  # values of a course whose first and last are told as they are
+
 
 def digits(value: float) -> str:
     """A number in three significant digits for text."""
@@ -41,7 +43,7 @@ def first_and_last(values: np.ndarray) -> tuple[float, float]:
     finite = values[np.isfinite(values)]
     if not len(finite):
         return math.nan, math.nan
-    size = 1 if len(finite) <= 12 else max(3, min(len(finite) // 20, 50))
+    size = 1 if len(finite) <= SHORT else max(3, min(len(finite) // 20, 50))
     return float(np.median(finite[:size])), float(np.median(finite[-size:]))
 
 

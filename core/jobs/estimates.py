@@ -127,9 +127,12 @@ def too_large(
     cost = estimate(sweep, workers) if cost_of is None else cost_of(sweep)
     free = psutil.virtual_memory().available
     if cost.bytes > free:
+        smaller = "reduce width, depth, batch_size or steps"
+        if "epochs" in sweep.axes:  # a row per update
+            smaller = "reduce epochs, width or depth, or raise batch_size, which makes fewer updates"
         return (
             f"the sweep needs about {cost.bytes / 1e9:,.1f} GB of memory ({cost.rows:,} rows), and {free / 1e9:,.1f} GB "
-            f"are free: reduce width, depth, batch_size or steps, or {advice}"
+            f"are free: {smaller}, or {advice}"
         )
     if cost.seconds > PATIENT_SECONDS:
         return f"the sweep would take about {cost.seconds / 3600:,.0f} hours: {advice}, or width, depth or steps"

@@ -11,7 +11,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.diagnosis.numbers import first_and_last
+from core.diagnosis.numbers import SHORT, first_and_last
 from core.diagnosis.trace import Trace
 from core.plotting.axes import log10, power_axis
 from core.plotting.figure import Figure, figure
@@ -131,6 +131,9 @@ def _lines(
             "drawn:Q", title=heading, axis=alt.Axis(tickCount=TICKS), scale=alt.Scale(zero=heading == "learning rate")
         )
     labels = list(dict.fromkeys(data["label"]))
+    losses = len(_finite(steps, "train_loss")) if "train_loss" in columns else 0
+    if losses > SHORT:
+        notes.append("The first and last training loss of the title: each the median of a twentieth, three at least.")
     unusual = sum(int(np.isinf(pd.to_numeric(steps[name], errors="coerce")).sum()) for name in columns)
     if unusual:
         notes.append(
@@ -303,9 +306,9 @@ def _update_chart(layers: pd.DataFrame, time: Time) -> Figure | None:
     data = data[data["log_ratio"].notna()]
     if data.empty:
         return None
-    groups = data.groupby("step")["log_ratio"]
-    table = pd.DataFrame({"middle": groups.median(), "low": groups.min(), "high": groups.max()}).reset_index()
-    table["ratio"] = 10 ** table["middle"]
+    groups, ratios = data.groupby("step")["log_ratio"], layers.groupby("step")["update_ratio"].median()
+    table = pd.DataFrame({"ratio": ratios, "low": groups.min(), "high": groups.max()}).reset_index()
+    table["middle"] = log10(table["ratio"])  # of all layers, also of those that stand still
     axis, scale = power_axis("update over weight", [*table["low"], *table["high"], math.log10(HEALTHY)])
     base = alt.Chart(table).encode(x=time.axis)
     tooltip = [alt.Tooltip("step:Q"), alt.Tooltip("ratio:Q", title="middle layer", format=".3g")]
@@ -324,9 +327,9 @@ def _update_chart(layers: pd.DataFrame, time: Time) -> Figure | None:
         ("above", middle / HEALTHY) if middle > HEALTHY else ("below", HEALTHY / middle if middle else math.inf)
     )
     place = "near" if times <= 3 else "within ten times" if times <= 10 else f"far {way}"
-    count = data["layer"].nunique()
+    count = layers["layer"].nunique()
     note = f"Line: the middle of {count:,} layers; band: the least to the largest of them; dashed: 10⁻³, about healthy."
     zeros = int((layers["update_ratio"] == 0).sum())
-    note += f" {zeros:,} updates of exactly 0 are left out." if zeros else ""
+    note += f" {counted(zeros, 'update')} of exactly 0 lie below the axis." if zeros else ""
     title = f"A step changes a layer's weights by {three_digits(middle)} of their size, {place} the healthy 10⁻³"
     return figure(chart, title, note, HEIGHT)

@@ -73,6 +73,8 @@ def status_line(sweep: core.Sweep, job: core.Job | None) -> None:
         cost, stored = page.estimate(sweep, sweep.key), page.stored_count(sweep)
         if stored < cost.runs:
             st.button("Run", type="primary", key="run", on_click=page.start, args=(sweep,))
+        else:
+            st.empty()  # where Cancel stood, so that the words below take the place of the bar at once
         st.caption(f"{_cost_words(cost, stored, cost.computing(stored))}{_ended_words(job)}")
     if "busy" in st.session_state:
         st.warning(st.session_state["busy"])
@@ -96,7 +98,8 @@ def other_lines(jobs: list[core.Job]) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", border=False):
             st.button("Cancel it", disabled=job.cancelling, key=f"cancel {job.sweep.key}", on_click=job.cancel)
             state = job.progress
-            st.caption(f"Still under way: {state.finished:,} of {state.total:,} runs of {core.plain(words)}.")
+            ends = "Ending, what is being computed still counts" if job.cancelling else "Still under way"
+            st.caption(f"{ends}: {state.finished:,} of {state.total:,} runs of {core.plain(words)}.")
 
 
 def _cost_words(cost: core.Estimate, stored: int, computing: float) -> str:

@@ -74,10 +74,12 @@ def address_of(title: str) -> dict[str, str]:
 
 
 def write_address(title: str, fields: Mapping[str, str]) -> None:
-    """Puts fields into the browser's address, where they are not there yet: each time is one more press of Back."""
+    """Puts fields into the browser's address, which is one more press of Back where they are not there yet.
+
+    They are sent always: a link to the page that is open changes what the server knows of the address, and not the address.
+    """
     st.session_state[f"address of {title}"] = dict(fields)
-    if st.query_params.to_dict() != fields:
-        st.query_params.from_dict(fields)
+    st.query_params.from_dict(fields)
 
 
 def page_of(kind: core.Experiment) -> str:

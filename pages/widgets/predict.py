@@ -32,10 +32,14 @@ def first(kind: core.Experiment) -> bool:
     number = asked_first(kind)
     if number is None:
         return False
+    hides = not st.session_state.get(f"predict {kind.name} {number} asked")
     with st.container(border=True):
-        st.markdown("**Predict first.** The result stands here once you have said what will happen.")
+        if hides:
+            st.markdown("**Predict first.** The result stands here once you have said what will happen.")
+        else:
+            st.markdown("**Predicted.** What the question's own runs give stands here, the result of the link below.")
         _ask(kind, number, kind.questions()[number])
-    return not st.session_state.get(f"predict {kind.name} {number} asked")
+    return hides
 
 
 def _ask(kind: core.Experiment, number: int, question: core.Question) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 METRIC_LENGTH = 20  # of a headline's value: what is longer stands below as a sentence
 SHOWN_FINDINGS = 3
+FEW = 4  # values of a setting that a title names
 MANY_FINDINGS = 10
 LONG_SETTING = 60  # characters
 LIKEWISE = 5  # settings named that share a finding
@@ -262,7 +263,7 @@ def _so_far(result: Result) -> str:
     frame = result.analysis.frame
     there = {name: list(frame[name].unique()) for name, values in result.sweep.axes.items() if len(values) > 1}
     some = [
-        f"{name}={','.join(map(str, values))}"
+        f"{name}={','.join(map(str, values))}" if len(values) <= FEW else f"{len(values)} of {name}"
         for name, values in there.items()
         if len(values) < len(result.sweep.axes[name])
     ]

@@ -125,9 +125,13 @@ def _curve_chart(frame: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str], 
         note += ["Dot: the rate that the rule valley suggests, the median over seeds."] * bool(len(dots))
     if cut:
         note.append(f"What is above {three_digits(ceiling)} is drawn there.")
+    title = _curve_title(runs, single)
+    if single and math.isfinite(checked):
+        title = f"Use {checked:g}, as trainings say; {title[0].lower()}{title[1:]}"
+        note.append("“use”: the rate that these trainings speak for.")
     return figure(
         layers,
-        _curve_title(runs, single),
+        title,
         " ".join([*note, left_out]).strip(),
     )
 

@@ -71,6 +71,7 @@ def formula_chart(
         middle="value",
         band=None,
         logarithmic=logarithmic,
+        scale=alt.Scale(zero=True),
         dashed=dashed,
     )
     return figure(drawn.layers, title(data), " ".join(notes))
