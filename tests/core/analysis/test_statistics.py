@@ -127,3 +127,12 @@ def test_shares_and_means_have_the_intervals_that_scipy_gives_them():
             assert statistics.share_interval(successes, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
         if n > 1:
             assert statistics.t_quantile(n, 0.99) == pytest.approx(scipy.stats.t.ppf(0.995, n - 1), rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [1_003, 100_000])
+def test_a_jackknife_of_many_seeds_leaves_groups_out_and_agrees_with_students_interval(n):
+    logs = np.random.default_rng(0).normal(0.3, 1.0, n)
+    low, high = statistics.jackknife_interval(n, lambda indices: np.exp(logs[indices].mean(-1)))
+    expected = statistics.mean_interval(logs)
+    assert math.log(low) + math.log(high) == pytest.approx(2 * float(logs.mean()))
+    assert math.log(high) - math.log(low) == pytest.approx(expected[1] - expected[0], rel=0.15)
