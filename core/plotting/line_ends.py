@@ -68,7 +68,7 @@ def at_ends(
         word = alt.Chart(pd.DataFrame({"shared": [shared.strip()]}))
         word = word.mark_text(align="right", baseline="bottom", dy=-6, fontSize=12, clip=False, color=THEORY)
         found.append(word.encode(x=alt.XValue("width"), y=alt.YValue(0), text="shared:N"))
-    return found + (_named_bars(edge[list(bars)]) if bars else [])
+    return found + ([_named_bars(edge[list(bars)])] if bars else [])
 
 
 def at_edge(bars: Mapping[str, float], span: tuple[float, float], height: float = LOWEST) -> list[alt.Chart]:
@@ -78,17 +78,14 @@ def at_edge(bars: Mapping[str, float], span: tuple[float, float], height: float 
     apart = (
         SPACING * (spread(ends.to_numpy(), gap, *span) - ends.to_numpy()) / gap if gap > 0 else 0.0 * ends.to_numpy()
     )
-    return [
-        part  # each by so many pixels from its own line, which stay as many in a higher drawing
-        for name, pixels in zip(ends.index, apart, strict=True)
-        for part in _named_bars(ends[[name]], -round(float(pixels)))
-    ]
+    # each by so many pixels from its own line, which stay as many in a higher drawing
+    return [_named_bars(ends[[name]], -round(float(pixels))) for name, pixels in zip(ends.index, apart, strict=True)]
 
 
-def _named_bars(places: pd.Series, down: int = 0) -> list[alt.Chart]:
+def _named_bars(places: pd.Series, down: int = 0) -> alt.Chart:
     base = alt.Chart(pd.DataFrame({"bar": places.index, "drawn_end": places.to_numpy(float)}))
     words = base.mark_text(align="left", baseline="middle", dx=6, dy=down, fontSize=12, clip=False, color=THEORY)
-    return [words.encode(x=alt.XValue("width"), y=alt.Y("drawn_end:Q"), text="bar:N", tooltip=alt.TooltipValue(None))]
+    return words.encode(x=alt.XValue("width"), y=alt.Y("drawn_end:Q"), text="bar:N", tooltip=alt.TooltipValue(None))
 
 
 def spread(places: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:

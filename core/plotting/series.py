@@ -27,10 +27,9 @@ def drawn_series(table: pd.DataFrame) -> tuple[list[str], str]:
 def series_scale(frame: pd.DataFrame, names: Sequence[str], labels: Sequence[str]) -> alt.Scale:
     """A colour per series, the same in every chart of the frame; where one kind of part varies, the part's own."""
     varying = varying_settings(frame, names)
-    plural = f"{varying[0].removesuffix('y')}{'ies' if varying[0].endswith('y') else 's'}" if len(varying) == 1 else ""
-    if plural in REGISTRIES:
-        parts = [entry.name for entry in REGISTRIES[plural]]
-        if {*frame[varying[0]].dropna().unique()} <= {*parts}:
+    for registry in REGISTRIES.values():
+        parts = [entry.name for entry in registry]
+        if varying == [registry.kind] and {*frame[varying[0]].dropna().unique()} <= {*parts}:
             return colours(labels, parts)
     every = list(group_by_settings(frame, names)[1]["label"]) if names else []
     return colours(labels, every)

@@ -36,7 +36,6 @@ def settings_form(kind: core.Experiment, start: Mapping[str, str]) -> Form:
     if not linked and last_address and is_filled:  # Back, to the address with which the page was opened
         start_over(kind)
         fill(kind, start)
-        page.write_address(kind.title, linked)
     elif linked and linked != last_address:  # a link was followed, to here from wherever
         st.session_state[f"{prefix}link faults"] = _strange(kind, linked) + _lock(kind, linked)
         st.session_state[f"{prefix}{FIRST}"] = linked.get(FIRST, "")
