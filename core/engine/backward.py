@@ -34,7 +34,7 @@ class LayerGradient:
     weight           (R, fan_out, fan_in), times 2^weight_exponent; a scratch tensor, unless ``backward`` was given
                      ``weights``: use it before the next layer
     bias, gain, shift  (R, fan_out, 1), times 2^exponent; None where the layer has none
-    slope            φ'(z), (R, H, B); None for the readout; a scratch tensor
+    slope            φ'(z), (R, H, B), not to be changed; None for the readout; a scratch tensor
     delta            δ = ∂L/∂z of z = W h + b, (R, fan_out, B), times 2^exponent; a scratch tensor
     """
 
@@ -117,15 +117,19 @@ def _rescale_backward(gradient: Tensor, pending: dict[int, Tensor], exponent: np
 
 
 def _slope(network: Network, trace: Trace, index: int, workspace: Workspace) -> Tensor:
-    """φ'(z) of one layer, (R, H, B)."""
+    """φ'(z) of one layer, (R, H, B), not to be changed."""
+    if index in trace.slopes:
+        return trace.slopes[index]
     phi, z, u = network.activation, trace.inputs[index], trace.values[index]
-    slope = workspace.take("slope", *u.shape)
+    slope = workspace.take("slope", *u.shape) if z is None else z  # z is needed for nothing else
     phi.entry.derivative(z, u, slope, **phi.arguments)
     straight = trace.straight[index]
     if straight:
         lines = phi.entry.at_zero(**phi.arguments)
         assert lines is not None
         slope[straight] = torch.where(u[straight] > 0, lines[1], lines[0]).to(slope)
+    if z is not None:
+        trace.slopes[index] = slope
     return slope
 
 

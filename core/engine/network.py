@@ -104,7 +104,7 @@ class Trace:
     """What the backward pass needs of the forward pass. Lists run over layers; outputs[0] is the input.
 
     outputs     h_l, (R, H, B), to be multiplied by 2^exponents[l]
-    inputs      z, what φ was applied to; None where φ' follows from φ
+    inputs      z, what φ was applied to, until ``slopes`` holds the layer; None where φ' follows from φ
     values      u = φ(z)
     exponents   per layer, (R,) whole numbers
     straight    per layer, the runs for which φ was taken as two straight lines
@@ -112,6 +112,7 @@ class Trace:
     frozen      norms over the batch used fixed statistics, through which no gradient flows
     logits      what a readout makes of the last output, once it is asked for
     statistics  of a layer's signals, by layer, as they are measured; shared with the passes that begin like this one
+    slopes      φ'(z) by layer, in the memory of z, once a backward pass has asked for it; shared likewise
     """
 
     rows: int
@@ -124,6 +125,7 @@ class Trace:
     logits: Tensor | None = None
     frozen: bool = False
     statistics: dict[int, tuple[np.ndarray, ...]] = field(default_factory=dict)
+    slopes: dict[int, Tensor] = field(default_factory=dict)
 
     def upto(self, depth: int) -> Trace:
         """The forward pass of the first ``depth`` layers alone."""
@@ -137,4 +139,5 @@ class Trace:
             self.normals[:depth],
             frozen=self.frozen,
             statistics=self.statistics,
+            slopes=self.slopes,
         )

@@ -18,9 +18,10 @@ from core.engine import draws, padded
 from core.engine.data import Batch
 from core.engine.layout import Layout
 from core.engine.products import product, repeated, unwarned
-from core.parts.hyperbolic import quick_tanh
+from core.parts.hyperbolic import by_sigmoid, from_sigmoid, quick_tanh, tanh
 from core.parts.inits import INITS
 from core.parts.models import MODELS
+from core.parts.torch_private import sigmoid_backward, tanh_backward
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +33,7 @@ class Cell(Protocol):
     """One time step of R networks, forward and backward; remembers what the way back needs."""
 
     rows: int  # of gates in the joint product, in units of H
+    doubled: slice  # of these, whose z comes doubled where ``by_sigmoid`` says so: exact, and one pass less
 
     def start(self, length: int, shape: tuple[int, int, int], like: Tensor) -> None:
         """Makes room for ``length`` steps of states of ``shape``, (R, H, B)."""
@@ -53,19 +55,22 @@ class Cell(Protocol):
 class Tanh:
     """h = tanh(z); Elman 1990."""
 
-    rows = 1
+    rows, doubled = 1, slice(0, 1)
 
     def start(self, length: int, shape: tuple[int, int, int], like: Tensor) -> None:
         """Nothing to remember: φ' follows from the state."""
+        self._by_sigmoid = by_sigmoid(like)
 
     def forward(self, t: int, z: Tensor, state: Tensor, out: Tensor) -> None:
         """h = tanh(z)."""
-        quick_tanh(z, out, scratch=z)
+        if self._by_sigmoid:
+            from_sigmoid(torch.sigmoid(z, out=z), out)
+        else:
+            tanh(z, out)
 
     def backward(self, t: int, dh: Tensor, state: Tensor, after: Tensor, dz: Tensor) -> None:
         """∂L/∂z = ∂L/∂h (1 - h²)."""
-        torch.mul(after, after, out=dz)
-        torch.addcmul(dh, dh, dz, value=-1, out=dz)
+        tanh_backward(dh, after, dz)
 
     def memory_gradient(self) -> None:
         """No memory beside the state."""
@@ -74,11 +79,12 @@ class Tanh:
 class Lstm:
     """c = f c + i g, h = o tanh(c), gates i f g o; Hochreiter & Schmidhuber 1997, Gers 2000."""
 
-    rows = 4
+    rows, doubled = 4, slice(2, 3)
 
     def start(self, length: int, shape: tuple[int, int, int], like: Tensor) -> None:
         """Room for gates, cells and their tanh."""
         runs, units, columns = shape
+        self._by_sigmoid = by_sigmoid(like)
         self._units = units
         self._gates = like.new_empty(length, runs, 4 * units, columns)
         self._cells = like.new_zeros(length + 1, runs, units, columns)
@@ -89,9 +95,11 @@ class Lstm:
         """One step."""
         gates, units = self._gates[t], self._units
         torch.sigmoid(z, out=gates)
-        candidate = z[:, 2 * units : 3 * units]
-        quick_tanh(candidate, gates[:, 2 * units : 3 * units], scratch=candidate)
         i, f, g, o = gates.split(units, 1)
+        if self._by_sigmoid:
+            from_sigmoid(g, g)
+        else:
+            tanh(z[:, 2 * units : 3 * units], g)
         c = torch.mul(f, self._cells[t], out=self._cells[t + 1])
         c.addcmul_(i, g)
         quick_tanh(c, self._tanh[t], scratch=self._tanh[t])
@@ -104,11 +112,13 @@ class Lstm:
         i, f, g, o = self._gates[t].split(self._units, 1)
         di, df, dg, do = dz.split(self._units, 1)
         tanh_c, dc = self._tanh[t], self._dc
-        dc.add_(dh * o * (1.0 - tanh_c * tanh_c))
-        torch.mul(dc * g, i - i * i, out=di)
-        torch.mul(dc * self._cells[t], f - f * f, out=df)
-        torch.mul(dc * i, 1.0 - g * g, out=dg)
-        torch.mul(dh * tanh_c, o - o * o, out=do)
+        scratch = torch.mul(dh, o)
+        tanh_backward(scratch, tanh_c, scratch)
+        dc.add_(scratch)
+        sigmoid_backward(torch.mul(dc, g, out=scratch), i, di)
+        sigmoid_backward(torch.mul(dc, self._cells[t], out=scratch), f, df)
+        tanh_backward(torch.mul(dc, i, out=scratch), g, dg)
+        sigmoid_backward(torch.mul(dh, tanh_c, out=scratch), o, do)
         dc.mul_(f)
 
     def memory_gradient(self) -> Tensor:
@@ -119,7 +129,7 @@ class Lstm:
 class Gru:
     """n = tanh(n_x + r n_h), h = (1 - u) n + u h; gates r u n_x n_h; Cho 2014, arXiv:1406.1078, as torch.nn.GRU."""
 
-    rows = 4
+    rows, doubled = 4, slice(0, 0)
 
     def start(self, length: int, shape: tuple[int, int, int], like: Tensor) -> None:
         """Room for gates and candidates."""
@@ -144,11 +154,12 @@ class Gru:
         r, u = self._gates[t].split(self._units, 1)
         n = self._candidates[t]
         dr, du, dx, dhidden = dz.split(self._units, 1)
-        torch.mul(dh * (1.0 - u), 1.0 - n * n, out=dx)
+        straight = dh * u
+        tanh_backward(dh - straight, n, dx)
         torch.mul(dx, r, out=dhidden)
-        torch.mul(dx * self._hidden[t], r - r * r, out=dr)
-        torch.mul(dh * (state - n), u - u * u, out=du)
-        return dh * u
+        sigmoid_backward(dx * self._hidden[t], r, dr)
+        sigmoid_backward(dh * (state - n), u, du)
+        return straight
 
     def memory_gradient(self) -> None:
         """No memory beside the state."""
@@ -214,7 +225,7 @@ class Recurrent:
         self._tensors, self._gradients = self.layout.views(self.parameters), self.layout.views(self.gradient)
         for r, (init, seed) in enumerate(runs):
             self._draw(r, init, seed, gains[r] if gains else 1.0)
-        self._inner = self._units + padded(features + 1)
+        self._inner = self._units + -(-(features + 1) // 4) * 4  # whole vectors; the matrices still begin alike
         self._joint = self.parameters.new_zeros(len(runs), self._cell.rows * self._units, self._inner)
         self._passes: _Passes | None = None
         self._rows = self._filled = 0  # of the training's batches, and of the latest
@@ -241,8 +252,8 @@ class Recurrent:
         gates = self._tensors["weight_hh"].unflatten(1, (self._gates, self._units))
         return gates[:, :, : self._width, : self._width].flatten(1, 2)
 
-    def _join(self) -> None:
-        """[W_hh W_ih b] of all gates, from the parameters."""
+    def _join(self, passes: _Passes) -> None:
+        """[W_hh W_ih b] of all gates and W_hhᵀ, from the parameters."""
         tensors, units, features = self._tensors, self._units, self._features
         joint, ones = self._joint, units + features
         if isinstance(self._cell, Gru):
@@ -257,6 +268,10 @@ class Recurrent:
             joint[:, :, :units] = tensors["weight_hh"]
             joint[:, :, units:ones] = tensors["weight_ih"][:, :, :features]
             joint[:, :, ones] = (tensors["bias_ih"] + tensors["bias_hh"])[:, :, 0]
+        passes.turned.copy_(joint[:, :, :units].transpose(1, 2))
+        if by_sigmoid(joint):
+            doubled = self._cell.doubled
+            joint[:, doubled.start * units : doubled.stop * units].mul_(2.0)
 
     def _split(self, joint: Tensor) -> None:
         """The gradient of [W_hh W_ih b] to the parameters' gradients; both biases have the same."""
@@ -290,7 +305,7 @@ class Recurrent:
             steps[:length, :, units + features, : batch.rows] = 1.0
             steps[:length, :, units + features, batch.rows :] = 0.0
         steps[:length, :, units : units + features] = batch.inputs[:, :, :features]
-        self._join()
+        self._join(passes)
         states, z, forward = passes.states, passes.z, self._cell.forward
         with unwarned():
             for t, gates in enumerate(passes.gates):
@@ -325,7 +340,6 @@ class Recurrent:
         self._gradients["readout bias"].copy_(start.sum(2, keepdim=True))
         product(self._tensors["readout"].transpose(1, 2), start, dh)
         joint = torch.zeros_like(self._joint)
-        passes.turned.copy_(self._joint[:, :, : self._units].transpose(1, 2))
         with unwarned():
             for t in reversed(range(len(batch.inputs))):
                 if watch is not None:

@@ -16,9 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-AVX2, AVX512 = "X86_V3", "X86_V4"  # as NumPy names them
-_extensions = np.show_config(mode="dicts")["SIMD Extensions"]
-SIMD = frozenset((*_extensions.get("baseline", ()), *_extensions.get("found", ())))
+from core.parts.processor import AVX2, AVX512, SIMD
+
 NEEDED = {torch.float32: AVX2, torch.float64: AVX512}  # for NumPy's tanh to be the faster one
 _MINUS_ONE = torch.tensor(-1.0)
 
@@ -31,13 +30,22 @@ def tanh(z: Tensor, out: Tensor) -> None:
         torch.tanh(z, out=out)
 
 
+def by_sigmoid(like: Tensor) -> bool:
+    """Whether ``quick_tanh`` of such a tensor is 2σ(2z) - 1."""
+    return like.device.type == "cpu" and like.dtype == torch.float32 and AVX512 not in SIMD
+
+
 def quick_tanh(z: Tensor, out: Tensor, scratch: Tensor) -> None:
     """The same; in float32 without AVX-512 as 2σ(2z) - 1, right to 1e-7 in all and twice as fast.
 
     scratch  overwritten, of the same shape and dtype; it may be z or out
     """
-    if z.dtype != torch.float32 or AVX512 in SIMD:
-        tanh(z, out)
+    if by_sigmoid(z):
+        from_sigmoid(torch.sigmoid(torch.mul(z, 2.0, out=scratch), out=scratch), out)
     else:
-        torch.sigmoid(torch.mul(z, 2.0, out=scratch), out=scratch)
-        torch.add(_MINUS_ONE, scratch, alpha=2.0, out=out)
+        tanh(z, out)
+
+
+def from_sigmoid(sigmoid: Tensor, out: Tensor) -> None:
+    """Writes tanh(z) into out, given σ(2z); out may be the same tensor."""
+    torch.add(_MINUS_ONE, sigmoid, alpha=2.0, out=out)

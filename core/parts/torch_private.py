@@ -56,6 +56,22 @@ def activation_slope(name: str, z: Tensor, out: Tensor, *arguments: float) -> No
         getattr(aten, f"{name}_backward").grad_input(ones, z, *arguments, grad_input=out)
 
 
+def tanh_backward(gradient: Tensor, h: Tensor, out: Tensor) -> None:
+    """out = gradient · (1 - h²), for h = tanh(z), in one pass."""
+    if private:
+        torch.ops.aten.tanh_backward.grad_input(gradient, h, grad_input=out)
+    else:
+        torch.mul(gradient, torch.addcmul(torch.ones_like(h), h, h, value=-1), out=out)
+
+
+def sigmoid_backward(gradient: Tensor, h: Tensor, out: Tensor) -> None:
+    """out = gradient · h (1 - h), for h = σ(z), in one pass."""
+    if private:
+        torch.ops.aten.sigmoid_backward.grad_input(gradient, h, grad_input=out)
+    else:
+        torch.mul(gradient, torch.addcmul(h, h, h, value=-1), out=out)
+
+
 def adam_direction(
     out: Tensor, gradient: Tensor, m: Tensor, v: Tensor, step: int, beta1: float, beta2: float, eps: float
 ) -> bool:

@@ -30,7 +30,7 @@ from core.experiments.training.settings import INDEX, MEASURES
 EXPERIMENT = Experiment(
     module=__name__,
     doc=__doc__ or "",
-    version=7,
+    version=8,
     title="Clipping",
     icon=":material/content_cut:",
     settings=Clipping,

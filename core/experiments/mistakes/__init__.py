@@ -40,7 +40,7 @@ from core.parts.mistakes import MISTAKES
 EXPERIMENT = Experiment(
     module=__name__,
     doc=__doc__ or "",
-    version=3,
+    version=4,
     title="Mistakes",
     icon=":material/bug_report:",
     settings=Mistakes,

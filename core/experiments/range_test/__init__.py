@@ -30,7 +30,7 @@ from core.experiments.range_test.settings import MEASURES, PRESETS, RangeTest
 EXPERIMENT = Experiment(
     module=__name__,
     doc=__doc__ or "",
-    version=4,
+    version=5,
     title="Learning rate",
     icon=":material/straighten:",
     settings=RangeTest,

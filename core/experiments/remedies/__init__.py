@@ -31,7 +31,7 @@ from core.experiments.remedies.settings import MEASURES, PRESETS, Remedies
 EXPERIMENT = Experiment(
     module=__name__,
     doc=__doc__ or "",
-    version=6,
+    version=7,
     title="Remedies",
     icon=":material/healing:",
     settings=Remedies,

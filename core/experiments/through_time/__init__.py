@@ -51,7 +51,7 @@ from core.experiments.through_time.settings import MEASURES, PRESETS, ThroughTim
 EXPERIMENT = Experiment(
     module=__name__,
     doc=__doc__ or "",
-    version=3,
+    version=4,
     title="Through time",
     icon=":material/timeline:",
     settings=ThroughTime,

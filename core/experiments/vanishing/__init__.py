@@ -39,7 +39,7 @@ from core.experiments.vanishing.settings import MEASURES, PRESETS, Vanishing
 EXPERIMENT = Experiment(
     module=__name__,
     doc=__doc__ or "",
-    version=6,
+    version=7,
     title="Vanishing gradients",
     icon=":material/trending_down:",
     settings=Vanishing,

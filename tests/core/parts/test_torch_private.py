@@ -44,6 +44,19 @@ def test_activations_and_their_slopes_are_the_public_ones(both, name):
     torch.testing.assert_close(*both(values), rtol=1e-13, atol=1e-15)
 
 
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+def test_gradients_through_gates_are_the_public_ones(both, name):
+    z, gradient = torch.linspace(-30, 30, 4096, dtype=torch.float64), torch.linspace(2, -1, 4096, dtype=torch.float64)
+    h = getattr(torch, name)(z)
+
+    def through():
+        out = torch.empty_like(h)
+        getattr(torch_private, f"{name}_backward")(gradient, h, out)
+        return out
+
+    torch.testing.assert_close(*both(through), rtol=1e-13, atol=1e-15)
+
+
 @pytest.mark.parametrize("name", ["adam", "adamw"])
 def test_adams_steps_are_the_public_ones(both, name):
     rule = OPTIMIZERS.parse(name)
