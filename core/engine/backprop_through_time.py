@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from core.engine.data import data_of
+from core.engine.exponents import ldexp, magnitude_exponents, powers
 from core.engine.learners import DTYPES
 from core.engine.recurrent import Recurrent
 from core.engine.statistics import vector_norms
@@ -50,16 +51,22 @@ def gradients_through_time(stack: Stack, device: str = "cpu") -> dict[str, Array
     runs, dtype = tuple(zip(inits, seeds, strict=True)), DTYPES[stack.dtype]
     batch = next(data_of(stack.dataset, seeds, stack.batch_size, dtype, device).epoch(0))
     model = Recurrent(stack.model, stack.width, features, runs, dtype, device, gains)
-    norms = np.empty((len(runs), len(batch.inputs)))
+    of_states: list[Tensor] = []  # from the last time step to the first
+    of_memory: list[Tensor] = []
 
     def watch(time: int, dh: Tensor, dc: Tensor | None) -> None:
-        norms[:, time - 1] = _norms(dh) if dc is None else np.hypot(_norms(dh), _norms(dc))
+        of_states.append(_norms(dh))
+        if dc is not None:
+            of_memory.append(_norms(dc))
 
     model.learn(batch, watch)
+    norms = _by_time(of_states)
+    if of_memory:
+        norms = np.hypot(norms, _by_time(of_memory))
     count = stack.width * batch.rows
     measures = {
         "grad_norm": norms,
-        "state_rms": np.stack([_norms(state) for state in model.states()], axis=1) / math.sqrt(count),
+        "state_rms": torch.stack([_norms(state) for state in model.states()], 1).cpu().numpy() / math.sqrt(count),
         "spectral_radius": np.full_like(norms, math.nan),
         "grad_norm_bound": np.full_like(norms, math.nan),
     }
@@ -73,12 +80,16 @@ def gradients_through_time(stack: Stack, device: str = "cpu") -> dict[str, Array
     return measures
 
 
-def _norms(signal: Tensor) -> Array:
+def _by_time(norms: list[Tensor]) -> Array:
+    """(R, T), in one copy, of what was measured from the last time step to the first."""
+    return torch.stack(norms[::-1], 1).cpu().numpy()
+
+
+def _norms(signal: Tensor) -> Tensor:
     """Euclidean norm of each run's signal (R, H, B), in float64; right where the squares underflow too."""
     flat = signal.flatten(1).double()
-    exponent = np.frexp(flat.abs().amax(1).cpu().numpy())[1].clip(-1000, 1000)
-    scale = torch.from_numpy(np.ldexp(1.0, -exponent)).to(flat)  # a power of two loses no digit
-    return np.ldexp(vector_norms(flat * scale[:, None]), exponent)
+    exponent = magnitude_exponents(flat.abs().amax(1)).clamp(-1000, 1000)
+    return ldexp(vector_norms(flat * powers(-exponent, flat)[:, 0]), exponent)  # a power of two loses no digit
 
 
 def _radius_and_stretch(weight: Tensor) -> tuple[float, float]:

@@ -10,13 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from core.engine.exponents import magnitude_exponents, powers
 from core.engine.network import Network, Parameters, Trace, Workspace
 from core.engine.products import product
-from core.engine.statistics import vector_norms
+from core.engine.statistics import all_between, vector_norms
 from core.parts.norms import NORMS
 from core.parts.residuals import LayerForm
 
@@ -45,8 +44,8 @@ class LayerGradient:
     shift: Tensor | None
     slope: Tensor | None
     delta: Tensor
-    exponent: np.ndarray
-    weight_exponent: np.ndarray
+    exponent: Tensor
+    weight_exponent: Tensor
 
 
 def backward(
@@ -54,7 +53,7 @@ def backward(
     parameters: Parameters,
     trace: Trace,
     gradient: Tensor,
-    exponent: np.ndarray,
+    exponent: Tensor,
     workspace: Workspace,
     scaled: bool = True,
     weights: Sequence[Tensor] | None = None,
@@ -101,14 +100,14 @@ def backward(
         yield _linear(index, parameters, trace, delta, h, slope, gain_and_shift, exponent, of_weight)
 
 
-def _rescale_backward(gradient: Tensor, pending: dict[int, Tensor], exponent: np.ndarray) -> np.ndarray:
+def _rescale_backward(gradient: Tensor, pending: dict[int, Tensor], exponent: Tensor) -> Tensor:
     """Brings runs whose signal has left 2^±MAX_LOG2_SCALE back to about 1, in place; the new exponents."""
     norms = vector_norms(gradient.flatten(1))
-    if norms.min() >= 2.0**-MAX_LOG2_SCALE and norms.max() < 2.0**MAX_LOG2_SCALE:  # as nearly always; false for NaN
+    if all_between(norms, 2.0**-MAX_LOG2_SCALE, 2.0**MAX_LOG2_SCALE):
         return exponent
     magnitude = magnitude_exponents(norms)
     # a factor must fit the dtype: one step of at most 2^126, the rest in the layers to come
-    shift = np.where(abs(magnitude) > MAX_LOG2_SCALE, magnitude.clip(-126, 126), 0)
+    shift = torch.where(magnitude.abs() > MAX_LOG2_SCALE, magnitude.clamp(-126, 126), 0)
     factors = powers(-shift, gradient)
     gradient.mul_(factors)
     for waiting in pending.values():
@@ -124,10 +123,10 @@ def _slope(network: Network, trace: Trace, index: int, workspace: Workspace) -> 
     slope = workspace.take("slope", *u.shape) if z is None else z  # z is needed for nothing else
     phi.entry.derivative(z, u, slope, **phi.arguments)
     straight = trace.straight[index]
-    if straight:
+    if straight is not None:
         lines = phi.entry.at_zero(**phi.arguments)
         assert lines is not None
-        slope[straight] = torch.where(u[straight] > 0, lines[1], lines[0]).to(slope)
+        torch.where(straight, torch.where(u > 0, lines[1], lines[0]).to(slope), slope, out=slope)
     if z is not None:
         trace.slopes[index] = slope
     return slope
@@ -177,7 +176,7 @@ def _linear(
     h: Tensor,
     slope: Tensor | None,
     gain_and_shift: tuple[Tensor | None, Tensor | None],
-    exponent: np.ndarray,
+    exponent: Tensor,
     weight: Tensor,
 ) -> LayerGradient:
     """The gradients of one layer; that of its weights is written to ``weight``."""

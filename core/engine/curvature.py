@@ -66,7 +66,7 @@ class _Curvatures(Observer):
     def after(self, stage: str, training: Training) -> None:
         """Notes the loss."""
         if stage == "backward":
-            self.losses.append(training.loss)
+            self.losses.append(training.loss.cpu().numpy())
 
 
 def _full_batch(stack: Stack, rows: int, device: str) -> tuple[Model, Batch]:

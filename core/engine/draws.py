@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from core.engine import padded
@@ -65,7 +64,7 @@ class Linears:
 
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor | None, ...]
-    weight_rms: tuple[np.ndarray, ...]
+    weight_rms: tuple[Tensor, ...]
 
 
 def linears(
@@ -100,7 +99,7 @@ def linears(
 @lru_cache(maxsize=1)
 def _cache(
     runs: tuple[tuple[str, int], ...], dtype: torch.dtype, device: str
-) -> dict[tuple[int, int, int], tuple[Tensor, Tensor | None, np.ndarray]]:
+) -> dict[tuple[int, int, int], tuple[Tensor, Tensor | None, Tensor]]:
     """The layers of these runs, by (layer, fan_out, fan_in); forgotten when other runs are asked for."""
     return {}
 

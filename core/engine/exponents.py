@@ -1,25 +1,41 @@
-"""Powers of two beside a signal: exact factors that keep it within what its dtype can hold."""
+"""Powers of two beside a signal: exact factors that keep it within what its dtype can hold.
+
+Exponents are whole numbers, (R,) int64, where the signal is: nothing of them is copied from a card while it computes.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+LARGEST = 2000  # beyond 2^±LARGEST float64 has nothing but zero and infinity
 
-def powers(exponents: np.ndarray, like: Tensor) -> Tensor:
+
+def powers(exponents: Tensor, like: Tensor) -> Tensor:
     """2^exponents as (R, 1, 1) in the dtype of ``like``; exact, 0 below what the dtype can hold."""
-    return torch.from_numpy(np.ldexp(1.0, exponents)).to(like).view(-1, 1, 1)
+    return ldexp(torch.ones((), dtype=torch.float64, device=exponents.device), exponents).to(like).view(-1, 1, 1)
 
 
-def magnitude_exponents(norms: np.ndarray) -> np.ndarray:
+def ldexp(values: Tensor, exponents: Tensor) -> Tensor:
+    """values · 2^exponents, in float64, rounded once; torch.ldexp takes its powers in float32."""
+    exponents = exponents.clamp(-LARGEST, LARGEST)
+    half = exponents >> 1
+    return values * _normal_power(half) * _normal_power(exponents - half)
+
+
+def _normal_power(exponents: Tensor) -> Tensor:
+    """2^exponents, -1022 to 1023, from the bits of a float64."""
+    return ((exponents + 1023) << 52).view(torch.float64)
+
+
+def magnitude_exponents(norms: Tensor) -> Tensor:
     """Per run, e with its signal's norm in [2^(e-1), 2^e), so that no |entry| is above 2^e; 0 where that is zero or not finite.
 
     norms  (R,), of ``vector_norms``
     """
-    exponents = np.frexp(norms)[1].astype(np.int64)
-    return np.where(np.isfinite(norms), exponents, 0)  # frexp(0) is 0 too
+    exponents = torch.frexp(norms).exponent.long()
+    return torch.where(norms.isfinite(), exponents, 0)  # frexp(0) is 0 too

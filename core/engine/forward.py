@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import torch
 
-from core.engine import padded
+from core.engine import cards, padded
 from core.engine.exponents import magnitude_exponents, powers
 from core.engine.network import Mode, Network, Parameters, Trace, Workspace
 from core.engine.products import product
@@ -63,7 +62,8 @@ def forward(
     inputs  (R, D, B), padded; ``rows`` of B are real
     """
     workspace.latest = None
-    trace = Trace(rows, [inputs], exponents=[np.zeros(len(inputs), np.int64)], frozen=mode.evaluating)
+    none = torch.zeros(len(inputs), dtype=torch.int64, device=inputs.device)
+    trace = Trace(rows, [inputs], exponents=[none], frozen=mode.evaluating)
     signals = _Signals.take(network, inputs, workspace, mode.scaled)
     for index in range(network.depth):
         _hidden_layer(index, network, parameters, trace, signals, mode)
@@ -78,7 +78,7 @@ def _hidden_layer(
     h, u = trace.outputs[-1], signals.values[index]
     z = u if signals.inputs is None else signals.inputs[index]
     product(parameters.weights[index], h, z)
-    bias, exponents, straight = parameters.biases[index], trace.exponents[-1], list[int]()
+    bias, exponents, straight = parameters.biases[index], trace.exponents[-1], None
     if signals.at_zero is not None:
         exponents, straight = _add_rescaled(z, bias, exponents)
     elif bias is not None:
@@ -86,10 +86,10 @@ def _hidden_layer(
     trace.normals.append(_normalize(z, index, network, parameters, trace.rows, mode))
     if form.before:
         z.add_(trace.outputs[index + 1 - form.before])
-    lines = _lines(z[straight], signals.at_zero) if straight and signals.at_zero else None
+    lines = None if straight is None or signals.at_zero is None else _lines(z, signals.at_zero)
     phi.entry.apply(z, u, **phi.arguments)
-    if lines is not None:
-        u[straight] = lines
+    if straight is not None and lines is not None:
+        torch.where(straight, lines, u, out=u)
     _clear_padding(u, network.width, trace.rows)
     if form.scale:
         torch.add(h, u, alpha=form.scale, out=signals.outputs[index])
@@ -107,32 +107,29 @@ def _lines(signal: Tensor, slopes: tuple[float, float]) -> Tensor:
     return torch.where(signal > 0, slopes[1] * signal, slopes[0] * signal)
 
 
-def _add_rescaled(z: Tensor, bias: Tensor | None, exponents: np.ndarray) -> tuple[np.ndarray, list[int]]:
+def _add_rescaled(z: Tensor, bias: Tensor | None, exponents: Tensor) -> tuple[Tensor, Tensor | None]:
     """z · 2^exponents + bias, in place, over a power of two where it is very small.
 
-    Returns the new exponents, and the runs that are so small that φ is straight.
+    Returns the new exponents, and which runs are so small that φ is straight, (R, 1, 1), or None for none.
     """
-    limit, floor = LINEAR_BELOW[z.dtype], np.full_like(exponents, -(2**40))
+    limit, floor = LINEAR_BELOW[z.dtype], torch.full_like(exponents, -(2**40))
+    by_card = cards.waits(z)
     if bias is not None:
         size = magnitude_exponents(vector_norms(bias.flatten(1)))
-        floor = np.where(size != 0, size.clip(-126), floor)  # 2^126 is the largest factor that the dtype holds
-        if (floor >= limit).all() and not exponents.any():
+        floor = torch.where(size != 0, size.clamp(-126), floor)  # 2^126 is the largest factor that the dtype holds
+        if not by_card and (floor >= limit).all() and not exponents.any():
             z.add_(bias)
-            return exponents, []
+            return exponents, None
     magnitude = magnitude_exponents(vector_norms(z.flatten(1)))
-    size = np.maximum(exponents + magnitude, floor)
+    size = torch.maximum(exponents + magnitude, floor)
     straight = (size < limit) & (magnitude != 0)
-    factors = exponents
-    if straight.any():
-        factors = np.where(straight, (exponents - size).clip(max=126), exponents)
-        exponents = exponents - factors
-    elif factors.any():
-        exponents = np.zeros_like(exponents)
-    if factors.any():
+    factors = torch.where(straight, (exponents - size).clamp(max=126), exponents)
+    exponents = exponents - factors
+    if by_card or factors.any():
         z.mul_(powers(factors, z))
     if bias is not None:
-        z.add_(bias * powers((-exponents).clip(max=126), bias) if exponents.any() else bias)
-    return exponents, np.flatnonzero(straight).tolist()
+        z.add_(bias * powers((-exponents).clamp(max=126), bias) if by_card or exponents.any() else bias)
+    return exponents, straight.view(-1, 1, 1) if by_card or straight.any() else None
 
 
 def _clear_padding(tensor: Tensor, width: int, rows: int) -> None:

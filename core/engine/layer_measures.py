@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 
 from core.engine.backward import LayerGradient
+from core.engine.columns import Columns
 from core.engine.data import Batch
+from core.engine.exponents import ldexp
 from core.engine.learners import DTYPES, Stack, loss_of, model_of, without_autograd
 from core.engine.loop import STAGES, Observer, Training, stages
 from core.engine.measures import LAYERS, VALIDATION
@@ -17,6 +21,9 @@ from core.engine.network import Network, Trace
 from core.engine.schedule_trace import Schedule
 from core.engine.statistics import signal_norms, unit_counts, unit_shares
 from core.engine.updates import sorted_by_update
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SAFE_EXPONENT = {torch.float32: -120, torch.float64: -1000}  # a plain pass at this size can't come out all zero
 
@@ -33,10 +40,10 @@ def initial_flow(stack: Stack, device: str = "cpu") -> dict[str, np.ndarray]:
     model = InitialPerceptrons(
         stack.network, stack.draws, loss_of(stack, device), DTYPES[stack.dtype], device, batch_name=name
     )
-    measures = LayerMeasures(model, (len(stack.members), 1))
+    measures = LayerMeasures(model, (len(stack.members), 1), epoch=1)
     measures.begin(0)
-    measures.end(model, batch, model.learn(batch).cpu().numpy())
-    return measures.columns
+    measures.end(model, batch, model.learn(batch))
+    return measures.columns()
 
 
 @without_autograd
@@ -48,11 +55,12 @@ def training_flow(stack: Stack, steps: int, device: str = "cpu") -> dict[str, np
     stack, place = sorted_by_update(stack)
     model = model_of(stack, device)
     assert isinstance(model, Multilayer)
-    course = Training(stack.members, model, stack.data(device), Schedule.constant(stack.members, steps))
-    measures = LayerMeasures(model, (len(stack.members), steps + 1))
+    data = stack.data(device)
+    course = Training(stack.members, model, data, Schedule.constant(stack.members, steps))
+    measures = LayerMeasures(model, (len(stack.members), steps + 1), data.steps_per_epoch)
     course.run(stages("zero", "backward", "clip", "step", "schedule"), [measures], steps)
     course.run(stages("zero", "backward"), [measures], 1)
-    columns = measures.columns
+    columns = measures.columns()
     alive = np.isfinite(columns["train_loss"][:, :, :1])
     return {name: values[place] for name, values in _until_lost(columns, alive).items()}
 
@@ -69,13 +77,13 @@ def learning_flow(stack: Stack, epochs: int, device: str = "cpu") -> dict[str, n
     assert isinstance(model, Multilayer)
     course = Training(stack.members, model, data, Schedule.of(stack.members, epochs, data.steps_per_epoch))
     steps = epochs * data.steps_per_epoch
-    measures = LayerMeasures(model, (len(stack.members), steps))
-    validation = Validations((len(stack.members), steps))
+    shape = len(stack.members), steps
+    measures, validation = LayerMeasures(model, shape, data.steps_per_epoch), Validations(shape)
     course.run(STAGES, [measures, validation], steps)
-    columns = measures.columns
+    columns = measures.columns()
     alive = np.isfinite(columns["train_loss"][:, :, :1]) & np.isfinite(columns["update_ratio"]).all(2, keepdims=True)
     layers = columns["train_loss"].shape[2]
-    columns |= {name: values[:, :, None].repeat(layers, 2) for name, values in validation.columns.items()}
+    columns |= {name: values[:, :, None].repeat(layers, 2) for name, values in validation.columns().items()}
     return {name: values[place] for name, values in _until_lost(columns, alive).items()}
 
 
@@ -89,13 +97,34 @@ class Validations(Observer):
     """``measures.VALIDATION``, (R, steps), at the end of each epoch; NaN elsewhere."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
-        self.columns = {name: np.full(shape, math.nan) for name in VALIDATION}
+        self._columns = Columns(VALIDATION, shape, epoch=1)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """What was noted."""
+        return self._columns.read()
 
     def after(self, stage: str, training: Training) -> None:
         """Notes what the validation rows gave."""
         if stage == "validate" and training.validation is not None:
-            for column, values in zip(self.columns.values(), training.validation, strict=True):
-                column[:, training.step] = values
+            self._columns.put(training.step, **dict(zip(VALIDATION, training.validation, strict=True)))
+
+
+class _Reading(NamedTuple):
+    """What is read of a layer while its tensors stand; those of its units are None for the readout.
+
+    totals     (R,), Σ |∂L/∂W|, over a power of two as its norm
+    norms      (2, R), of ∂L/∂W and δ
+    outputs    (R,), their norm
+    exponents  (R,) each, the powers of two beside ∂L/∂W, δ and outputs
+    largest, below  (R, units), of ``unit_counts``
+    """
+
+    totals: Tensor
+    norms: Tensor
+    outputs: Tensor
+    exponents: tuple[Tensor, Tensor, Tensor]
+    largest: Tensor | None = None
+    below: Tensor | None = None
 
 
 class LayerMeasures(Observer):
@@ -104,21 +133,22 @@ class LayerMeasures(Observer):
     A layer is read while its tensors stand; numbers are made of all layers at once, when the pass has ended.
 
     shape  (R, rows)
+    epoch  rows of an epoch
     """
 
-    def __init__(self, model: Perceptrons, shape: tuple[int, int]) -> None:
-        network = model.network
-        self.columns = {name: np.full((*shape, len(network.fans)), math.nan) for name in LAYERS}
-        phi = network.activation
+    def __init__(self, model: Perceptrons, shape: tuple[int, int], epoch: int) -> None:
+        network, phi = model.network, model.network.activation
+        self._columns = Columns(LAYERS, (*shape, len(network.fans)), epoch)
         self._slope_bound = phi.entry.slope_bound(**phi.arguments)
         self._row = 0
-        layers, units = (len(network.fans), shape[0]), (network.depth, shape[0], network.width)
-        self._norms, self._exponents = np.empty((3, *layers)), np.zeros((3, *layers), np.int64)  # ∂L/∂W, δ, outputs
-        self._totals = np.empty(layers)  # Σ |∂L/∂W|, over a power of two as their norms
-        self._units = np.empty((2, *units))  # of ``unit_counts``
-        self._parameters: torch.Tensor | None = None  # before the step
-        self._weights: list[torch.Tensor] = []  # of every layer, therein
+        self._readings: list[_Reading] = []  # of the pass under way, from the last layer to the first
+        self._parameters: Tensor | None = None  # before the step
+        self._weights: list[Tensor] = []  # of every layer, therein
         model.observe = self._layer
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Every measure; NaN where it does not apply."""
+        return self._columns.read()
 
     def before(self, stage: str, training: Training) -> None:
         """Begins a row, or keeps the parameters that a step will change."""
@@ -144,69 +174,80 @@ class LayerMeasures(Observer):
         """What is measured from here on belongs to row number ``row``."""
         self._row = row
 
-    def end(self, model: Perceptrons, batch: Batch, loss: np.ndarray) -> None:
+    def end(self, model: Perceptrons, batch: Batch, loss: Tensor) -> None:
         """The pass is made: the numbers of its layers, its loss (R,), and where a plain one would have lost a gradient."""
-        network = model.network
-        fan_out, fan_in = np.array(network.fans).T[:, :, None]
-        of_weights, of_signals = np.sqrt(fan_out * fan_in), np.sqrt(fan_out * batch.rows)
-        gradient, exponents = np.ldexp(self._norms[0], self._exponents[0]), self._exponents
-        largest, below = self._units
-        saturated, dead = unit_shares(largest, below, batch.rows)
+        readings, self._readings = self._readings[::-1], []
+        numbers = loss.new_tensor(model.network.fans)[:, :, None]
+        of_weights, of_signals = numbers.prod(1), (numbers[:, 0] * batch.rows).sqrt()
+        norms = torch.stack([reading.norms for reading in readings], 1)
+        outputs = torch.stack([reading.outputs for reading in readings])
+        exponents = [
+            torch.stack(of_layers) for of_layers in zip(*(reading.exponents for reading in readings), strict=True)
+        ]
+        gradient = ldexp(norms[0], exponents[0])
+        rms = gradient / of_weights.sqrt()
+        totals = torch.stack([reading.totals for reading in readings])
+        underflow = torch.zeros_like(rms)
+        doubtful = torch.minimum(exponents[1], _exponent(rms)).amin(0) < SAFE_EXPONENT[batch.inputs.dtype]
+        if (
+            doubtful.any()
+        ):  # a plain pass must be made while the parameters are these: the one thing that waits for a card
+            underflow[:, doubtful] = model.all_zero(batch)[doubtful].T.double()
         self._put(
-            grad_mean_abs=np.ldexp(self._totals, exponents[0]) / (fan_out * fan_in),
-            grad_rms=gradient / of_weights,
+            train_loss=loss.expand_as(rms),
+            grad_mean_abs=ldexp(totals.double(), exponents[0]) / of_weights,
+            grad_rms=rms,
             grad_norm=gradient,
-            delta_rms=np.ldexp(self._norms[1] / of_signals, exponents[1]),
+            delta_rms=ldexp(norms[1] / of_signals, exponents[1]),
             weight_rms=model.weight_rms(),
-            activation_rms=np.ldexp(self._norms[2] / of_signals, exponents[2]),
-            saturated=saturated,
-            dead=dead,
+            activation_rms=ldexp(outputs / of_signals, exponents[2]),
+            underflow=underflow,
+            **_shares(readings, batch.rows),
         )
-        self.columns["train_loss"][:, self._row] = loss[:, None]
-        underflow = self.columns["underflow"][:, self._row]
-        underflow[:] = 0.0
-        least = np.minimum(exponents[1], _exponent(gradient / of_weights)).min(0)
-        doubtful = np.flatnonzero(least < SAFE_EXPONENT[batch.inputs.dtype])
-        if len(doubtful):
-            underflow[doubtful] = model.all_zero(batch)[doubtful]
 
-    def _put(self, **values: np.ndarray) -> None:
+    def _put(self, **values: Tensor) -> None:
         """Notes measures, (layers, R) each; those of units end before the readout."""
-        for name, value in values.items():
-            self.columns[name][:, self._row, : len(value)] = value.T
+        self._columns.put(self._row, **{name: value.T for name, value in values.items()})
 
     def _layer(self, model: Perceptrons, trace: Trace, gradient: LayerGradient) -> None:
         """Reads one layer."""
-        layer, index = gradient.layer, gradient.layer - 1
-        self._totals[index] = gradient.weight.flatten(1).abs().sum(1).cpu().numpy()  # safe in float32
-        self._exponents[:2, index] = gradient.weight_exponent, gradient.exponent
-        if gradient.slope is None:  # the readout has no units
+        layer = gradient.layer
+        totals = gradient.weight.flatten(1).abs().sum(1)  # safe in float32
+        sizes = gradient.weight_exponent, gradient.exponent
+        if gradient.slope is None:  # the readout has no units, and its logits stand beside no power of two
             logits = model.logits(trace)[:, : model.network.classes, : trace.rows]
-            self._norms[:, index] = signal_norms(gradient.weight, gradient.delta, logits)
+            three = signal_norms(gradient.weight, gradient.delta, logits)
+            self._readings.append(_Reading(totals, three[:2], three[2], (*sizes, torch.zeros_like(sizes[0]))))
             return
         if layer not in trace.statistics:
-            self._norms[:, index] = signal_norms(gradient.weight, gradient.delta, trace.outputs[layer])
             units = unit_counts(gradient.slope, model.network.width, trace.rows, self._slope_bound)
-            trace.statistics[layer] = self._norms[2, index].copy(), *units
-        else:
-            self._norms[:2, index] = signal_norms(gradient.weight, gradient.delta)
-        self._norms[2, index], self._units[0, index], self._units[1, index] = trace.statistics[layer]
-        self._exponents[2, index] = trace.exponents[layer]
+            trace.statistics[layer] = *signal_norms(trace.outputs[layer]), *units
+        outputs, largest, below = trace.statistics[layer]
+        norms = signal_norms(gradient.weight, gradient.delta)
+        self._readings.append(_Reading(totals, norms, outputs, (*sizes, trace.exponents[layer]), largest, below))
 
     def _measure_step(self, training: Training) -> None:
         """‖ΔW‖ / ‖W‖ of every layer."""
         assert self._parameters is not None
         sizes = _norms(self._weights)
         self._parameters.sub_(training.model.parameters)
-        self.columns["update_ratio"][:, self._row] = (_norms(self._weights) / sizes).cpu().numpy().T
+        self._put(update_ratio=_norms(self._weights) / sizes)
 
 
-def _norms(weights: list[torch.Tensor]) -> torch.Tensor:
+def _shares(readings: Sequence[_Reading], rows: int) -> dict[str, Tensor]:
+    """Of every hidden layer the shares of saturated outputs and of dead units, (layers, R)."""
+    units = [(reading.largest, reading.below) for reading in readings if reading.largest is not None]
+    largest, below = (torch.stack(parts) for parts in zip(*units, strict=True))
+    saturated, dead = unit_shares(largest, below, rows)
+    return {"saturated": saturated, "dead": dead}
+
+
+def _norms(weights: list[Tensor]) -> Tensor:
     """Of every layer, (layers, R), in float64."""
     return torch.stack([torch.linalg.vector_norm(weight, dim=1, dtype=torch.float64) for weight in weights])
 
 
-def _exponent(size: np.ndarray) -> np.ndarray:
+def _exponent(size: Tensor) -> Tensor:
     """e with size in [2^(e-1), 2^e); very low for 0, very high for what is not finite."""
-    exponents = np.frexp(size)[1].astype(np.int64)
-    return np.where(size == 0, -(2**31), np.where(np.isfinite(size), exponents, 2**31))
+    exponents = torch.frexp(size).exponent.long()
+    return torch.where(size == 0, -(2**31), torch.where(size.isfinite(), exponents, 2**31))

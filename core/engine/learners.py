@@ -16,6 +16,7 @@ from core.engine.layout import Layout
 from core.engine.losses import Loss
 from core.engine.multilayer import Multilayer
 from core.engine.network import Network
+from core.engine.products import unwarned
 from core.engine.recurrent import Recurrent
 from core.engine.transformer import Blocks, Transformer
 from core.parts.clippers import CLIPPERS, Clipper
@@ -80,12 +81,12 @@ class Stack:
 def without_autograd(compute: Callable[Concatenate[Stack, P], T]) -> Callable[Concatenate[Stack, P], T]:
     """``compute``, while PyTorch keeps no books for a backward pass of its own, which take a seventh of a small stack's time.
 
-    All gradients here are written by hand, but for the transformer's.
+    All gradients here are written by hand, but for the transformer's. Numbers that overflow are not warned of.
     """
 
     @wraps(compute)
     def computed(stack: Stack, *args: P.args, **kwargs: P.kwargs) -> T:
-        with torch.inference_mode(not isinstance(stack.network, Blocks)):
+        with torch.inference_mode(not isinstance(stack.network, Blocks)), unwarned():
             return compute(stack, *args, **kwargs)
 
     return computed

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from core.engine.data import Batch, Data, endless
@@ -35,7 +34,7 @@ class Training:
 
     step          updates made so far
     batch         the batch of the update at hand
-    loss          (R,), of that batch, in float64
+    loss          (R,), of that batch, in float64; like all that follows, it stands where the model is
     has_gradient  the model's gradient counts: the next backward pass adds to it
     clipped       (R,), whose gradient was above its threshold
     validation    loss, accuracy and balanced accuracy (R,) of the validation rows, in float64, at the end of an epoch; else None
@@ -47,11 +46,12 @@ class Training:
         self.groups = update_groups(members, model.parameters)
         self.step = 0
         self.batch: Batch
-        self.loss = self.clipped = np.zeros(len(members))
-        self.validation: tuple[np.ndarray, ...] | None = None
+        self.loss = model.parameters.new_zeros(len(members), dtype=torch.float64)
+        self.clipped = self.none_clipped = torch.zeros_like(self.loss, dtype=torch.bool)
+        self.validation: tuple[Tensor, ...] | None = None
         self.stopped = False
         self.has_gradient = False
-        self._norms: np.ndarray | None = None
+        self._norms: Tensor | None = None
         self._batches: Iterator[Batch] = endless(data)
 
     @property
@@ -60,7 +60,7 @@ class Training:
         return (self.step + 1) % self.data.steps_per_epoch == 0
 
     @property
-    def grad_norms(self) -> np.ndarray:
+    def grad_norms(self) -> Tensor:
         """Norm of each run's whole gradient as the backward pass left it, (R,), in float64."""
         if self._norms is None:
             self._norms = vector_norms(self.model.gradient)
@@ -83,7 +83,7 @@ class Training:
     def backward(self) -> None:
         """The loss of the batch, and its gradient, added to the one that is there."""
         earlier: Tensor | None = self.model.gradient.clone() if self.has_gradient else None
-        self.loss = self.model.learn(self.batch).cpu().numpy()
+        self.loss = self.model.learn(self.batch)
         if earlier is not None:
             self.model.gradient.add_(earlier)
         self.has_gradient, self._norms = True, None
@@ -114,11 +114,12 @@ def backward(training: Training) -> None:
 
 def clip(training: Training) -> None:
     """Clips each run's gradient on its own, where there is one."""
-    training.clipped = np.zeros(len(training.loss), bool)
-    for group in training.groups:
-        if group.clipper.clip is not None and training.has_gradient:
-            norms = torch.from_numpy(training.grad_norms)
-            training.clipped[group.rows] = clip_group(group, training.model, norms)
+    training.clipped = training.none_clipped
+    clipping = [group for group in training.groups if group.clipper.clip is not None and training.has_gradient]
+    if clipping:
+        training.clipped = training.none_clipped.clone()
+        for group in clipping:
+            training.clipped[group.rows] = clip_group(group, training.model, training.grad_norms)
 
 
 def step(training: Training) -> None:
@@ -132,8 +133,7 @@ def validate(training: Training) -> None:
     """At the end of an epoch, what ``measures.VALIDATION`` names of the validation rows."""
     training.validation = None
     if training.epoch_ends:
-        scores = training.model.evaluate(training.data.validation)
-        training.validation = tuple(values.cpu().numpy() for values in scores)
+        training.validation = training.model.evaluate(training.data.validation)
 
 
 def schedule(training: Training) -> None:

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
+
+from core.engine.exponents import powers
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Start = tuple[
-    "Tensor", "Tensor", np.ndarray
+    "Tensor", "Tensor", "Tensor"
 ]  # the loss, and the gradient that starts the backward pass, over 2^exponents
 Loss = Callable[["Tensor", "Tensor", int, int], Start]  # (signal, targets, size, rows)
 Evaluation = Callable[["Tensor", "Tensor", int, int], tuple["Tensor", "Tensor", "Tensor"]]  # of the same
@@ -27,7 +28,7 @@ def projection(signal: Tensor, readout: Tensor, size: int, rows: int) -> Start:
     """Σ over the batch of v · h. ``readout`` is v, (R, H, 1), padded with zeros; all ones give the plain sum."""
     gradient = torch.zeros_like(signal)
     gradient[:, :size, :rows] = readout[:, :size]  # ∂L/∂h = v
-    return (signal * gradient).flatten(1).sum(1, dtype=torch.float64), gradient, _unscaled(signal)
+    return (signal * gradient).flatten(1).sum(1, dtype=torch.float64), gradient, unscaled(signal)
 
 
 def cross_entropy(signal: Tensor, labels: Tensor, size: int, rows: int) -> Start:
@@ -48,9 +49,9 @@ def cross_entropy(signal: Tensor, labels: Tensor, size: int, rows: int) -> Start
     true.scatter_(1, labels[:, None], 0.0)
     others = true.sum(1, keepdim=True)
     true.scatter_(1, labels[:, None], -others)  # ∂L/∂logits = (softmax - one-hot) / B
-    exponent = np.frexp(others.flatten(1).amax(1).cpu().numpy() / rows)[1].astype(np.int64)
+    exponent = torch.frexp(others.flatten(1).amax(1) / rows).exponent.long()
     gradient = torch.zeros_like(signal)
-    gradient[:, :size, :rows] = true * torch.from_numpy(np.ldexp(1.0 / rows, -exponent)).to(true).view(-1, 1, 1)
+    gradient[:, :size, :rows] = true * (powers(-exponent, true) / rows)
     return loss, gradient, exponent
 
 
@@ -62,7 +63,7 @@ def plain_cross_entropy(signal: Tensor, labels: Tensor, size: int, rows: int) ->
     shares.scatter_add_(1, right, torch.full(right.shape, -1.0, dtype=shares.dtype, device=shares.device))
     gradient = torch.zeros_like(signal)
     gradient[:, :size, :rows] = shares.mul_(1.0 / rows)  # ∂L/∂logits = (softmax - one-hot) / B
-    return loss, gradient, _unscaled(signal)
+    return loss, gradient, unscaled(signal)
 
 
 def _likelihoods(signal: Tensor, labels: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor]:
@@ -77,7 +78,7 @@ def squared_error(signal: Tensor, targets: Tensor, size: int, rows: int) -> Star
     error = signal[:, 0, :rows] - targets
     gradient = torch.zeros_like(signal)
     gradient[:, 0, :rows] = error * (2.0 / rows)  # ∂L/∂output = 2 (output - target) / B
-    return (error * error).sum(1, dtype=torch.float64) / rows, gradient, _unscaled(signal)
+    return (error * error).sum(1, dtype=torch.float64) / rows, gradient, unscaled(signal)
 
 
 def bce_with_logits(signal: Tensor, targets: Tensor, size: int, rows: int) -> Start:
@@ -91,7 +92,7 @@ def bce_with_logits(signal: Tensor, targets: Tensor, size: int, rows: int) -> St
     loss = (unlabelled - targets * logits[:, :rows]).sum(1) / rows
     gradient = torch.zeros_like(signal)
     gradient[:, 0, :rows] = (logits.sigmoid()[:, :rows] - targets) / rows  # ∂L/∂z = (σ(z) - y) / B
-    return loss, gradient, _unscaled(signal)
+    return loss, gradient, unscaled(signal)
 
 
 def evaluated(signal: Tensor, targets: Tensor, size: int, rows: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -132,8 +133,9 @@ def mse(signal: Tensor, labels: Tensor, size: int, rows: int) -> Start:
     loss = (error * error).flatten(1).sum(1, dtype=torch.float64) / (size * rows)
     gradient = torch.zeros_like(signal)
     gradient[:, :size, :rows] = error.mul_(2.0 / (size * rows))  # ∂L/∂logits = 2 (logits - one-hot) / (B C)
-    return loss, gradient, _unscaled(signal)
+    return loss, gradient, unscaled(signal)
 
 
-def _unscaled(signal: Tensor) -> np.ndarray:
-    return np.zeros(len(signal), np.int64)
+def unscaled(signal: Tensor) -> Tensor:
+    """Exponents of a gradient that is beside no power of two."""
+    return torch.zeros(len(signal), dtype=torch.int64, device=signal.device)

@@ -70,7 +70,7 @@ def softmax_then_cross_entropy(signal: Tensor, labels: Tensor, size: int, rows: 
     inner = (of_shares * shares).sum(1, keepdim=True)
     gradient = torch.zeros_like(signal)
     gradient[:, :size, :rows] = shares * (of_shares - inner) / rows  # ∂L/∂z = p (∂L/∂p - Σ p ∂L/∂p)
-    return loss, gradient, np.zeros(len(signal), np.int64)
+    return loss, gradient, losses.unscaled(signal)
 
 
 def sigmoid_then_bce_with_logits(signal: Tensor, targets: Tensor, size: int, rows: int) -> Start:
@@ -90,7 +90,7 @@ def shapes_broadcast(signal: Tensor, targets: Tensor, size: int, rows: int) -> S
     gradient = torch.zeros_like(signal)
     gradient[:, 0, :rows] = pairs.sum(2) * (2.0 / rows**2)  # ∂L/∂output = 2 Σ over targets (output - target) / B²
     loss = (pairs * pairs).flatten(1).sum(1, dtype=torch.float64) / rows**2
-    return loss, gradient, np.zeros(len(signal), np.int64)
+    return loss, gradient, losses.unscaled(signal)
 
 
 LOSSES: dict[str, tuple[Loss, Evaluation]] = {
@@ -147,7 +147,7 @@ def in_parts(count: int, divided: bool) -> Stage:
 
     def backward(training: Training) -> None:
         whole = training.batch
-        loss = np.zeros_like(training.loss)
+        loss = torch.zeros_like(training.loss)
         for part in _parts(whole, count):
             training.batch = part
             training.backward()

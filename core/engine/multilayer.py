@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
-from core.engine import draws, losses
+from core.engine import cards, draws, losses
 from core.engine.backward import LayerGradient, backward
 from core.engine.data import Batch
-from core.engine.exponents import powers
+from core.engine.exponents import ldexp, powers
 from core.engine.forward import forward
 from core.engine.layout import Layout
 from core.engine.losses import Evaluation, Loss, Start
@@ -61,26 +60,26 @@ class Perceptrons:
         if trace.logits is None:
             signal, exponent = trace.outputs[-1], trace.exponents[-1]
             logits = product(self.layers.weights[-1], signal)
-            if exponent.any():
+            if cards.waits(exponent) or exponent.any():
                 logits.mul_(powers(exponent, logits))
             bias = self.layers.biases[-1]
             trace.logits = logits if bias is None else logits.add_(bias)
         return trace.logits
 
-    def weight_rms(self) -> np.ndarray:
-        """Root mean square of each run's weights by layer, (layers, R)."""
-        counts = np.array(self.network.fans).prod(1)[:, None]
-        return signal_norms(*self.layers.weights) / np.sqrt(counts)
+    def weight_rms(self) -> Tensor:
+        """Root mean square of each run's weights by layer, (layers, R), in float64."""
+        norms = signal_norms(*self.layers.weights)
+        return norms / norms.new_tensor(self.network.fans).prod(1, keepdim=True).sqrt()
 
-    def all_zero(self, batch: Batch) -> np.ndarray:
+    def all_zero(self, batch: Batch) -> Tensor:
         """(R, layers): whether a plain pass, as PyTorch makes it, gives nothing but zeros for a layer's weights."""
         network, space = self.network, Workspace(self._workspace.dtype, self._workspace.device)
         trace = forward(network, self.layers, batch.inputs, batch.rows, space, PLAIN)
         _, gradient, exponent = self._start(trace, batch)
-        gradient, exponent = gradient * powers(exponent, gradient), np.zeros_like(exponent)
-        zeros = np.zeros((len(gradient), len(network.fans)), bool)
+        gradient, exponent = gradient * powers(exponent, gradient), torch.zeros_like(exponent)
+        zeros = torch.zeros(len(gradient), len(network.fans), dtype=torch.bool, device=gradient.device)
         for layer in backward(network, self.layers, trace, gradient, exponent, space, scaled=False):
-            zeros[:, layer.layer - 1] = (layer.weight.flatten(1).abs().amax(1) == 0).cpu().numpy()
+            zeros[:, layer.layer - 1] = layer.weight.flatten(1).abs().amax(1) == 0
         return zeros
 
     def _start(self, trace: Trace, batch: Batch) -> Start:
@@ -89,7 +88,7 @@ class Perceptrons:
             return self._loss(self.logits(trace), batch.targets, self.network.classes, batch.rows)
         signal, exponent = trace.outputs[-1], trace.exponents[-1]
         loss, gradient, exponents = self._loss(signal, batch.targets, self.network.width, batch.rows)
-        return loss * torch.from_numpy(np.ldexp(1.0, exponent)).to(loss), gradient, exponents
+        return ldexp(loss, exponent), gradient, exponents
 
     def _forward(self, batch: Batch) -> Trace:
         raise NotImplementedError
@@ -137,7 +136,7 @@ class Multilayer(Perceptrons):
         self.learning = Mode(running=Running.start(network, self.layers))
         self.evaluating = self.learning._replace(scaled=False, evaluating=True)
         self._evaluation = Workspace(dtype, device)
-        self._exponents: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # of the layers' gradients, while a pass is made
+        self._exponents: dict[int, tuple[Tensor, Tensor]] = {}  # of the layers' gradients, while a pass is made
 
     def learn(self, batch: Batch) -> Tensor:
         """Each run's loss on the batch, (R,), in float64; its gradient stands in ``gradient`` then."""
@@ -172,8 +171,9 @@ class Multilayer(Perceptrons):
 
     def _multiply_by_powers(self) -> None:
         """Brings every layer's gradient to its own size; one call makes the factors of all layers."""
-        gradients, exponents = self._gradients, np.array(list(self._exponents.values()))
-        factors = torch.from_numpy(np.ldexp(1.0, exponents)).to(self.gradient)[..., None, None].unbind(0)
+        gradients = self._gradients
+        exponents = torch.stack([exponent for both in self._exponents.values() for exponent in both])
+        factors = powers(exponents.flatten(), self.gradient).view(len(self._exponents), 2, -1, 1, 1)
         for index, (of_weight, of_vectors) in zip(self._exponents, factors, strict=True):
             gradients.weights[index].mul_(of_weight)
             for vector in (gradients.biases[index], gradients.gains[index], gradients.shifts[index]):
@@ -211,9 +211,9 @@ class InitialPerceptrons(Perceptrons):
         self.layers = Parameters(list(initial.weights), list(initial.biases), gains, shifts)
         self._key = network.features, network.width, str(network.activation), batch_name, runs
 
-    def weight_rms(self) -> np.ndarray:
+    def weight_rms(self) -> Tensor:
         """Root mean square of each run's weights by layer, (layers, R), as it was found when they were drawn."""
-        return np.stack(self._weight_rms)
+        return torch.stack(self._weight_rms)
 
     def _forward(self, batch: Batch) -> Trace:
         network, space = self.network, self._workspace

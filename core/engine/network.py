@@ -6,7 +6,6 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import torch
 
 from core.parts.activations import Activation
@@ -107,7 +106,7 @@ class Trace:
     inputs      z, what φ was applied to, until ``slopes`` holds the layer; None where φ' follows from φ
     values      u = φ(z)
     exponents   per layer, (R,) whole numbers
-    straight    per layer, the runs for which φ was taken as two straight lines
+    straight    per layer, for which runs φ was taken as two straight lines, (R, 1, 1); None where for none
     normals     normalized z and inverse scale, where the layer has a norm
     frozen      norms over the batch used fixed statistics, through which no gradient flows
     logits      what a readout makes of the last output, once it is asked for
@@ -119,12 +118,12 @@ class Trace:
     outputs: list[Tensor]
     inputs: list[Tensor | None] = field(default_factory=list)
     values: list[Tensor] = field(default_factory=list)
-    exponents: list[np.ndarray] = field(default_factory=list)
-    straight: list[list[int]] = field(default_factory=list)
+    exponents: list[Tensor] = field(default_factory=list)
+    straight: list[Tensor | None] = field(default_factory=list)
     normals: list[tuple[Tensor, Tensor] | None] = field(default_factory=list)
     logits: Tensor | None = None
     frozen: bool = False
-    statistics: dict[int, tuple[np.ndarray, ...]] = field(default_factory=dict)
+    statistics: dict[int, tuple[Tensor, ...]] = field(default_factory=dict)
     slopes: dict[int, Tensor] = field(default_factory=dict)
 
     def upto(self, depth: int) -> Trace:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
+from core.engine import cards
 from core.engine.learners import Stack, model_of, without_autograd
 from core.engine.loop import Observer, Training, stages
 from core.engine.schedule_trace import Schedule
 from core.engine.updates import sorted_by_update
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -56,18 +62,30 @@ class SmoothedLosses(Observer):
         self.train_loss, self.smoothed_loss = np.full((runs, steps), math.nan), np.full((runs, steps), math.nan)
         self.rows = np.full(runs, steps)
         self._average, self._least = np.zeros(runs), np.full(runs, math.inf)
+        self._waiting: list[Tensor] = []  # the losses of some steps, (R,) each
 
     def after(self, stage: str, training: Training) -> None:
-        """Notes the loss once its update is made."""
+        """Notes the loss once its update is made; those of a card once an epoch, since each copy makes it wait."""
         if stage != "step":
             return
-        step, smoothing = training.step, self._ramp.smoothing
-        finite = np.isfinite(training.loss) & training.model.parameters.isfinite().all(1).cpu().numpy()
-        loss = self.train_loss[:, step] = np.where(finite, training.loss, math.nan)
+        finite = training.model.parameters.isfinite().all(1)
+        self._waiting.append(torch.where(finite & training.loss.isfinite(), training.loss, math.nan))
+        done = training.step + 1
+        if cards.waits(training.loss) and not training.epoch_ends and done < self.train_loss.shape[1]:
+            return
+        losses = torch.stack(self._waiting).cpu().numpy()
+        self._waiting = []
+        for step, loss in enumerate(losses, start=done - len(losses)):
+            self._note(step, loss)
+        training.stopped = bool((self.rows <= done).all())
+
+    def _note(self, step: int, loss: np.ndarray) -> None:
+        """One step's loss, (R,)."""
+        smoothing = self._ramp.smoothing
+        self.train_loss[:, step] = loss
         self._average = smoothing * self._average + (1.0 - smoothing) * loss
         smoothed = self._average / (1.0 - smoothing ** (step + 1))  # as if the average had no past
         self.smoothed_loss[:, step] = smoothed
         self._least = np.fmin(self._least, smoothed)
         ended = ~(smoothed <= self._ramp.stop_factor * self._least)  # true for NaN as well
         self.rows = np.where(ended, np.minimum(self.rows, step + 1), self.rows)
-        training.stopped = bool((self.rows <= step + 1).all())

@@ -17,6 +17,8 @@ from core.parts.torch_private import idle_optimizer
 from core.registry import Part
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from core.engine.learners import Member
 
 
@@ -139,8 +141,8 @@ class Schedule:
         """Rates (R, steps) that are known beforehand; no momentum is cycled."""
         return cls(lr, np.full_like(lr, math.nan))
 
-    def advance(self, train_loss: np.ndarray, validation_loss: np.ndarray | None) -> None:
-        """On to the next update; at the end of a training the rates stay.
+    def advance(self, train_loss: Tensor, validation_loss: Tensor | None) -> None:
+        """On to the next update; at the end of a training the rates stay. A loss is looked at only where a rate depends on it.
 
         train_loss       (R,), of the latest batch
         validation_loss  (R,), at the end of an epoch; else None
@@ -150,7 +152,7 @@ class Schedule:
         for per, (rows, plateaus) in self._plateaus.items():
             losses = train_loss if per == "batch" else validation_loss
             if losses is not None:
-                plateaus.step(losses[rows])
+                plateaus.step(losses.cpu().numpy()[rows])
             self.lr[rows] = plateaus.lr
 
     def _set(self) -> None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from core.engine.columns import Columns
 from core.engine.learners import Stack, model_of, without_autograd
 from core.engine.loop import STAGES, Observer, Stage, Training
 from core.engine.measures import UPDATES, VALIDATION
 from core.engine.schedule_trace import Schedule
 from core.engine.statistics import vector_norms
 from core.engine.updates import UpdateGroup, sorted_by_update
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @without_autograd
@@ -44,13 +49,13 @@ class UpdateMeasures(Observer):
     """Fills ``measures.UPDATES``, (R, steps), as a training goes on."""
 
     def __init__(self, course: Training, steps: int) -> None:
-        self._columns = {name: np.full((len(course.loss), steps), math.nan) for name in UPDATES}
+        self._columns = Columns(UPDATES, (len(course.loss), steps), course.data.steps_per_epoch)
         self._parameters = torch.empty_like(course.model.parameters)  # before the step
-        self._gradients: list[torch.Tensor | None] = []  # as the backward pass left them, by group
+        self._gradients: list[Tensor | None] = []  # as the backward pass left them, by group
 
     def columns(self) -> dict[str, np.ndarray]:
         """The measures, NaN from where a run diverges."""
-        columns = self._columns
+        columns = self._columns.read()
         alive = np.isfinite(columns["train_loss"]) & np.isfinite(columns["update_norm"])
         alive = np.logical_and.accumulate(alive, axis=1)
         columns = {name: np.where(alive, values, math.nan) for name, values in columns.items()}
@@ -61,45 +66,46 @@ class UpdateMeasures(Observer):
     def before(self, stage: str, training: Training) -> None:
         """Measures what a step goes by, and keeps what it will change."""
         if stage == "step":
-            norms, cosines = np.empty_like(training.loss), np.empty_like(training.loss)
-            for group, gradient in zip(training.groups, self._gradients, strict=True):
-                norms[group.rows], cosines[group.rows] = _clipping(training, group, gradient)
-            self._put(training, clipped_grad_norm=norms, clip_cosine=cosines)
-            self._put(training, lr=training.schedule.lr, momentum=training.schedule.momentum)
+            pairs = zip(training.groups, self._gradients, strict=True)
+            norms, cosines = _joined([_clipping(training, group, gradient) for group, gradient in pairs])
+            rates = training.schedule
+            self._columns.put(
+                training.step, clipped_grad_norm=norms, clip_cosine=cosines, lr=rates.lr, momentum=rates.momentum
+            )
             self._parameters.copy_(training.model.parameters)
 
     def after(self, stage: str, training: Training) -> None:
         """Measures what a stage has done."""
         if stage == "backward":
-            self._put(training, train_loss=training.loss, grad_norm=training.grad_norms)
+            self._columns.put(training.step, train_loss=training.loss, grad_norm=training.grad_norms)
             self._gradients = [
                 None if group.clipper.keeps_direction else training.model.gradient[group.rows].clone()
                 for group in training.groups
             ]
         elif stage == "clip":
-            self._put(training, clipped=training.clipped)
+            self._columns.put(training.step, clipped=training.clipped)
         elif stage == "step":
-            self._put(training, update_norm=vector_norms(self._parameters.sub_(training.model.parameters)))
+            change = self._parameters.sub_(training.model.parameters)
+            self._columns.put(training.step, update_norm=vector_norms(change))
         elif stage == "validate" and training.validation is not None:
-            self._put(training, **dict(zip(VALIDATION, training.validation, strict=True)))
-
-    def _put(self, training: Training, **values: np.ndarray) -> None:
-        for name, column in values.items():
-            self._columns[name][:, training.step] = column
+            self._columns.put(training.step, **dict(zip(VALIDATION, training.validation, strict=True)))
 
 
-def _clipping(training: Training, group: UpdateGroup, before: torch.Tensor | None) -> tuple[np.ndarray, np.ndarray]:
+def _joined(parts: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """What was found of each group's runs, of all runs."""
+    return parts[0] if len(parts) == 1 else tuple(torch.cat(of_groups) for of_groups in zip(*parts, strict=True))
+
+
+def _clipping(training: Training, group: UpdateGroup, before: Tensor | None) -> tuple[Tensor, Tensor]:
     """Norm of a group's gradients, and the cosine between them and what the backward pass left, (r,) each.
 
     before  the gradients then; None where clipping keeps their direction
     """
     norm = training.grad_norms[group.rows]
     if group.clipper.clip is None:
-        return norm, np.where(norm > 0, 1.0, math.nan)
+        return norm, torch.where(norm > 0, 1.0, math.nan)
     gradient = training.model.gradient[group.rows]
     after = vector_norms(gradient)
     if before is None:
-        return after, np.where((norm > 0) & (after > 0), 1.0, math.nan)
-    product = torch.linalg.vecdot(before.double(), gradient.double()).cpu().numpy()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return after, product / (norm * after)
+        return after, torch.where((norm > 0) & (after > 0), 1.0, math.nan)
+    return after, torch.linalg.vecdot(before.double(), gradient.double()) / (norm * after)

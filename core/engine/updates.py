@@ -16,7 +16,6 @@ from core.parts.optimizers import Optimizer
 from core.registry import Part
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 
@@ -63,7 +62,7 @@ def update_groups(members: Sequence[Member], like: Tensor) -> list[UpdateGroup]:
     return groups
 
 
-def clip_group(group: UpdateGroup, model: Model, norms: Tensor) -> np.ndarray:
+def clip_group(group: UpdateGroup, model: Model, norms: Tensor) -> Tensor:
     """Clips the gradients of a group's runs in place; which of them were above their threshold, (r,).
 
     norms  (R,), of every run's whole gradient
@@ -71,8 +70,8 @@ def clip_group(group: UpdateGroup, model: Model, norms: Tensor) -> np.ndarray:
     assert group.clipper.clip is not None, f"{group.clipper.name} has nothing to do"
     values, parameters = model.gradient[group.rows], model.parameters[group.rows]
     run = Gradients(values, parameters, norms[group.rows].to(values), model.layout, group.clip_memory)
-    clipped: torch.Tensor = group.clipper.clip(run, **group.limits)
-    return clipped.cpu().numpy()
+    clipped: Tensor = group.clipper.clip(run, **group.limits)
+    return clipped
 
 
 def step_group(group: UpdateGroup, model: Model, lr: np.ndarray, momentum: np.ndarray, step: int) -> None:

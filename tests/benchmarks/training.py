@@ -118,7 +118,7 @@ def w3_engine(path: str, configurations: list[Any]) -> float:
         inputs = torch.stack([drawn[seed][0] for _, _, seed in configurations]).permute(2, 0, 3, 1)
         targets = torch.stack([drawn[seed][1] for _, _, seed in configurations])
         losses.append(model.learn(Batch(inputs, targets, naive.RNN_BATCH)))
-        norm = torch.from_numpy(vector_norms(model.gradient)).float()
+        norm = vector_norms(model.gradient).float()
         if clipper.clip is not None:
             clipper.clip(Gradients(model.gradient, model.parameters, norm, model.layout), **arguments)
         norms.append(norm)
