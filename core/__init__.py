@@ -156,8 +156,9 @@ def compute(
     from core.jobs.workers import Workers
     from core.store import Store
 
-    crew = Workers(pool(executor, workers))
-    results = Store(store, checked_device(device))
+    checked_device(device)
+    crew = Workers(pool(executor, workers, device=device))
+    results = Store(store, device)
     try:
         run_job(Jobs(crew).submit(sweep, results, fresh, baselines=False), watch)
         return (take or stored_table)(sweep, results)

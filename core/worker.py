@@ -6,14 +6,23 @@ import os
 import signal
 import threading
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import SimpleQueue
 
 
-def start_worker(parent: int, niceness: int = 0) -> None:
-    """Readies a worker of the process ``parent``: deaf to Ctrl-C, gone within a second of its parent, one thread."""
+def start_worker(parent: int, niceness: int = 0, cards: SimpleQueue[str] | None = None) -> None:
+    """Readies a worker of the process ``parent``: deaf to Ctrl-C, gone within a second of its parent, one thread.
+
+    cards  of which it takes the next graphics card, and sees no other
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.getppid() != parent:
         os._exit(1)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    if cards is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = cards.get()
     import torch
 
     torch.set_num_threads(1)

@@ -5,19 +5,52 @@ Imports no torch: the parent process plans, the workers compute.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Hashable, Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from core.engine import padded
 from core.settings import Run
 
-CACHE = 640 * 1024  # bytes of one layer's signals; half of what two cores keep close
-TASK_BYTES = 128 * 1024 * 1024  # what a task's signals and weights may fill
 TASK_SECONDS = 1.0  # so that Cancel is prompt
 JOINED_SECONDS = 1.2  # of a task of several shapes that draw the same
-LARGEST_STACK = 256
 
 T = TypeVar("T")
+
+
+class Limits(NamedTuple):
+    """How large stacks and tasks may be on a device.
+
+    cache  bytes of one layer's signals
+    bytes  what a task's signals and weights may fill
+    runs   of a stack
+    speed  how many times as fast as a ``Load`` says, which is of one core
+    """
+
+    cache: float
+    bytes: float
+    runs: int
+    speed: float
+
+
+def _own_cache() -> int:
+    """Bytes of the cache that a core has for itself, as Linux says; 512 kB where nobody knows."""
+    for index in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
+        with suppress(OSError, ValueError):
+            size = (index / "size").read_text().strip()
+            if (index / "level").read_text().strip() == "2" and size.endswith("K"):
+                return int(size[:-1]) * 1024
+    return 512 * 1024
+
+
+# With a layer's signals of 0.6 to 2.5 times the cache W1 takes the same time within the noise; with 0.3 times a half
+# longer, since each call costs as much for few networks as for many. A card's limits are not measured.
+LIMITS = {
+    "cpu": Limits(1.25 * _own_cache(), 128 * 2**20, 256, 1.0),
+    "cuda": Limits(math.inf, 4 * 2**30, 4096, 20.0),
+}
 
 
 class Load(NamedTuple):
@@ -47,18 +80,23 @@ def network_load(
 
 
 def tasks_by_shape(
-    runs: Iterable[Run], member_settings: Collection[str], load: Callable[[Any], Load], seconds: float = TASK_SECONDS
+    runs: Iterable[Run],
+    device: str,
+    member_settings: Collection[str],
+    load: Callable[[Any], Load],
+    seconds: float = TASK_SECONDS,
 ) -> list[list[Run]]:
     """Runs in tasks: those together that differ in the seed and in the ``member_settings`` alone."""
 
     def shape(run: Run) -> tuple[object, ...]:
         return tuple(value for name, value in run.settings if name not in member_settings)
 
-    return tasks(runs, shape, lambda run: run, shape, lambda run: load(run.settings), seconds)
+    return tasks(runs, device, shape, lambda run: run, shape, lambda run: load(run.settings), seconds)
 
 
 def tasks(
     items: Iterable[T],
+    device: str,
     shape: Callable[[T], Hashable],
     member: Callable[[T], Hashable],
     family: Callable[[T], Hashable],
@@ -69,7 +107,10 @@ def tasks(
 
     Equal members of a family draw the same tensors, which are then drawn once: so shapes of a family join in a task
     where it stays short, the heaviest first. A task of several members takes at most about ``seconds``.
+
+    device  a key of ``LIMITS``
     """
+    limits = LIMITS[device]
     groups: dict[Hashable, dict[Hashable, list[T]]] = {}
     for item in items:
         groups.setdefault(shape(item), {}).setdefault(member(item), []).append(item)
@@ -79,10 +120,10 @@ def tasks(
         heaviest = load(together[0][0])
         each = max(len(alike) for alike in together)
         size = min(
-            LARGEST_STACK,
-            max(8, int(CACHE // heaviest.layer_bytes)),
-            int(TASK_BYTES // heaviest.total_bytes),
-            int(seconds / (heaviest.seconds * each)),
+            limits.runs,
+            max(8, int(min(limits.cache // heaviest.layer_bytes, limits.runs))),
+            int(limits.bytes // heaviest.total_bytes),
+            int(seconds * limits.speed / (heaviest.seconds * each)),
         )
         size = max(1, size)
         count = -(-len(together) // size)
@@ -91,19 +132,23 @@ def tasks(
         for start in range(0, len(together), size):
             piece = [item for alike in together[start : start + size] for item in alike]
             pieces.append((heaviest.seconds * len(piece), piece))
-    return [piece for _, piece in sorted(_join(pieces, member, family), key=lambda plan: -plan[0])]
+    joined = _join(pieces, member, family, JOINED_SECONDS * limits.speed)
+    return [piece for _, piece in sorted(joined, key=lambda plan: -plan[0])]
 
 
 def _join(
-    pieces: list[tuple[float, list[T]]], member: Callable[[T], Hashable], family: Callable[[T], Hashable]
+    pieces: list[tuple[float, list[T]]],
+    member: Callable[[T], Hashable],
+    family: Callable[[T], Hashable],
+    longest: float,
 ) -> list[tuple[float, list[T]]]:
-    """Pieces with their seconds; those of a family with the same members as one, up to ``JOINED_SECONDS``."""
+    """Pieces with their seconds; those of a family with the same members as one, up to the ``longest``."""
     result: list[tuple[float, list[T]]] = []
     last: dict[Hashable, int] = {}  # the piece that relatives may still join
     for seconds, piece in sorted(pieces, key=lambda plan: -plan[0]):
         relatives = family(piece[0]), tuple(dict.fromkeys(member(item) for item in piece))
         index = last.get(relatives)
-        if index is not None and result[index][0] + seconds <= JOINED_SECONDS:
+        if index is not None and result[index][0] + seconds <= longest:
             result[index] = result[index][0] + seconds, result[index][1] + piece
         else:
             last[relatives] = len(result)

@@ -157,9 +157,9 @@ class Experiment:
         """The file ``name`` of the folder, else of its base, else the neutral one."""
         return _room(name, self.module, self.base)
 
-    def tasks(self, runs: Iterable[Run]) -> list[list[Run]]:
-        """The runs grouped for the workers, the longest task first."""
-        return self.room("plan").tasks(self, runs)
+    def tasks(self, runs: Iterable[Run], device: str = "cpu") -> list[list[Run]]:
+        """The runs grouped for the workers of a device, the longest task first."""
+        return self.room("plan").tasks(self, runs, device)
 
     def cost(self, settings: Settings) -> Cost:
         """What a point costs per seed."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, replace
+from itertools import cycle, islice
 
 from core.registry import unknown
 from core.worker import start_worker
@@ -24,16 +25,24 @@ WORKER_ENVIRONMENT = {
 BEHIND = 5  # niceness of workers that let others go first, yet take a fair share beside another program
 
 
-def local_executor(workers: int | None = None, niceness: int = 0) -> Executor:
-    """Worker processes, one thread each, as many as cores unless told otherwise; nice ones let other processes go first."""
+def local_executor(workers: int | None = None, niceness: int = 0, cards: Sequence[str] = ()) -> Executor:
+    """Worker processes, one thread each, as many as cores unless told otherwise; nice ones let other processes go first.
+
+    cards  the graphics cards of the workers, which take them in turn and see no other
+    """
     from multiprocessing import resource_tracker
 
     from loky import ProcessPoolExecutor
+    from loky.backend import get_context
 
+    tickets = get_context().SimpleQueue() if cards else None
+    for card in islice(cycle(cards), workers or cores()):
+        assert tickets is not None
+        tickets.put(card)
     executor = ProcessPoolExecutor(
         workers or cores(),
         initializer=start_worker,
-        initargs=(os.getpid(), niceness),
+        initargs=(os.getpid(), niceness, tickets),
         timeout=None,
         env=WORKER_ENVIRONMENT,
     )
@@ -88,15 +97,27 @@ class Pool:
     local: bool = False
 
 
-def _local(workers: int | None, address: str) -> Pool:
-    return Pool(lambda: local_executor(workers), workers or cores(), local=True)
+def cards() -> list[str]:
+    """The graphics cards that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    import torch
+
+    count = torch.cuda.device_count()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return named[:count] if any(named) else [str(index) for index in range(count)]
 
 
-def _inline(workers: int | None, address: str) -> Pool:
+def _local(workers: int | None, address: str, device: str) -> Pool:
+    if device == "cpu":
+        return Pool(lambda: local_executor(workers), workers or cores(), local=True)
+    size = workers or max(1, len(cards()))  # a worker keeps a whole card busy
+    return Pool(lambda: local_executor(size, cards=cards()), size, local=True)
+
+
+def _inline(workers: int | None, address: str, device: str) -> Pool:
     return Pool(InlineExecutor, 1)
 
 
-def _dask(workers: int | None, address: str) -> Pool:
+def _dask(workers: int | None, address: str, device: str) -> Pool:
     from core.jobs.cluster import cluster
 
     if workers is not None:
@@ -106,20 +127,21 @@ def _dask(workers: int | None, address: str) -> Pool:
 
 
 # what ``--executor`` takes: a name, or ``name://address``; each makes a pool of so many workers
-EXECUTORS: dict[str, Callable[[int | None, str], Pool]] = {"local": _local, "inline": _inline, "dask": _dask}
+EXECUTORS: dict[str, Callable[[int | None, str, str], Pool]] = {"local": _local, "inline": _inline, "dask": _dask}
 
 
-def pool(text: str, workers: int | None = None, behind: bool = False) -> Pool:
+def pool(text: str, workers: int | None = None, behind: bool = False, device: str = "cpu") -> Pool:
     """The pool that ``text`` names; ValueError for one that is not known, or an impossible number of workers.
 
     behind  its workers on this machine let the process that asks go first, as a server that draws pages meanwhile
+    device  ``cpu`` or ``cuda``, for which this machine's pool has one worker a card unless told otherwise
     """
     if workers is not None and not 1 <= workers <= 1024:
         raise ValueError(f"workers: must be a whole number, 1 to 1024, but got {workers}")
     name, _, address = text.partition("://")
     if name not in EXECUTORS:
         raise ValueError(unknown("executor", text, list(EXECUTORS)))
-    made = EXECUTORS[name](workers, address)
+    made = EXECUTORS[name](workers, address, device)
     return replace(made, start=lambda: local_executor(made.size, BEHIND)) if behind and made.local else made
 
 

@@ -115,7 +115,8 @@ class SweepRun:
         """Puts the runs in tasks, which wait then."""
         kind = experiment(self.job.sweep.experiment)
         self.waiting.extend(
-            Task(runs, sum(kind.cost(run.settings).seconds for run in runs)) for runs in kind.tasks(runs)
+            Task(runs, sum(kind.cost(run.settings).seconds for run in runs))
+            for runs in kind.tasks(runs, self.job.device)
         )
         self.clock.begin([task.seconds for task in self.waiting])
         self.job.progress.seconds_left = self.clock.seconds_left()

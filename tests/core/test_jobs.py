@@ -18,7 +18,7 @@ import pytest
 
 import core
 import core.jobs as core_jobs
-from core.jobs import Job, Jobs, Progress
+from core.jobs import Job, Jobs, Progress, executors
 from core.jobs.executors import Pool, checked_device, pool
 from core.jobs.sweep_run import run_sweep
 from core.jobs.turns import Turns
@@ -325,6 +325,33 @@ def test_inline_one_worker_and_two_give_the_same_bits(tmp_path):
             found.append(frames(asked, store))
     assert found[0] == found[1]
     assert found[0] == found[2]
+
+
+@pytest.mark.slow
+def test_workers_take_the_cards_in_turn_and_see_no_other():
+    executor = core.local_executor(3, cards=["GPU-a", "GPU-b"])
+    try:
+        seen = executor.map(_card_of_this_worker, range(9), chunksize=1)
+        by_worker = dict(seen)
+        assert set(by_worker.values()) <= {"GPU-a", "GPU-b"}
+        assert len(by_worker) < 3 or sorted(by_worker.values()) == ["GPU-a", "GPU-a", "GPU-b"]
+    finally:
+        executor.shutdown(kill_workers=True)
+
+
+def _card_of_this_worker(_: int) -> tuple[int, str]:
+    time.sleep(0.3)
+    return os.getpid(), os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+def test_a_pool_for_cards_has_one_worker_for_each(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-b,7")
+    assert executors.cards() == ["3", "GPU-b"]
+    assert core.pool("local", device="cuda").size == 2
+    assert core.pool("local", 4, device="cuda").size == 4
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert executors.cards() == ["0", "1"]
 
 
 @pytest.mark.slow

@@ -44,6 +44,6 @@ def has_limit(settings: RangeTest) -> bool:
     return not math.isnan(max_stable_lr(OPTIMIZERS.parse(settings.optimizer), 1.0))
 
 
-def tasks(experiment: Experiment, runs: Iterable[Run]) -> list[list[Run]]:
+def tasks(experiment: Experiment, runs: Iterable[Run], device: str) -> list[list[Run]]:
     """Runs of one shape together, whatever their rates, clippers and optimizers."""
-    return stacks.tasks_by_shape(runs, OWN, _load, plan.SECONDS)
+    return stacks.tasks_by_shape(runs, device, OWN, _load, plan.SECONDS)

@@ -44,6 +44,6 @@ def _load(settings: Remedies) -> stacks.Load:
     return load._replace(seconds=load.seconds * slow)
 
 
-def tasks(experiment: Experiment, runs: Iterable[Run]) -> list[list[Run]]:
+def tasks(experiment: Experiment, runs: Iterable[Run], device: str) -> list[list[Run]]:
     """Runs of one shape together, whatever their weights, rates and clippers."""
-    return stacks.tasks_by_shape(runs, OWN, _load, SECONDS)
+    return stacks.tasks_by_shape(runs, device, OWN, _load, SECONDS)

@@ -37,9 +37,9 @@ def _load(settings: ThroughTime) -> stacks.Load:
     )
 
 
-def tasks(experiment: Experiment, runs: Iterable[Run]) -> list[list[Run]]:
+def tasks(experiment: Experiment, runs: Iterable[Run], device: str) -> list[list[Run]]:
     """Runs of one shape together, whatever their gains and initializations."""
-    return stacks.tasks_by_shape(runs, OWN, _load)
+    return stacks.tasks_by_shape(runs, device, OWN, _load)
 
 
 def cost(experiment: Experiment, settings: Settings) -> Cost:

@@ -72,6 +72,6 @@ def cost(experiment: Experiment, settings: Settings) -> Cost:
     return Cost(own.seconds, own.total_bytes, settings.steps)
 
 
-def tasks(experiment: Experiment, runs: Iterable[Run]) -> list[list[Run]]:
+def tasks(experiment: Experiment, runs: Iterable[Run], device: str) -> list[list[Run]]:
     """Runs of one shape together, whatever their rates, clippers, optimizers and schedules."""
-    return stacks.tasks_by_shape(runs, OWN, load, SECONDS)
+    return stacks.tasks_by_shape(runs, device, OWN, load, SECONDS)

@@ -26,9 +26,9 @@ def _load(settings: Vanishing) -> stacks.Load:
     )
 
 
-def tasks(experiment: Experiment, runs: Iterable[Run]) -> list[list[Run]]:
+def tasks(experiment: Experiment, runs: Iterable[Run], device: str) -> list[list[Run]]:
     """Runs of one shape together; those that differ in activation or depth alone share their draws."""
-    return stacks.tasks(runs, shape, _drawn, lambda run: shape(run)[1:], lambda run: _load(run.settings))  # type: ignore[arg-type]
+    return stacks.tasks(runs, device, shape, _drawn, lambda run: shape(run)[1:], lambda run: _load(run.settings))  # type: ignore[arg-type]
 
 
 def shape(run: Run) -> tuple[object, ...]:

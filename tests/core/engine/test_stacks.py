@@ -8,12 +8,15 @@ from core.engine import PAD, padded, stacks
 from core.experiments import experiment
 
 VANISHING = experiment("vanishing")
+CPU = stacks.LIMITS["cpu"]
 LIGHT = stacks.Load(1000.0, 10_000.0, 1e-4)
 
 
 def grouped(items, load=LIGHT):
     """Tasks of (shape, member, number) items."""
-    return stacks.tasks(items, lambda item: item[0], lambda item: item[:2], lambda item: item[0], lambda item: load)
+    return stacks.tasks(
+        items, "cpu", lambda item: item[0], lambda item: item[:2], lambda item: item[0], lambda item: load
+    )
 
 
 ITEMS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 9)), unique=True, max_size=60)
@@ -39,8 +42,8 @@ def test_a_task_of_several_members_stays_within_time_memory_and_size(items, load
     for task in grouped(items, load):
         members = {item[:2] for item in task}
         if len(members) > 1:
-            assert len(members) <= stacks.LARGEST_STACK
-            assert len(members) * load.total_bytes <= stacks.TASK_BYTES
+            assert len(members) <= CPU.runs
+            assert len(members) * load.total_bytes <= CPU.bytes
             each = max(sum(item[:2] == member for item in task) for member in members)
             assert len(members) * each * load.seconds <= stacks.TASK_SECONDS * 1.001
 
@@ -50,13 +53,14 @@ def test_no_items_make_no_tasks():
 
 
 def test_pieces_are_even():
-    tasks = grouped([(0, number, 0) for number in range(stacks.LARGEST_STACK + 2)])
-    assert [len(task) for task in tasks] == [stacks.LARGEST_STACK // 2 + 1] * 2
+    tasks = grouped([(0, number, 0) for number in range(CPU.runs + 2)])
+    assert [len(task) for task in tasks] == [CPU.runs // 2 + 1] * 2
 
 
 def test_the_longest_task_comes_first():
     tasks = stacks.tasks(
         [(shape, number) for shape in (1, 5, 3) for number in range(4)],
+        "cpu",
         lambda item: item[0],
         lambda item: item,
         lambda item: item[0],
@@ -69,6 +73,7 @@ def related(seconds):
     """Tasks of two members of each of the shapes 1 to 4, which are one family; a shape's item costs ``seconds`` times it."""
     return stacks.tasks(
         [(shape, number) for shape in (1, 2, 3, 4) for number in range(2)],
+        "cpu",
         lambda item: item[0],
         lambda item: item[1],
         lambda item: "family",
