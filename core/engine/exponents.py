@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from core.engine import cards
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -17,11 +19,13 @@ LARGEST = 2000  # beyond 2^±LARGEST float64 has nothing but zero and infinity
 
 def powers(exponents: Tensor, like: Tensor) -> Tensor:
     """2^exponents as (R, 1, 1) in the dtype of ``like``; exact, 0 below what the dtype can hold."""
-    return ldexp(torch.ones((), dtype=torch.float64, device=exponents.device), exponents).to(like).view(-1, 1, 1)
+    return ldexp(torch.ones_like(exponents, dtype=torch.float64), exponents).to(like).view(-1, 1, 1)
 
 
 def ldexp(values: Tensor, exponents: Tensor) -> Tensor:
     """values · 2^exponents, in float64, rounded once; torch.ldexp takes its powers in float32."""
+    if not cards.waits(exponents) and not exponents.any():  # as mostly
+        return values
     exponents = exponents.clamp(-LARGEST, LARGEST)
     half = exponents >> 1
     return values * _normal_power(half) * _normal_power(exponents - half)

@@ -144,6 +144,7 @@ class LayerMeasures(Observer):
         self._readings: list[_Reading] = []  # of the pass under way, from the last layer to the first
         self._parameters: Tensor | None = None  # before the step
         self._weights: list[Tensor] = []  # of every layer, therein
+        self._weight_norms: Tensor  # at the latest pass, (layers, R)
         model.observe = self._layer
 
     def columns(self) -> dict[str, np.ndarray]:
@@ -186,6 +187,8 @@ class LayerMeasures(Observer):
         ]
         gradient = ldexp(norms[0], exponents[0])
         rms = gradient / of_weights.sqrt()
+        weight_rms = model.weight_rms()
+        self._weight_norms = weight_rms * of_weights.sqrt()
         totals = torch.stack([reading.totals for reading in readings])
         underflow = torch.zeros_like(rms)
         doubtful = torch.minimum(exponents[1], _exponent(rms)).amin(0) < SAFE_EXPONENT[batch.inputs.dtype]
@@ -199,7 +202,7 @@ class LayerMeasures(Observer):
             grad_rms=rms,
             grad_norm=gradient,
             delta_rms=ldexp(norms[1] / of_signals, exponents[1]),
-            weight_rms=model.weight_rms(),
+            weight_rms=weight_rms,
             activation_rms=ldexp(outputs / of_signals, exponents[2]),
             underflow=underflow,
             **_shares(readings, batch.rows),
@@ -227,11 +230,10 @@ class LayerMeasures(Observer):
         self._readings.append(_Reading(totals, norms, outputs, (*sizes, trace.exponents[layer]), largest, below))
 
     def _measure_step(self, training: Training) -> None:
-        """‖ΔW‖ / ‖W‖ of every layer."""
+        """‖ΔW‖ / ‖W‖ of every layer; the pass before it has found ‖W‖."""
         assert self._parameters is not None
-        sizes = _norms(self._weights)
         self._parameters.sub_(training.model.parameters)
-        self._put(update_ratio=_norms(self._weights) / sizes)
+        self._put(update_ratio=signal_norms(*self._weights) / self._weight_norms)
 
 
 def _shares(readings: Sequence[_Reading], rows: int) -> dict[str, Tensor]:
@@ -240,11 +242,6 @@ def _shares(readings: Sequence[_Reading], rows: int) -> dict[str, Tensor]:
     largest, below = (torch.stack(parts) for parts in zip(*units, strict=True))
     saturated, dead = unit_shares(largest, below, rows)
     return {"saturated": saturated, "dead": dead}
-
-
-def _norms(weights: list[Tensor]) -> Tensor:
-    """Of every layer, (layers, R), in float64."""
-    return torch.stack([torch.linalg.vector_norm(weight, dim=1, dtype=torch.float64) for weight in weights])
 
 
 def _exponent(size: Tensor) -> Tensor:

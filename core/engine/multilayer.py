@@ -173,6 +173,9 @@ class Multilayer(Perceptrons):
         """Brings every layer's gradient to its own size; one call makes the factors of all layers."""
         gradients = self._gradients
         exponents = torch.stack([exponent for both in self._exponents.values() for exponent in both])
+        if not cards.waits(exponents) and not exponents.any():  # as mostly
+            self._exponents.clear()
+            return
         factors = powers(exponents.flatten(), self.gradient).view(len(self._exponents), 2, -1, 1, 1)
         for index, (of_weight, of_vectors) in zip(self._exponents, factors, strict=True):
             gradients.weights[index].mul_(of_weight)
