@@ -12,17 +12,19 @@ if TYPE_CHECKING:
     from multiprocessing.queues import SimpleQueue
 
 
-def start_worker(parent: int, niceness: int = 0, cards: SimpleQueue[str] | None = None) -> None:
+def start_worker(parent: int, niceness: int = 0, tickets: SimpleQueue[str] | None = None) -> None:
     """Readies a worker of the process ``parent``: deaf to Ctrl-C, gone within a second of its parent, one thread.
 
-    cards  of which it takes the next graphics card, and sees no other
+    tickets  the graphics cards; it takes the first, sees no other, and puts it back behind the others
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.getppid() != parent:
         os._exit(1)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    if cards is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = cards.get()
+    if tickets is not None:
+        card = tickets.get()
+        tickets.put(card)
+        os.environ["CUDA_VISIBLE_DEVICES"] = card
     import torch
 
     torch.set_num_threads(1)

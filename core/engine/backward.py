@@ -33,7 +33,7 @@ class LayerGradient:
     weight           (R, fan_out, fan_in), times 2^weight_exponent; a scratch tensor, unless ``backward`` was given
                      ``weights``: use it before the next layer
     bias, gain, shift  (R, fan_out, 1), times 2^exponent; None where the layer has none
-    slope            φ'(z), (R, H, B), not to be changed; None for the readout; a scratch tensor
+    slope            φ'(z), (R, H, B), not to be changed: a scratch tensor, or the trace's; None for the readout
     delta            δ = ∂L/∂z of z = W h + b, (R, fan_out, B), times 2^exponent; a scratch tensor
     """
 
@@ -126,7 +126,8 @@ def _slope(network: Network, trace: Trace, index: int, workspace: Workspace) -> 
     if straight is not None:
         lines = phi.entry.at_zero(**phi.arguments)
         assert lines is not None
-        torch.where(straight, torch.where(u > 0, lines[1], lines[0]).to(slope), slope, out=slope)
+        of_lines = torch.where(u > 0, slope.new_full((), lines[1]), slope.new_full((), lines[0]))
+        torch.where(straight, of_lines, slope, out=slope)
     if z is not None:
         trace.slopes[index] = slope
     return slope

@@ -14,7 +14,7 @@ from core.engine import cards
 if TYPE_CHECKING:
     from torch import Tensor
 
-LARGEST = 2000  # beyond 2^±LARGEST float64 has nothing but zero and infinity
+LARGEST = 2044  # half of it is the exponent of a normal number; what is beyond is taken for it
 
 
 def powers(exponents: Tensor, like: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ def powers(exponents: Tensor, like: Tensor) -> Tensor:
 
 
 def ldexp(values: Tensor, exponents: Tensor) -> Tensor:
-    """values · 2^exponents, in float64, rounded once; torch.ldexp takes its powers in float32."""
+    """values · 2^exponents, of float64 values, rounded once; torch.ldexp takes its powers in float32. May be ``values`` itself."""
     if not cards.waits(exponents) and not exponents.any():  # as mostly
         return values
     exponents = exponents.clamp(-LARGEST, LARGEST)

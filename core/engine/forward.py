@@ -86,7 +86,10 @@ def _hidden_layer(
     trace.normals.append(_normalize(z, index, network, parameters, trace.rows, mode))
     if form.before:
         z.add_(trace.outputs[index + 1 - form.before])
-    lines = None if straight is None or signals.at_zero is None else _lines(z, signals.at_zero)
+    lines = None
+    if straight is not None:
+        assert signals.at_zero is not None
+        lines = _lines(z, signals.at_zero)
     phi.entry.apply(z, u, **phi.arguments)
     if straight is not None and lines is not None:
         torch.where(straight, lines, u, out=u)

@@ -13,7 +13,7 @@ from core.engine.backward import LayerGradient
 from core.engine.columns import Columns
 from core.engine.data import Batch
 from core.engine.exponents import ldexp
-from core.engine.learners import DTYPES, Stack, loss_of, model_of, without_autograd
+from core.engine.learners import DTYPES, Stack, loss_of, model_of, undisturbed
 from core.engine.loop import STAGES, Observer, Training, stages
 from core.engine.measures import LAYERS, VALIDATION
 from core.engine.multilayer import InitialPerceptrons, Multilayer, Perceptrons
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SAFE_EXPONENT = {torch.float32: -120, torch.float64: -1000}  # a plain pass at this size can't come out all zero
 
 
-@without_autograd
+@undisturbed
 def initial_flow(stack: Stack, device: str = "cpu") -> dict[str, np.ndarray]:
     """Every measure of ``measures.LAYERS`` of the networks as drawn, (R, 1, layers) in float64; NaN where it does not apply.
 
@@ -46,7 +46,7 @@ def initial_flow(stack: Stack, device: str = "cpu") -> dict[str, np.ndarray]:
     return measures.columns()
 
 
-@without_autograd
+@undisturbed
 def training_flow(stack: Stack, steps: int, device: str = "cpu") -> dict[str, np.ndarray]:
     """The same while they train, (R, steps + 1, layers): row s is measured before update s, the last after all of them.
 
@@ -65,7 +65,7 @@ def training_flow(stack: Stack, steps: int, device: str = "cpu") -> dict[str, np
     return {name: values[place] for name, values in _until_lost(columns, alive).items()}
 
 
-@without_autograd
+@undisturbed
 def learning_flow(stack: Stack, epochs: int, device: str = "cpu") -> dict[str, np.ndarray]:
     """The same while a table is learned, with ``measures.VALIDATION``, (R, steps, layers): a row per update.
 
@@ -178,8 +178,7 @@ class LayerMeasures(Observer):
     def end(self, model: Perceptrons, batch: Batch, loss: Tensor) -> None:
         """The pass is made: the numbers of its layers, its loss (R,), and where a plain one would have lost a gradient."""
         readings, self._readings = self._readings[::-1], []
-        numbers = loss.new_tensor(model.network.fans)[:, :, None]
-        of_weights, of_signals = numbers.prod(1), (numbers[:, 0] * batch.rows).sqrt()
+        of_weights, of_signals = model.fans.prod(1, keepdim=True), (model.fans[:, :1] * batch.rows).sqrt()
         norms = torch.stack([reading.norms for reading in readings], 1)
         outputs = torch.stack([reading.outputs for reading in readings])
         exponents = [
@@ -192,9 +191,7 @@ class LayerMeasures(Observer):
         totals = torch.stack([reading.totals for reading in readings])
         underflow = torch.zeros_like(rms)
         doubtful = torch.minimum(exponents[1], _exponent(rms)).amin(0) < SAFE_EXPONENT[batch.inputs.dtype]
-        if (
-            doubtful.any()
-        ):  # a plain pass must be made while the parameters are these: the one thing that waits for a card
+        if doubtful.any():  # a plain pass must be made while the parameters are these
             underflow[:, doubtful] = model.all_zero(batch)[doubtful].T.double()
         self._put(
             train_loss=loss.expand_as(rms),

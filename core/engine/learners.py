@@ -78,7 +78,7 @@ class Stack:
         return data_of(self.dataset, self.seeds, self.batch_size, DTYPES[self.dtype], device, self.width)
 
 
-def without_autograd(compute: Callable[Concatenate[Stack, P], T]) -> Callable[Concatenate[Stack, P], T]:
+def undisturbed(compute: Callable[Concatenate[Stack, P], T]) -> Callable[Concatenate[Stack, P], T]:
     """``compute``, while PyTorch keeps no books for a backward pass of its own, which take a seventh of a small stack's time.
 
     All gradients here are written by hand, but for the transformer's. Numbers that overflow are not warned of.

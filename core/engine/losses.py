@@ -17,9 +17,8 @@ from core.engine.exponents import powers
 if TYPE_CHECKING:
     from torch import Tensor
 
-Start = tuple[
-    "Tensor", "Tensor", "Tensor"
-]  # the loss, and the gradient that starts the backward pass, over 2^exponents
+# the loss, and the gradient that starts the backward pass, over 2^exponents
+Start = tuple["Tensor", "Tensor", "Tensor"]
 Loss = Callable[["Tensor", "Tensor", int, int], Start]  # (signal, targets, size, rows)
 Evaluation = Callable[["Tensor", "Tensor", int, int], tuple["Tensor", "Tensor", "Tensor"]]  # of the same
 
@@ -49,7 +48,9 @@ def cross_entropy(signal: Tensor, labels: Tensor, size: int, rows: int) -> Start
     true.scatter_(1, labels[:, None], 0.0)
     others = true.sum(1, keepdim=True)
     true.scatter_(1, labels[:, None], -others)  # ∂L/∂logits = (softmax - one-hot) / B
-    exponent = torch.frexp(others.flatten(1).amax(1) / rows).exponent.long()
+    exponent = (
+        torch.frexp(others.flatten(1).amax(1) / rows).exponent.long().clamp(min=-1000)
+    )  # a smaller gradient is a subnormal number
     gradient = torch.zeros_like(signal)
     gradient[:, :size, :rows] = true * (powers(-exponent, true) / rows)
     return loss, gradient, exponent

@@ -9,7 +9,7 @@ import torch
 
 from core.engine import losses
 from core.engine.data import Batch, Data, Rows, SortedRows, with_padding_rows
-from core.engine.learners import DTYPES, Model, Stack, model_of, without_autograd
+from core.engine.learners import DTYPES, Model, Stack, model_of, undisturbed
 from core.engine.loop import STAGES, Stage, Training, stages, validate, zero
 from core.engine.losses import Evaluation, Loss, Start
 from core.engine.multilayer import Multilayer
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@without_autograd
+@undisturbed
 def mistaken_training(
     stack: Stack, mistake: str, loss: str, micro_batches: int, epochs: int, device: str
 ) -> dict[str, np.ndarray]:

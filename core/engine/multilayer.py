@@ -31,6 +31,7 @@ class Perceptrons:
     """R multilayer perceptrons and their gradient on a batch; the classes below say where the parameters lie.
 
     layers   the parameters by layer
+    fans     fan_out and fan_in of every layer, (layers, 2), in float64
     observe  called with each layer's gradient, from the last layer to the first. Signals are then scaled, so that no
              gradient is lost; without it the pass is the plain one, which is faster
 
@@ -42,6 +43,7 @@ class Perceptrons:
 
     def __init__(self, network: Network, loss: Loss, workspace: Workspace) -> None:
         self.network, self._loss, self._workspace = network, loss, workspace
+        self.fans = torch.tensor(network.fans, dtype=torch.float64, device=workspace.device)
 
     def learn(self, batch: Batch) -> Tensor:
         """Each run's loss on the batch, (R,), in float64; its gradient stands in ``gradient`` then."""
@@ -69,7 +71,7 @@ class Perceptrons:
     def weight_rms(self) -> Tensor:
         """Root mean square of each run's weights by layer, (layers, R), in float64."""
         norms = signal_norms(*self.layers.weights)
-        return norms / norms.new_tensor(self.network.fans).prod(1, keepdim=True).sqrt()
+        return norms / self.fans.prod(1, keepdim=True).sqrt()
 
     def all_zero(self, batch: Batch) -> Tensor:
         """(R, layers): whether a plain pass, as PyTorch makes it, gives nothing but zeros for a layer's weights."""

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.parts.processor import AVX512, SIMD
+from core.parts.processor import AVX2, AVX512, SIMD
 
 
 def product(left: Tensor, right: Tensor, out: Tensor | None = None) -> Tensor:
@@ -57,4 +57,4 @@ def unwarned() -> np.errstate:
 
 def _by_torch(operand: Tensor) -> bool:
     """Whether PyTorch multiplies; NumPy knows no GPU."""
-    return operand.is_cuda or (operand.dtype == torch.float32 and AVX512 not in SIMD)
+    return operand.is_cuda or (operand.dtype == torch.float32 and AVX2 in SIMD and AVX512 not in SIMD)

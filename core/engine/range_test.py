@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from core.engine import cards
-from core.engine.learners import Stack, model_of, without_autograd
+from core.engine.learners import Stack, model_of, undisturbed
 from core.engine.loop import Observer, Training, stages
 from core.engine.schedule_trace import Schedule
 from core.engine.updates import sorted_by_update
@@ -37,7 +37,7 @@ class Ramp:
         return Ramp(self.lr[runs], self.smoothing[runs], self.stop_factor[runs])
 
 
-@without_autograd
+@undisturbed
 def range_test(stack: Stack, ramp: Ramp, device: str = "cpu") -> dict[str, np.ndarray]:
     """``train_loss`` and ``smoothed_loss``, (R, steps) in float64, and ``rows``, (R,): the steps until each run's end.
 

@@ -33,7 +33,7 @@ class Cell(Protocol):
     """One time step of R networks, forward and backward; remembers what the way back needs."""
 
     rows: int  # of gates in the joint product, in units of H
-    doubled: slice  # of these, whose z comes doubled where ``by_sigmoid`` says so: exact, and one pass less
+    doubled: slice  # of these, whose tanh is 2σ(2z) - 1 where ``by_sigmoid`` says so: the weights are doubled, not z
 
     def start(self, length: int, shape: tuple[int, int, int], like: Tensor) -> None:
         """Makes room for ``length`` steps of states of ``shape``, (R, H, B)."""

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Hashable, Iterable
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from core.engine import padded
+from core.parts.processor import OWN_CACHE
 from core.settings import Run
 
 TASK_SECONDS = 1.0  # so that Cancel is prompt
@@ -35,20 +34,11 @@ class Limits(NamedTuple):
     speed: float
 
 
-def _own_cache() -> int:
-    """Bytes of the cache that a core has for itself, as Linux says; 512 kB where nobody knows."""
-    for index in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
-        with suppress(OSError, ValueError):
-            size = (index / "size").read_text().strip()
-            if (index / "level").read_text().strip() == "2" and size.endswith("K"):
-                return int(size[:-1]) * 1024
-    return 512 * 1024
-
-
 # With a layer's signals of 0.6 to 2.5 times the cache W1 takes the same time within the noise; with 0.3 times a half
-# longer, since each call costs as much for few networks as for many. A card's limits are not measured.
+# longer, since each call costs as much for few networks as for many. The processor of whoever plans is taken for that of
+# all workers. A card's limits are not measured.
 LIMITS = {
-    "cpu": Limits(1.25 * _own_cache(), 128 * 2**20, 256, 1.0),
+    "cpu": Limits(1.25 * OWN_CACHE, 128 * 2**20, 256, 1.0),
     "cuda": Limits(math.inf, 4 * 2**30, 4096, 20.0),
 }
 
@@ -121,7 +111,7 @@ def tasks(
         each = max(len(alike) for alike in together)
         size = min(
             limits.runs,
-            max(8, int(min(limits.cache // heaviest.layer_bytes, limits.runs))),
+            max(8, int(min(limits.cache / heaviest.layer_bytes, limits.runs))),
             int(limits.bytes // heaviest.total_bytes),
             int(seconds * limits.speed / (heaviest.seconds * each)),
         )

@@ -31,7 +31,8 @@ def vector_norms(flat: Tensor) -> Tensor:
     """Euclidean norm of each run's row, (R,), in float64; right where squares leave float32's range too.
 
     Summed in float32 where that is safe, which is three times faster: for short rows of ordinary size, by NumPy, whose
-    call costs a tenth of PyTorch's. Each run decides for itself, so that its bits do not depend on its neighbours.
+    call costs a tenth of PyTorch's. Each run decides for itself, so that its bits do not depend on its neighbours. On a
+    card always in float64, since whether it is safe would have to be waited for.
     """
     if flat.is_cuda or flat.shape[1] > LONG_ROW:
         return torch.linalg.vector_norm(flat, dim=1, dtype=torch.float64)
@@ -49,9 +50,8 @@ def all_between(norms: Tensor, low: float, high: float) -> bool:
 
 
 def _between(norms: np.ndarray, low: float, high: float) -> bool:
-    return all(
-        low < norm < high for norm in norms.tolist()
-    )  # for the few numbers of a stack quicker than NumPy; False for NaN
+    """Whether all are; for the few numbers of a stack Python is quicker than NumPy. False for NaN."""
+    return all(low < norm < high for norm in norms.tolist())
 
 
 def unit_counts(slope: Tensor, units: int, rows: int, bound: float) -> tuple[Tensor, Tensor]:

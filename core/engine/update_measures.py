@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from core.engine.columns import Columns
-from core.engine.learners import Stack, model_of, without_autograd
+from core.engine.learners import Stack, model_of, undisturbed
 from core.engine.loop import STAGES, Observer, Stage, Training
 from core.engine.measures import UPDATES, VALIDATION
 from core.engine.schedule_trace import Schedule
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@without_autograd
+@undisturbed
 def training(stack: Stack, epochs: int, device: str = "cpu") -> dict[str, np.ndarray]:
     """Every measure of ``measures.UPDATES``, (R, steps) in float64; NaN where a measure does not apply.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.engine import cards
 from core.engine.learners import Member, Model, Stack
 from core.parts import schedulers
 from core.parts.clippers import Clipper, Gradients
@@ -81,8 +82,8 @@ def step_group(group: UpdateGroup, model: Model, lr: np.ndarray, momentum: np.nd
     step          updates made before this one
     """
     parameters, gradient = model.parameters[group.rows], model.gradient[group.rows]
-    rate = parameters.new_tensor(lr[group.rows])[:, None]
+    rate = cards.sent(lr[group.rows], parameters)[:, None]
     arguments: dict[str, object] = dict(group.optimizer.arguments)
     if group.cycles_momentum:
-        arguments[group.optimizer.entry.cycled] = parameters.new_tensor(momentum[group.rows])[:, None]
+        arguments[group.optimizer.entry.cycled] = cards.sent(momentum[group.rows], parameters)[:, None]
     group.optimizer.entry.update(parameters, gradient, group.optimizer_state, step, rate, **arguments)

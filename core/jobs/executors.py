@@ -7,7 +7,6 @@ import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, replace
-from itertools import cycle, islice
 
 from core.registry import unknown
 from core.worker import start_worker
@@ -36,7 +35,7 @@ def local_executor(workers: int | None = None, niceness: int = 0, cards: Sequenc
     from loky.backend import get_context
 
     tickets = get_context().SimpleQueue() if cards else None
-    for card in islice(cycle(cards), workers or cores()):
+    for card in cards:
         assert tickets is not None
         tickets.put(card)
     executor = ProcessPoolExecutor(
@@ -97,7 +96,7 @@ class Pool:
     local: bool = False
 
 
-def cards() -> list[str]:
+def visible_cards() -> list[str]:
     """The graphics cards that this process may use, as CUDA_VISIBLE_DEVICES names them."""
     import torch
 
@@ -109,8 +108,9 @@ def cards() -> list[str]:
 def _local(workers: int | None, address: str, device: str) -> Pool:
     if device == "cpu":
         return Pool(lambda: local_executor(workers), workers or cores(), local=True)
-    size = workers or max(1, len(cards()))  # a worker keeps a whole card busy
-    return Pool(lambda: local_executor(size, cards=cards()), size, local=True)
+    cards = visible_cards()
+    size = workers or max(1, len(cards))  # a worker keeps a whole card busy
+    return Pool(lambda: local_executor(size, cards=cards), size, local=True)
 
 
 def _inline(workers: int | None, address: str, device: str) -> Pool:
@@ -142,6 +142,7 @@ def pool(text: str, workers: int | None = None, behind: bool = False, device: st
     if name not in EXECUTORS:
         raise ValueError(unknown("executor", text, list(EXECUTORS)))
     made = EXECUTORS[name](workers, address, device)
+    assert device == "cpu" or not behind, "a card is not nice"
     return replace(made, start=lambda: local_executor(made.size, BEHIND)) if behind and made.local else made
 
 

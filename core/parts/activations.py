@@ -29,7 +29,7 @@ class Activation(Entry):
     """An activation. Every function also takes the entry's arguments by name.
 
     apply        (z, out): writes φ(z) into out; out may be z
-    derivative   (z, h, out): writes φ'(z) into out, given h = φ(z)
+    derivative   (z, h, out): writes φ'(z) into out, given h = φ(z); out may be z
     phi, slope   φ and φ' of a NumPy array, in float64
     slope_bound  max |φ'|
     at_zero      (φ'(0-), φ'(0+)) where φ(0) = 0, else None: near 0 such a φ is these two straight lines

@@ -347,11 +347,11 @@ def _card_of_this_worker(_: int) -> tuple[int, str]:
 def test_a_pool_for_cards_has_one_worker_for_each(monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-b,7")
-    assert executors.cards() == ["3", "GPU-b"]
+    assert executors.visible_cards() == ["3", "GPU-b"]
     assert core.pool("local", device="cuda").size == 2
     assert core.pool("local", 4, device="cuda").size == 4
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    assert executors.cards() == ["0", "1"]
+    assert executors.visible_cards() == ["0", "1"]
 
 
 @pytest.mark.slow

@@ -26,13 +26,38 @@ def test_numbers_that_overflow_are_not_warned_of():
     assert out.isinf().all()
 
 
+def drawn(rows, columns, turned, dtype):
+    """Nine matrices, (9, rows, columns), which lie turned in memory or not."""
+    if turned:
+        return torch.randn(9, columns, rows, dtype=dtype).transpose(1, 2)
+    return torch.randn(9, rows, columns, dtype=dtype)
+
+
+def moved(stack, turned):
+    """A copy of a stack of its own, at another place of a larger piece of memory."""
+    straight = stack.transpose(1, 2) if turned else stack
+    room = torch.zeros(straight.numel() + 16, dtype=stack.dtype)
+    copy = room[16:].view(straight.shape).copy_(straight)
+    return copy.transpose(1, 2) if turned else copy
+
+
+SIZES = [(16, 48, 64), (64, 64, 128), (64, 16, 64), (16, 64, 16), (32, 36, 64), (128, 52, 16), (16, 16, 16)]
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("simd", [frozenset(), frozenset({AVX2, AVX512})])
-def test_each_matrix_has_its_bits_in_any_stack_and_wherever_it_is_written(simd, dtype, monkeypatch):
+@pytest.mark.parametrize("simd", [frozenset(), frozenset({AVX2}), frozenset({AVX2, AVX512})])
+@pytest.mark.parametrize("turned", [(False, False), (True, False), (False, True)])
+@pytest.mark.parametrize("size", SIZES)
+def test_each_matrix_has_its_bits_in_any_stack_and_wherever_it_is_written(size, turned, simd, dtype, monkeypatch):
     monkeypatch.setattr(products, "SIMD", simd)
-    left, right = torch.randn(9, 16, 48, dtype=dtype), torch.randn(9, 64, 48, dtype=dtype).transpose(1, 2)
+    n, k, m = size
+    left, right = drawn(n, k, turned[0], dtype), drawn(k, m, turned[1], dtype)
     together = product(left, right)
-    with_gaps = torch.zeros(9, 16 * 64 + 32, dtype=dtype)[:, : 16 * 64].unflatten(1, (16, 64))
+    with_gaps = torch.zeros(9, n * m + 32, dtype=dtype)[:, : n * m].unflatten(1, (n, m))
     assert product(left, right, with_gaps) is with_gaps and torch.equal(with_gaps, together)
-    for r in range(9):
-        assert torch.equal(product(left[r : r + 1], right[r : r + 1]), together[r : r + 1])
+    for runs in (slice(0, 1), slice(4, 5), slice(3, 8)):
+        own = moved(left[runs], turned[0]), moved(right[runs], turned[1])
+        assert torch.equal(product(*own), together[runs])
+        out = torch.empty_like(together[runs])
+        repeated(*own, out)()
+        assert torch.equal(out, together[runs])

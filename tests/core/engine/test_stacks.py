@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import core
 from core.engine import PAD, padded, stacks
 from core.experiments import experiment
 
@@ -46,6 +47,18 @@ def test_a_task_of_several_members_stays_within_time_memory_and_size(items, load
             assert len(members) * load.total_bytes <= CPU.bytes
             each = max(sum(item[:2] == member for item in task) for member in members)
             assert len(members) * each * load.seconds <= stacks.TASK_SECONDS * 1.001
+
+
+@pytest.mark.parametrize("device", stacks.LIMITS)
+@pytest.mark.parametrize("name", core.NAMES)
+def test_every_experiment_is_planned_for_every_device(name, device):
+    kind = experiment(name)
+    runs = list(kind.sweep(kind.presets[0].settings).runs())
+    tasks = kind.tasks(runs, device)
+    assert sorted(run.settings.values().__repr__() + str(run.seed) for task in tasks for run in task) == sorted(
+        run.settings.values().__repr__() + str(run.seed) for run in runs
+    )
+    assert len(tasks) <= len(kind.tasks(runs, "cpu"))
 
 
 def test_no_items_make_no_tasks():

@@ -8,7 +8,7 @@ import torch
 
 from core.engine import padded
 from core.engine.layout import Layout
-from core.engine.learners import without_autograd
+from core.engine.learners import undisturbed
 from core.experiments import experiment
 from core.experiments.training.compute import stack
 
@@ -118,7 +118,7 @@ def test_blocks_of_a_layout_are_padded_and_follow_one_another():
 
 def test_pytorch_prepares_for_a_backward_pass_of_its_own_for_the_transformer_alone():
     plain = stack(runs_of(SCHEDULERS, **TINY))
-    unprepared = without_autograd(lambda stack: torch.is_inference_mode_enabled())
+    unprepared = undisturbed(lambda stack: torch.is_inference_mode_enabled())
     assert unprepared(plain)
     attending = stack(runs_of(SCHEDULERS, **SEQUENCES, model="transformer"))
     assert not unprepared(replace(plain, model="transformer", network=attending.network))

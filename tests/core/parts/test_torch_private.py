@@ -44,6 +44,22 @@ def test_activations_and_their_slopes_are_the_public_ones(both, name):
     torch.testing.assert_close(*both(values), rtol=1e-13, atol=1e-15)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", [entry.name for entry in ACTIVATIONS])
+def test_a_slope_may_be_written_over_what_it_is_taken_of(both, name, dtype):
+    part, z = ACTIVATIONS.parse(name), torch.linspace(-30, 30, 4096, dtype=dtype)
+    h, beside = torch.empty_like(z), torch.empty_like(z)
+    part.entry.apply(z, h, **part.arguments)
+
+    def over():
+        part.entry.derivative(z, h, beside, **part.arguments)
+        own = z.clone()
+        part.entry.derivative(own, h, own, **part.arguments)
+        return torch.equal(own, beside)
+
+    assert both(over) == (True, True)
+
+
 @pytest.mark.parametrize("name", ["tanh", "sigmoid"])
 def test_gradients_through_gates_are_the_public_ones(both, name):
     z, gradient = torch.linspace(-30, 30, 4096, dtype=torch.float64), torch.linspace(2, -1, 4096, dtype=torch.float64)
