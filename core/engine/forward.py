@@ -142,13 +142,6 @@ def _clear_padding(tensor: Tensor, width: int, rows: int) -> None:
         tensor[:, :, rows:] = 0
 
 
-def _moments(real: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and unbiased variance over the batch, (R, H, 1) each; torch.var sums one number at a time, and takes four times as long."""
-    mean = real.mean(2, keepdim=True)
-    centred = real - mean
-    return mean, centred.mul_(centred).sum(2, keepdim=True).div_(real.shape[2] - 1)
-
-
 def _normalize(
     z: Tensor, index: int, network: Network, parameters: Parameters, rows: int, mode: Mode
 ) -> tuple[Tensor, Tensor] | None:
@@ -165,10 +158,12 @@ def _normalize(
         inverse = (variance + EPS).rsqrt_()
         normal = (real - mean).mul_(inverse)
     else:
+        normal, inverse, *moments = norm.forward(real)
         if running is not None:
-            for average, of_batch in zip(running, _moments(real), strict=True):
+            mean, variance = moments
+            unbiased = variance * (rows / (rows - 1))
+            for average, of_batch in zip(running, (mean, unbiased), strict=True):
                 average.lerp_(of_batch, MOMENTUM)
-        normal, inverse = norm.forward(real)
     if real.shape != z.shape:
         z.zero_()
     scaled = torch.mul(normal, gain[:, :width], out=z[:, :width, :rows])

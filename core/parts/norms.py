@@ -23,25 +23,27 @@ MOMENTUM = 0.1  # of BatchNorm1d's running statistics, the variance with n - 1 a
 class Norm(Entry):
     """A normalization; ``none`` has neither forward, backward nor code.
 
-    forward      z -> normalized z, inverse scale; γ and β come after it
+    forward      z -> normalized z, inverse scale; over a batch its mean and variance as well. γ and β come after it
     backward     (gradient of the normalized z, normalized z, inverse scale) -> gradient of z
     has_shift    γ z + β, rather than γ z alone
     over_batch   its statistics run over the batch, so it needs two rows
     code         units, as text -> the torch.nn module as a plain script writes it
     """
 
-    forward: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
+    forward: Callable[[Tensor], tuple[Tensor, ...]] | None = None
     backward: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
     has_shift: bool = True
     over_batch: bool = False
     code: Callable[[str], str] | None = None
 
 
-def _standardize(z: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """z with mean 0 and variance 1 along ``dim``, and 1/√(variance + eps)."""
-    centred = z - z.mean(dim, keepdim=True)
-    inverse = (centred * centred).mean(dim, keepdim=True).add_(EPS).rsqrt_()
-    return centred.mul_(inverse), inverse
+def _standardize(z: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """z with mean 0 and variance 1 along ``dim``, 1/√(variance + eps), and what mean and variance were."""
+    mean = z.mean(dim, keepdim=True)
+    centred = z - mean
+    variance = (centred * centred).mean(dim, keepdim=True)
+    inverse = (variance + EPS).rsqrt_()
+    return centred.mul_(inverse), inverse, mean, variance
 
 
 def _standardize_backward(gradient: Tensor, normal: Tensor, inverse: Tensor, dim: int) -> Tensor:
@@ -80,7 +82,7 @@ NORMS: Registry[Norm] = Registry(
         name="layer",
         label="LayerNorm",
         source="torch.nn.LayerNorm; Ba 2016, arXiv:1607.06450",
-        forward=lambda z: _standardize(z, 1),
+        forward=lambda z: _standardize(z, 1)[:2],
         backward=lambda gradient, normal, inverse: _standardize_backward(gradient, normal, inverse, 1),
         code=lambda units: f"nn.LayerNorm({units})",
     ),

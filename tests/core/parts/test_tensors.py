@@ -91,7 +91,7 @@ def test_norms_agree_with_torch_nn_forward_and_backward(name):
     z = 3 * torch.randn(2, 5, 9, dtype=torch.float64, generator=generator) + 1
     gain, shift = (torch.randn(5, dtype=torch.float64, generator=generator) for _ in range(2))
     passed = torch.randn(2, 5, 9, dtype=torch.float64, generator=generator)
-    normal, inverse = norm.forward(z)
+    normal, inverse, *_ = norm.forward(z)
     ours = normal * gain[:, None] + (shift[:, None] if norm.has_shift else 0.0)
     back = norm.backward(passed * gain[:, None], normal, inverse)
     for run in range(2):
