@@ -156,8 +156,7 @@ def compute(
     from core.jobs.workers import Workers
     from core.store import Store
 
-    checked_device(device)
-    crew = Workers(pool(executor, workers, device=device))
+    crew = Workers(pool(executor, workers, device=checked_device(device)))
     results = Store(store, device)
     try:
         run_job(Jobs(crew).submit(sweep, results, fresh, baselines=False), watch)

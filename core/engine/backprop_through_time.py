@@ -60,13 +60,13 @@ def gradients_through_time(stack: Stack, device: str = "cpu") -> dict[str, Array
             of_memory.append(_norms(dc))
 
     model.learn(batch, watch)
-    norms = _by_time(of_states)
+    norms = _by_time(of_states[::-1])
     if of_memory:
-        norms = np.hypot(norms, _by_time(of_memory))
+        norms = np.hypot(norms, _by_time(of_memory[::-1]))
     count = stack.width * batch.rows
     measures = {
         "grad_norm": norms,
-        "state_rms": torch.stack([_norms(state) for state in model.states()], 1).cpu().numpy() / math.sqrt(count),
+        "state_rms": _by_time([_norms(state) for state in model.states()]) / math.sqrt(count),
         "spectral_radius": np.full_like(norms, math.nan),
         "grad_norm_bound": np.full_like(norms, math.nan),
     }
@@ -81,8 +81,8 @@ def gradients_through_time(stack: Stack, device: str = "cpu") -> dict[str, Array
 
 
 def _by_time(norms: list[Tensor]) -> Array:
-    """(R, T), in one copy, of what was measured from the last time step to the first."""
-    return torch.stack(norms[::-1], 1).cpu().numpy()
+    """(R, T), in one copy, of what was measured at each time step."""
+    return torch.stack(norms, 1).cpu().numpy()
 
 
 def _norms(signal: Tensor) -> Tensor:

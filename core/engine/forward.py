@@ -161,7 +161,7 @@ def _normalize(
         normal, inverse, *moments = norm.forward(real)
         if running is not None:
             mean, variance = moments
-            unbiased = variance * (rows / (rows - 1))
+            unbiased = (variance * rows).div_(rows - 1)  # NaN of one row, as its moments are nothing to go by
             for average, of_batch in zip(running, (mean, unbiased), strict=True):
                 average.lerp_(of_batch, MOMENTUM)
     if real.shape != z.shape:

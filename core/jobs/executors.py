@@ -34,10 +34,11 @@ def local_executor(workers: int | None = None, niceness: int = 0, cards: Sequenc
     from loky import ProcessPoolExecutor
     from loky.backend import get_context
 
-    tickets = get_context().SimpleQueue() if cards else None
-    for card in cards:
-        assert tickets is not None
-        tickets.put(card)
+    tickets = None
+    if cards:
+        tickets = get_context().SimpleQueue()
+        for card in cards:
+            tickets.put(card)
     executor = ProcessPoolExecutor(
         workers or cores(),
         initializer=start_worker,
